@@ -1,0 +1,1 @@
+"""The vocabulary the parts of Taxon share, and nothing that does anything."""

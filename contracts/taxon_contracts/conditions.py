@@ -1,0 +1,344 @@
+"""Every condition type and every reason Taxon writes, in one table.
+
+``docs/conditions.md`` is generated from it, and what the controller writes is held to it.
+"""
+
+from dataclasses import dataclass
+from typing import Literal
+
+ConditionType = Literal["Ready", "Trained", "GatePassed", "Serving", "Reconciling", "Stalled"]
+
+CONDITION_TYPES: dict[ConditionType, str] = {
+    "Ready": "What this generation asks for (its version, or the pin) is live and its URL answers.",
+    "Trained": "The newest run of this spec gave a version.",
+    "GatePassed": "The newest version of this spec may be rolled out.",
+    "Serving": "The live version has ready servers.",
+    "Reconciling": "A change of the spec is on its way. Absent otherwise.",
+    "Stalled": "Nothing more happens until a person acts. Absent otherwise.",
+}
+
+PROGRESS: tuple[ConditionType, ...] = ("Ready", "Reconciling")
+BLOCKED: tuple[ConditionType, ...] = ("Ready", "Stalled")
+RUN_GOES_ON: tuple[ConditionType, ...] = ("Ready", "Reconciling", "Trained")
+RUN_FAILED: tuple[ConditionType, ...] = ("Ready", "Stalled", "Trained")
+GATE_REFUSED: tuple[ConditionType, ...] = ("Ready", "Stalled", "GatePassed")
+ROLLOUT_BLOCKED: tuple[ConditionType, ...] = ("Ready", "Stalled", "Reconciling", "Serving")
+AGAIN = "set the annotation taxon.dev/retrain to a new value"
+
+
+@dataclass(frozen=True)
+class Reason:
+    """One reason: on which conditions it can stand, what it means and what to do."""
+
+    name: str
+    types: tuple[ConditionType, ...]
+    meaning: str
+    remedy: str = "-"
+
+
+REASONS: dict[str, Reason] = {
+    reason.name: reason
+    for reason in (
+        # All is well
+        Reason("VersionLive", ("Ready",), "The version asked for is live and its URL answers."),
+        Reason("Succeeded", ("Trained",), "The newest run of this spec gave a version."),
+        Reason("LimitsMet", ("GatePassed",), "The version keeps every limit."),
+        Reason("VersionServing", ("Serving",), "The live version has ready servers."),
+        Reason(
+            "ServingWithoutGateway",
+            ("Serving",),
+            "The live version has ready servers, but there is no Gateway API: it answers inside"
+            " the cluster only and has no url.",
+            "install the Gateway API and a Gateway, or go on without",
+        ),
+        # On its way
+        Reason("NotRun", ("Trained",), "No run of this spec has begun.", "wait"),
+        Reason("Training", RUN_GOES_ON, "An attempt of the run is going on.", "wait"),
+        Reason("RetryPending", RUN_GOES_ON, "An attempt failed; another one follows.", "wait"),
+        Reason("NotJudged", ("GatePassed",), "There is no version to judge yet.", "wait"),
+        Reason("NoVersion", ("Serving",), "No version has the traffic yet.", "wait"),
+        Reason("RollingOut", PROGRESS, "The version's servers are starting.", "wait"),
+        Reason(
+            "SwitchingTraffic",
+            PROGRESS,
+            "The servers are ready and the traffic points at them; the URL does not answer with"
+            " that version yet.",
+            "wait; if it stays, look at the Gateway",
+        ),
+        Reason(
+            "KServeUnavailable",
+            ("Ready", "Reconciling", "Serving"),
+            "KServe's webhook or manager does not answer. Deadlines are paused, the live version"
+            " is not touched.",
+            "look at the KServe manager's Deployment",
+        ),
+        Reason(
+            "ServersNotReady",
+            ("Ready", "Serving"),
+            "The live version has no ready server.",
+            "read the message, then the InferenceService",
+        ),
+        Reason(
+            "Suspended",
+            ("Ready", "Trained"),
+            "spec.suspend stops runs and switches; what is live goes on.",
+            "set suspend to false",
+        ),
+        Reason("Deleting", ("Ready",), "The model is being deleted.", "wait"),
+        # A person has to act: the resource and its surroundings
+        Reason("InvalidSpec", BLOCKED, "The spec cannot be read.", "correct the named field"),
+        Reason(
+            "InvalidSchedule",
+            BLOCKED,
+            "retrain.schedule is no schedule.",
+            "correct the five fields",
+        ),
+        Reason("RequestTooLarge", BLOCKED, "The spec does not fit a run.", "list fewer features"),
+        Reason(
+            "NameTooLong",
+            BLOCKED,
+            "The host name made of model, namespace and domain is too long.",
+            "use a shorter name or namespace",
+        ),
+        Reason(
+            "NameTaken",
+            BLOCKED,
+            "An object of a name Taxon needs belongs to someone else; it stays untouched.",
+            "rename the model or remove that object",
+        ),
+        Reason(
+            "CredentialsMissing",
+            (*RUN_FAILED, "Reconciling"),
+            "The namespace lacks the ServiceAccount or Secret the pods need.",
+            "list the namespace in the chart's modelNamespaces, or make them yourself",
+        ),
+        Reason("KServeMissing", BLOCKED, "KServe is not installed.", "install KServe"),
+        Reason(
+            "PinNotFound",
+            BLOCKED,
+            "pinnedVersion is not one of status.versions.",
+            "pin one of status.versions or remove pinnedVersion",
+        ),
+        Reason(
+            "PinNotAccepted",
+            BLOCKED,
+            "The pinned version never passed the gate.",
+            "pin a version that did",
+        ),
+        # A person has to act: the gate
+        Reason(
+            "LimitNotMet",
+            GATE_REFUSED,
+            "A metric breaks its limit.",
+            f"change the spec, or change gate.limits and {AGAIN}",
+        ),
+        Reason(
+            "WorseThanChampion",
+            GATE_REFUSED,
+            "The version is worse than the live one by more than gate.champion.margin.",
+            f"change the spec, or widen the margin and {AGAIN}",
+        ),
+        Reason(
+            "MetricNotFinite",
+            GATE_REFUSED,
+            "A metric with a limit has no finite value on the held-out rows.",
+            "remove the limit or hold out more rows",
+        ),
+        # A person has to act: the run
+        Reason("BundleCorrupt", RUN_FAILED, "The bundle in object storage is damaged.", AGAIN),
+        Reason(
+            "ClassMissing",
+            RUN_FAILED,
+            "positiveClass is not a class of the table.",
+            "correct dataset.positiveClass",
+        ),
+        Reason(
+            "DatasetChanged",
+            RUN_FAILED,
+            "The table behind the URI is another one than this version was trained on.",
+            AGAIN,
+        ),
+        Reason("DatasetNotFound", RUN_FAILED, "There is no table.", f"correct the URI or {AGAIN}"),
+        Reason(
+            "DatasetUnreadable",
+            RUN_FAILED,
+            "The table cannot be parsed.",
+            f"correct the table and {AGAIN}",
+        ),
+        Reason(
+            "FeatureCopiesTarget",
+            RUN_FAILED,
+            "A feature gives the class away.",
+            "list the features without it",
+        ),
+        Reason(
+            "FeatureMissing",
+            RUN_FAILED,
+            "A listed feature is not a column.",
+            "correct dataset.features",
+        ),
+        Reason("InfiniteValues", RUN_FAILED, "A value is infinite.", f"correct it and {AGAIN}"),
+        Reason(
+            "InvalidParameter",
+            RUN_FAILED,
+            "scikit-learn refuses a parameter.",
+            "correct pipeline.classifier.parameters",
+        ),
+        Reason(
+            "InvalidRun",
+            RUN_FAILED,
+            "The trainer does not understand the run.",
+            "run controller and trainer of one release",
+        ),
+        Reason(
+            "LabelsNotDiscrete",
+            RUN_FAILED,
+            "The target is no class column.",
+            "choose a column of text or integers",
+        ),
+        Reason("MissingValues", RUN_FAILED, "A value is missing.", f"fill it in and {AGAIN}"),
+        Reason(
+            "NonNumericFeature",
+            RUN_FAILED,
+            "A listed feature is not numeric.",
+            "remove it from dataset.features",
+        ),
+        Reason(
+            "ParityFailed",
+            RUN_FAILED,
+            "The serving graph does not answer as scikit-learn does.",
+            "report it with the trainer's log",
+        ),
+        Reason(
+            "SearchNotFinite",
+            RUN_FAILED,
+            "No combination gave a finite score.",
+            "change metric, folds or parameters",
+        ),
+        Reason("SingleClass", RUN_FAILED, "The target has one class only.", "choose another table"),
+        Reason(
+            "TargetMissing", RUN_FAILED, "The target is not a column.", "make a model with another"
+        ),
+        Reason("TooFewRows", RUN_FAILED, "A class has too few rows.", f"add rows and {AGAIN}"),
+        Reason(
+            "TooManyFeatures",
+            RUN_FAILED,
+            "The table is too wide.",
+            "list fewer features or degrees",
+        ),
+        Reason(
+            "DeadlineExceeded",
+            RUN_FAILED,
+            "An attempt took longer than training.deadlineSeconds.",
+            f"raise it and {AGAIN}",
+        ),
+        Reason(
+            "AttemptsExhausted",
+            RUN_FAILED,
+            "Every attempt failed; the message has the last reason.",
+            f"mend the cause and {AGAIN}",
+        ),
+        Reason(
+            "Superseded",
+            ("Trained",),
+            "The spec changed before the run ended. Stands in status.versions only.",
+        ),
+        Reason(
+            "InternalError",
+            ("Trained",),
+            "The trainer failed in an unexpected way; tried again.",
+            "report it with the trainer's log",
+        ),
+        Reason(
+            "StorageDenied",
+            ("Trained",),
+            "Object storage refused the credentials; tried again.",
+            "correct the Secret",
+        ),
+        Reason(
+            "StorageUnavailable",
+            ("Trained",),
+            "Object storage did not answer; tried again.",
+            "look at the object storage",
+        ),
+        Reason(
+            "PodLost",
+            ("Trained",),
+            "The pod ended without a result (node lost, evicted, deleted); tried again.",
+        ),
+        # A person has to act: the rollout
+        Reason(
+            "OutOfMemory",
+            (*RUN_FAILED, "Serving"),
+            "A container needed more memory than its limit.",
+            f"raise training.resources (and {AGAIN}) or serving.resources",
+        ),
+        Reason(
+            "ImagePullFailed",
+            (*RUN_FAILED, "Reconciling", "Serving"),
+            "An image cannot be pulled.",
+            "correct the image or its registry's credentials",
+        ),
+        Reason(
+            "BundleRefused",
+            ROLLOUT_BLOCKED,
+            "The loader refused the bundle: missing, damaged, or not the one of this digest.",
+            f"pin another version, or {AGAIN}",
+        ),
+        Reason(
+            "ServerCrashed",
+            ROLLOUT_BLOCKED,
+            "The server ends again and again; the message has its last line.",
+            "read the server's log",
+        ),
+        Reason(
+            "Unschedulable",
+            (*ROLLOUT_BLOCKED, "Trained"),
+            "No node has room for the pod.",
+            "lower resources or add nodes",
+        ),
+        Reason(
+            "ProgressDeadlineExceeded",
+            ROLLOUT_BLOCKED,
+            "The version was not ready within rollout.progressDeadlineSeconds.",
+            f"read the message, then {AGAIN}",
+        ),
+        # Events only
+        Reason("TrafficSwitched", (), "Another version has the traffic."),
+        Reason(
+            "CleanupFailed",
+            (),
+            "The bundles of a deleted model could not be removed in time; the model went without.",
+            "remove them by hand",
+        ),
+    )
+}
+
+
+def conditions_page() -> str:
+    """Return ``docs/conditions.md``."""
+    lines = [
+        "# Conditions and reasons",
+        "",
+        "Generated from `contracts/taxon_contracts/conditions.py` by `make generate`; do not edit.",
+        "",
+        (
+            "`kubectl wait --for=condition=Ready clm/NAME` waits for what the spec asks for. A run"
+            " in the background (schedule, annotation) changes neither Ready nor Reconciling."
+        ),
+        "",
+        "| condition | says |",
+        "|---|---|",
+        *(f"| {name} | {text} |" for name, text in CONDITION_TYPES.items()),
+        "",
+        "Reasons are stable: programs may rely on them. Messages are for people and may change.",
+        "",
+        "| reason | on | means | what to do |",
+        "|---|---|---|---|",
+        *(
+            f"| {one.name} | {', '.join(one.types) or 'Event'} | {one.meaning} | {one.remedy} |"
+            for one in sorted(REASONS.values(), key=lambda reason: reason.name)
+        ),
+        "",
+    ]
+    return "\n".join(lines)

@@ -1,0 +1,132 @@
+"""The CustomResourceDefinition, generated from the pydantic types of the resource.
+
+Pydantic's JSON schema is almost structural; what Kubernetes writes otherwise is rewritten here, and
+what Kubernetes cannot express raises, because then the field is wrong.
+"""
+
+from typing import Any
+
+from taxon_contracts import names
+from taxon_contracts.resource import ClassifierModel, Spec, rule
+from taxon_contracts.status import Status
+
+Schema = dict[str, Any]
+
+KEPT = frozenset(
+    {
+        "default", "description", "enum", "items", "maxItems", "maxLength", "maximum", "minItems",
+        "minLength", "minimum", "pattern", "properties", "required", "type",
+    }
+)  # fmt: skip
+DROPPED = frozenset({"title", "additionalProperties", "$defs"})
+
+PRINTER_COLUMNS = (
+    ("Ready", "string", '.status.conditions[?(@.type=="Ready")].status', 0),
+    ("Reason", "string", '.status.conditions[?(@.type=="Ready")].reason', 0),
+    ("Live", "string", ".status.live.version", 0),
+    ("Score", "string", ".status.live.score", 0),
+    ("Candidate", "string", ".status.candidate.version", 0),
+    ("Weight", "integer", ".status.candidate.weight", 0),
+    ("Age", "date", ".metadata.creationTimestamp", 0),
+    ("Metric", "string", ".spec.metric", 1),
+    ("Run", "string", ".status.run.version", 1),
+    ("Gate", "string", '.status.conditions[?(@.type=="GatePassed")].reason', 1),
+    ("URL", "string", ".status.url", 1),
+)
+NAME_RULE = rule(
+    f"self.metadata.name.matches('{names.MODEL_NAME_PATTERN}')",
+    "name must be at most 36 lower-case letters, digits and hyphens, start with a letter and not"
+    " end with a hyphen",
+)
+
+
+def structural(schema: Schema, definitions: Schema) -> Schema:
+    """Rewrite one pydantic JSON schema node into a structural schema node.
+
+    Raises:
+        ValueError: the node holds something a structural schema cannot say.
+    """
+    node = dict(schema)
+    if "$ref" in node:
+        node = definitions[node.pop("$ref").rsplit("/", 1)[1]] | node
+    if "anyOf" in node:
+        node = _without_null(node.pop("anyOf"), definitions) | node
+    if "const" in node:
+        node["enum"] = [node.pop("const")]
+    if node.get("default", ...) is None:
+        del node["default"]
+    if isinstance(node.get("default"), dict):
+        node["default"] = {}
+    unknown = {key for key in node if not key.startswith("x-kubernetes-")} - KEPT - DROPPED
+    if unknown or "type" not in node:
+        raise ValueError(f"not structural: {sorted(unknown)} in {node}")
+    result = {key: value for key, value in node.items() if key not in DROPPED}
+    if "properties" in result:
+        result["properties"] = {
+            name: structural(child, definitions) for name, child in result["properties"].items()
+        }
+    if "items" in result:
+        result["items"] = structural(result["items"], definitions)
+    return result
+
+
+def _without_null(choices: list[Schema], definitions: Schema) -> Schema:
+    """Return the one choice that is not null: an optional field is one that may be absent."""
+    real = [choice for choice in choices if choice.get("type") != "null"]
+    if len(real) != 1:
+        raise ValueError(f"not structural: a union of {len(real)} types")
+    return structural(real[0], definitions)
+
+
+def _schema_of(part: type[Spec] | type[Status], description: str) -> Schema:
+    schema = part.model_json_schema(by_alias=True)
+    return structural(schema, schema.get("$defs", {})) | {"description": description}
+
+
+def custom_resource_definition() -> Schema:
+    """Return the whole CustomResourceDefinition as a plain object."""
+    spec = _schema_of(Spec, "What is asked for.")
+    status = _schema_of(Status, "What is. Written by the controller only.")
+    version = {
+        "name": "v1alpha1",
+        "served": True,
+        "storage": True,
+        "subresources": {"status": {}},
+        "additionalPrinterColumns": [
+            {"name": name, "type": type_, "jsonPath": path, "priority": priority}
+            for name, type_, path, priority in PRINTER_COLUMNS
+        ],
+        "schema": {
+            "openAPIV3Schema": {
+                "type": "object",
+                "description": ClassifierModel.__doc__,
+                "required": ["spec"],
+                "x-kubernetes-validations": [NAME_RULE],
+                "properties": {
+                    "apiVersion": {"type": "string"},
+                    "kind": {"type": "string"},
+                    "metadata": {"type": "object"},
+                    "spec": spec,
+                    "status": status,
+                },
+            }
+        },
+    }
+    return {
+        "apiVersion": "apiextensions.k8s.io/v1",
+        "kind": "CustomResourceDefinition",
+        "metadata": {"name": f"{names.PLURAL}.{names.GROUP}"},
+        "spec": {
+            "group": names.GROUP,
+            "names": {
+                "kind": names.KIND,
+                "listKind": f"{names.KIND}List",
+                "plural": names.PLURAL,
+                "singular": names.SINGULAR,
+                "shortNames": [names.SHORT_NAME],
+                "categories": ["taxon"],
+            },
+            "scope": "Namespaced",
+            "versions": [version],
+        },
+    }

@@ -1,0 +1,95 @@
+"""The manifest that seals a bundle: what is in it and what it takes and gives.
+
+A bundle's digest is the SHA-256 of its manifest's bytes. The manifest lists every other file with
+its own SHA-256, so the one digest pins them all.
+"""
+
+from typing import Annotated, Literal
+
+from pydantic import Field, StringConstraints, model_validator
+
+from taxon_contracts.canonical import canonical_json, sha256_digest
+from taxon_contracts.run import Digest, Document, Version
+
+FORMAT_VERSION = 1
+MANIFEST_NAME = "manifest.json"
+RUN_RECORD_NAME = "run.json"
+"""Times, host and trials: beside the manifest, outside the digest."""
+
+SERVING_NAME = "classifier.onnx"
+MODEL_NAME = "model.joblib"
+PREPROCESSOR_NAME = "preprocessor.joblib"
+METRICS_NAME = "metrics.json"
+REFERENCE_NAME = "reference.json"
+GOLDEN_NAME = "golden.json"
+MODEL_CARD_NAME = "model-card.md"
+BUNDLE_FILES = (
+    SERVING_NAME,
+    MODEL_NAME,
+    PREPROCESSOR_NAME,
+    METRICS_NAME,
+    REFERENCE_NAME,
+    GOLDEN_NAME,
+    MODEL_CARD_NAME,
+)
+
+FileName = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9.-]*$", max_length=64)]
+
+
+class File(Document):
+    """One file of a bundle."""
+
+    sha256: Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
+    size: Annotated[int, Field(ge=0)]
+
+
+class SignatureFeature(Document):
+    """One input: dropped ones are accepted and ignored."""
+
+    name: str
+    dropped: bool = False
+
+
+class Manifest(Document):
+    """What a bundle holds."""
+
+    format_version: Literal[1] = 1
+    namespace: str
+    model: str
+    version: Version
+    files: dict[FileName, File]
+    features: tuple[SignatureFeature, ...] = Field(min_length=1)
+    classes: tuple[str, ...] | tuple[int, ...] = Field(
+        min_length=2, description="In the order of the probabilities."
+    )
+    positive_class: str | int | None = Field(
+        default=None, description="Binary models only: the class the threshold is for."
+    )
+    threshold: float | None = Field(default=None, description="Binary models only.")
+    classifier: str
+    dataset_digest: Digest
+    libraries: dict[str, str]
+
+    @model_validator(mode="after")
+    def _binary_has_a_positive_class(self) -> "Manifest":
+        binary = len(self.classes) == 2  # noqa: PLR2004 - two is what binary means
+        stated = self.positive_class is not None and self.threshold is not None
+        if binary != stated or (binary and self.positive_class not in self.classes):
+            raise ValueError("exactly a binary model has a positive class and a threshold")
+        return self
+
+    def encode(self) -> bytes:
+        """Return the canonical bytes the digest is taken of."""
+        return canonical_json(self.model_dump(mode="json"))
+
+    def digest(self) -> str:
+        """Return the bundle's digest."""
+        return sha256_digest(self.encode())
+
+
+def object_key(name: str, sha256: str) -> str:
+    """Return where a file stands below the bundle's folder.
+
+    The key carries the content's digest, so two attempts of one run cannot mix their files.
+    """
+    return f"{sha256}/{name}"

@@ -1,0 +1,61 @@
+"""Every name two parts must agree on is made here, once."""
+
+GROUP = "taxon.dev"
+API_VERSION = f"{GROUP}/v1alpha1"
+KIND = "ClassifierModel"
+PLURAL = "classifiermodels"
+SINGULAR = "classifiermodel"
+SHORT_NAME = "clm"
+
+LABEL_MODEL = f"{GROUP}/model"
+LABEL_VERSION = f"{GROUP}/version"
+LABEL_COMPONENT = "app.kubernetes.io/component"
+LABEL_MANAGED_BY = "app.kubernetes.io/managed-by"
+LABEL_MODEL_NAMESPACE = f"{GROUP}/model-namespace"
+ANNOTATION_RETRAIN = f"{GROUP}/retrain"
+ANNOTATION_RECORD = f"{GROUP}/version-record"
+"""On a version's InferenceService: its record of status.versions, so that a lost status heals."""
+ANNOTATION_RUN = f"{GROUP}/run"
+"""On a training Job: trigger and token of its run."""
+ANNOTATION_RUNTIME = f"{GROUP}/runtime"
+"""On an InferenceService: the runtime it began with, which it keeps."""
+ANNOTATION_DIGEST = f"{GROUP}/manifest-digest"
+"""On an InferenceService and its pods: digest of the bundle's manifest."""
+FINALIZER = f"{GROUP}/bundles"
+FIELD_MANAGER = "taxon-controller"
+
+MODEL_NAME_PATTERN = r"^[a-z]([-a-z0-9]{0,34}[a-z0-9])?$"
+"""At most 36 characters, so that ``isvc.<model>-<version>-predictor`` fits a label's 63."""
+
+VERSION_PATTERN = r"^v[0-9a-f]{10}$"
+DIGEST_PATTERN = r"^sha256:[0-9a-f]{64}$"
+
+
+def serving_name(model: str, version: str) -> str:
+    """Return the name of a version's InferenceService."""
+    return f"{model}-{version}"
+
+
+def predictor_name(model: str, version: str) -> str:
+    """Return the name KServe gives a version's Deployment and Service."""
+    return f"{serving_name(model, version)}-predictor"
+
+
+def job_name(model: str, version: str, attempt: int) -> str:
+    """Return the name of one attempt's Job."""
+    return f"{model}-{version}-{attempt}"
+
+
+def host_name(model: str, namespace: str, domain: str) -> str:
+    """Return the host a model answers under at the Gateway."""
+    return f"{model}.{namespace}.{domain}"
+
+
+def bundle_uri(root: str, *, namespace: str, model: str, version: str) -> str:
+    """Return the folder of one bundle below ``root`` (``s3://bucket[/prefix]`` or a path)."""
+    return f"{model_uri(root, namespace=namespace, model=model)}{version}/"
+
+
+def model_uri(root: str, *, namespace: str, model: str) -> str:
+    """Return the folder of all bundles of one model below ``root``."""
+    return f"{root.rstrip('/')}/{namespace}/{model}/"

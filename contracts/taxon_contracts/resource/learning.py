@@ -1,0 +1,182 @@
+"""What is learnt and how: the table, the pipeline, the search."""
+
+from typing import Annotated, Literal, Self
+
+from pydantic import Field, Strict, model_validator
+
+from taxon_contracts.resource.part import (
+    ClassName,
+    ColumnName,
+    Number,
+    ParameterName,
+    Part,
+    PythonLiteral,
+    TableURI,
+    Whole,
+    list_map,
+    published,
+    rule,
+)
+
+
+class Feature(Part):
+    """One numeric input column."""
+
+    name: ColumnName = Field(description="Column of the table, and name of the input.")
+
+
+TARGET_IS_NO_FEATURE = "features must not contain the target: remove it from features"
+
+
+class Dataset(Part):
+    """The table a model learns from."""
+
+    model_config = published(
+        rule(
+            "!has(self.features) || !self.features.exists(f, f.name == self.target)",
+            TARGET_IS_NO_FEATURE,
+        )
+    )
+
+    uri: TableURI = Field(
+        description="Table in object storage, s3://bucket/key, CSV or Parquet. Credentials come"
+        " from the ServiceAccount's Secret, never from here."
+    )
+    target: ColumnName = Field(
+        description="Column that holds the class. Immutable: another target is another model.",
+        json_schema_extra={
+            "x-kubernetes-validations": [
+                rule("self == oldSelf", "target cannot change: make another ClassifierModel")
+            ]
+        },
+    )
+    positive_class: ClassName | None = Field(
+        default=None,
+        description="Binary models: the class whose probability is compared with the threshold."
+        " Absent: the last in sorted order.",
+    )
+    features: (
+        Annotated[
+            tuple[Feature, ...],
+            Field(
+                min_length=1,
+                max_length=1000,
+                json_schema_extra=list_map("name"),
+            ),
+        ]
+        | None
+    ) = Field(
+        default=None,
+        description="Input columns, in order. Absent: every numeric column but the target.",
+    )
+    test_fraction: Number = Field(
+        default=0.2,
+        ge=0.05,
+        le=0.5,
+        description="Share of each class held out of the fit, for the metrics and the gate.",
+    )
+
+    @model_validator(mode="after")
+    def _features_are_inputs(self) -> Self:
+        listed = [feature.name for feature in self.features or ()]
+        if self.target in listed:
+            raise ValueError(TARGET_IS_NO_FEATURE)
+        if len(set(listed)) != len(listed):
+            raise ValueError("features must have distinct names: remove the repeated one")
+        return self
+
+
+class Parameter(Part):
+    """One hyperparameter of the classifier."""
+
+    name: ParameterName = Field(description="Name of the scikit-learn parameter.")
+    values: tuple[PythonLiteral, ...] = Field(
+        min_length=1,
+        max_length=50,
+        description="Python literals as strings: 5, 0.5, None, True, 'sqrt'."
+        " One value is fixed, several are searched.",
+        json_schema_extra={"x-kubernetes-list-type": "atomic"},
+    )
+
+
+class Classifier(Part):
+    """The last step of the pipeline."""
+
+    type: Literal["RandomForest", "LogisticRegression"] = Field(
+        default="RandomForest", description="Kind of classifier. The list may grow."
+    )
+    parameters: (
+        Annotated[
+            tuple[Parameter, ...],
+            Field(
+                min_length=1,
+                max_length=20,
+                json_schema_extra=list_map("name"),
+            ),
+        ]
+        | None
+    ) = Field(
+        default=None,
+        description="Hyperparameters. Absent: the type's default grid, or scikit-learn's defaults"
+        " where the search strategy is None.",
+    )
+
+    @model_validator(mode="after")
+    def _parameters_are_distinct(self) -> Self:
+        listed = [parameter.name for parameter in self.parameters or ()]
+        if len(set(listed)) != len(listed):
+            raise ValueError("parameters must have distinct names: remove the repeated one")
+        return self
+
+
+class Pipeline(Part):
+    """What happens between a row and its label."""
+
+    scaler: Literal["Standard", "None"] = Field(
+        default="Standard", description="Standard: zero mean and unit variance per feature."
+    )
+    polynomial_degree: Whole = Field(
+        default=1, ge=1, le=3, description="Above 1: products of features up to this degree."
+    )
+    classifier: Classifier = Field(
+        default=Classifier(), description="The classifier and its hyperparameters."
+    )
+    threshold: Number | None = Field(
+        default=None,
+        ge=0,
+        le=1,
+        description="Binary models: the label is positive exactly when the probability of the"
+        " positive class is above this. Absent: 0.5.",
+    )
+
+
+TRIALS_NEED_SAMPLING = "trials only go with strategy Random or Bayesian: remove trials"
+
+
+class Search(Part):
+    """How hyperparameters are chosen."""
+
+    model_config = published(
+        rule(
+            "!has(self.trials) || (has(self.strategy) && self.strategy in ['Random', 'Bayesian'])",
+            TRIALS_NEED_SAMPLING,
+        )
+    )
+
+    strategy: Literal["Grid", "Random", "Bayesian", "None"] = Field(
+        default="Grid",
+        description="Grid tries every combination, Random a sample of them, Bayesian lets earlier"
+        " trials choose later ones, None fits once.",
+    )
+    folds: Whole = Field(
+        default=5, ge=2, le=20, description="Folds of the stratified cross-validation."
+    )
+    trials: Annotated[int, Strict(), Field(ge=1, le=1000)] | None = Field(
+        default=None, description="Combinations to try (Random, Bayesian). Absent: 30."
+    )
+
+    @model_validator(mode="after")
+    def _trials_need_sampling(self) -> Self:
+        if self.trials is not None and self.strategy not in ("Random", "Bayesian"):
+            raise ValueError(TRIALS_NEED_SAMPLING)
+        return self

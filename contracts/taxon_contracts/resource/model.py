@@ -1,0 +1,106 @@
+"""The whole resource."""
+
+from typing import Annotated, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
+
+from taxon_contracts import names
+from taxon_contracts.resource.gating import Gate
+from taxon_contracts.resource.learning import Dataset, Pipeline, Search
+from taxon_contracts.resource.operation import Retrain, Serving, Training
+from taxon_contracts.resource.part import Part, Whole, published, rule
+from taxon_contracts.scores import SearchScoreName
+
+NONE_NEEDS_SINGLE_VALUES = "strategy None needs exactly one value per parameter"
+
+
+class Identity(Part):
+    """The fields that make another version; the rest of a spec never retrains."""
+
+    dataset: Dataset = Field(description="The table the model learns from.")
+    pipeline: Pipeline = Field(
+        default=Pipeline(), description="What happens between a row and its label."
+    )
+    search: Search = Field(default=Search(), description="How hyperparameters are chosen.")
+    metric: SearchScoreName = Field(
+        default="roc_auc",
+        description="The score: what the search optimises, what the champion is compared by, what"
+        " is shown.",
+    )
+    seed: Whole = Field(
+        default=42, ge=0, le=2**31 - 1, description="Seed of the split, the folds and the fit."
+    )
+
+    @model_validator(mode="after")
+    def _none_needs_single_values(self) -> Self:
+        parameters = self.pipeline.classifier.parameters or ()
+        if self.search.strategy == "None" and any(len(p.values) > 1 for p in parameters):
+            raise ValueError(NONE_NEEDS_SINGLE_VALUES)
+        return self
+
+
+class Spec(Identity):
+    """What a platform team asks for."""
+
+    model_config = published(
+        rule(
+            "!has(self.search) || !has(self.search.strategy) || self.search.strategy != 'None'"
+            " || !has(self.pipeline) || !has(self.pipeline.classifier)"
+            " || !has(self.pipeline.classifier.parameters)"
+            " || self.pipeline.classifier.parameters.all(p, size(p.values) == 1)",
+            NONE_NEEDS_SINGLE_VALUES,
+        )
+    )
+
+    gate: Gate = Field(
+        default=Gate(), description="What a version must reach before it may be rolled out."
+    )
+    training: Training = Field(default=Training(), description="How a run is carried out.")
+    serving: Serving = Field(default=Serving(), description="How a version is served.")
+    retrain: Retrain = Field(
+        default=Retrain(), description="When another version of an unchanged spec is made."
+    )
+    pinned_version: (
+        Annotated[str, StringConstraints(pattern=names.VERSION_PATTERN, max_length=11)] | None
+    ) = Field(
+        default=None,
+        description="Version that has to be live, one of status.versions: rollback without"
+        " training. Absent: the newest that passed the gate and was not abandoned.",
+    )
+    version_history_limit: Whole = Field(
+        default=10,
+        ge=2,
+        le=50,
+        description="Versions that are kept. The live, previous and pinned ones always are.",
+    )
+    deletion_policy: Literal["Retain", "Delete"] = Field(
+        default="Retain", description="What becomes of the bundles when the model is deleted."
+    )
+    suspend: bool = Field(
+        default=False, description="Stops runs and switches of traffic, not serving."
+    )
+
+    def identity(self) -> Identity:
+        """Return the fields that make another version."""
+        return Identity(**{name: getattr(self, name) for name in Identity.model_fields})
+
+
+class Metadata(BaseModel):
+    """The part of Kubernetes' object metadata that Taxon reads."""
+
+    model_config = ConfigDict(frozen=True)
+
+    name: Annotated[str, StringConstraints(pattern=names.MODEL_NAME_PATTERN)]
+    namespace: Annotated[
+        str, StringConstraints(pattern=r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?$", max_length=63)
+    ] = "default"
+    annotations: dict[str, str] = Field(default={})
+
+
+class ClassifierModel(Part):
+    """A tabular classifier: trained, gated, served and watched from this one resource."""
+
+    api_version: Literal["taxon.dev/v1alpha1"]
+    kind: Literal["ClassifierModel"]
+    metadata: Metadata
+    spec: Spec = Field(description="What is asked for.")

@@ -1,0 +1,184 @@
+"""How runs are carried out, versions served and renewed."""
+
+from typing import Annotated, Literal, Self
+
+from pydantic import Field, Strict, StringConstraints, model_validator
+
+from taxon_contracts.resource.part import (
+    CronSchedule,
+    ObjectName,
+    Part,
+    Quantity,
+    Whole,
+    amount,
+    published,
+    rule,
+)
+
+REQUESTS_WITHIN_LIMITS = "requests must not be above limits: lower requests or raise limits"
+
+
+class Amounts(Part):
+    """Processor and memory, as Kubernetes writes them."""
+
+    cpu: Quantity | None = Field(default=None, description='Cores, as "2" or "500m".')
+    memory: Quantity | None = Field(default=None, description='Bytes, as "512Mi" or "2Gi".')
+
+
+class Resources(Part):
+    """What a container asks for and what it may use."""
+
+    model_config = published(
+        *(
+            rule(
+                f"!has(self.requests) || !has(self.requests.{name}) || !has(self.limits)"
+                f" || !has(self.limits.{name}) || quantity(self.requests.{name})"
+                f".compareTo(quantity(self.limits.{name})) <= 0",
+                REQUESTS_WITHIN_LIMITS,
+            )
+            for name in Amounts.model_fields
+        )
+    )
+
+    requests: Amounts | None = Field(default=None, description="What is set aside.")
+    limits: Amounts | None = Field(default=None, description="What must not be exceeded.")
+
+    @model_validator(mode="after")
+    def _requests_are_within_limits(self) -> Self:
+        for name in Amounts.model_fields:
+            request = getattr(self.requests, name, None)
+            limit = getattr(self.limits, name, None)
+            if request and limit and amount(request) > amount(limit):
+                raise ValueError(REQUESTS_WITHIN_LIMITS)
+        return self
+
+
+class SecretReference(Part):
+    """A Secret in the model's namespace. Pods read it; the controller never does."""
+
+    name: ObjectName = Field(description="Name of the Secret.")
+
+
+class Wandb(Part):
+    """Where a run is logged in Weights & Biases."""
+
+    project: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_.-]+$", max_length=128)] = (
+        Field(description="Project the run is logged to.")
+    )
+    secret_ref: SecretReference | None = Field(
+        default=None,
+        description="Secret whose key WANDB_API_KEY allows the upload. Absent: the run is recorded"
+        " in the pod only.",
+    )
+
+
+class Tracking(Part):
+    """Experiment trackers."""
+
+    wandb: Wandb | None = Field(
+        default=None, description="Weights & Biases. It never fails or delays a run. Absent: off."
+    )
+
+
+class Training(Part):
+    """How a run is carried out."""
+
+    resources: Resources | None = Field(
+        default=None,
+        description="Resources of the training container. Absent: half a core and 512Mi, at most"
+        " two cores and 2Gi.",
+    )
+    deadline_seconds: Whole = Field(
+        default=3600,
+        ge=60,
+        le=604800,
+        description="Seconds one attempt may take. Beyond, the run has failed for good.",
+    )
+    service_account_name: ObjectName | None = Field(
+        default=None, description="ServiceAccount of the training pod. Absent: taxon-trainer."
+    )
+    secret_ref: SecretReference | None = Field(
+        default=None,
+        description="Secret whose keys become the training container's environment (AWS_*): it"
+        " reads the table and writes the bundle. Absent: taxon-s3-write.",
+    )
+    tracking: Tracking = Field(default=Tracking(), description="Experiment trackers.")
+
+
+class PredictionLog(Part):
+    """What is kept of every prediction."""
+
+    mode: Literal["Full", "WithoutFeatures", "Disabled"] = Field(
+        default="Full", description="Full keeps the row, WithoutFeatures the answer only."
+    )
+
+
+class Rollout(Part):
+    """How the traffic moves to another version."""
+
+    progress_deadline_seconds: Whole = Field(
+        default=600,
+        ge=30,
+        le=86400,
+        description="Seconds a version may take to become ready. Beyond, it is abandoned and the"
+        " live one stays.",
+    )
+    scale_down_delay_seconds: Whole = Field(
+        default=3600,
+        ge=0,
+        le=2592000,
+        description="Seconds the previous version stays warm after a switch.",
+    )
+
+
+REPLICAS_IN_ORDER = "minReplicas must not be above maxReplicas"
+
+
+class Serving(Part):
+    """How a version is served."""
+
+    model_config = published(
+        rule(
+            "!has(self.maxReplicas)"
+            " || (has(self.minReplicas) ? self.minReplicas : 1) <= self.maxReplicas",
+            REPLICAS_IN_ORDER,
+        )
+    )
+
+    min_replicas: Whole = Field(
+        default=1, ge=1, le=100, description="Servers that always run, per version."
+    )
+    max_replicas: Annotated[int, Strict(), Field(ge=1, le=100)] | None = Field(
+        default=None,
+        description="Servers that may run, per version, as the load asks. Absent: minReplicas.",
+    )
+    resources: Resources | None = Field(
+        default=None,
+        description="Resources of one server. Absent: a tenth of a core and 256Mi, at most one core"
+        " and 1Gi.",
+    )
+    service_account_name: ObjectName | None = Field(
+        default=None, description="ServiceAccount of the servers. Absent: taxon-server."
+    )
+    prediction_log: PredictionLog = Field(
+        default=PredictionLog(), description="What is kept of every prediction."
+    )
+    rollout: Rollout = Field(
+        default=Rollout(), description="How the traffic moves to another version."
+    )
+
+    @model_validator(mode="after")
+    def _replicas_are_in_order(self) -> Self:
+        if self.max_replicas is not None and self.min_replicas > self.max_replicas:
+            raise ValueError(REPLICAS_IN_ORDER)
+        return self
+
+
+class Retrain(Part):
+    """When another version of an unchanged spec is made."""
+
+    schedule: CronSchedule | None = Field(
+        default=None,
+        description='Five cron fields in UTC, as "0 3 * * 1". A missed slot runs once. Absent:'
+        " off.",
+    )

@@ -1,0 +1,79 @@
+"""What every part of the resource is made of: its strings, its numbers, its rules."""
+
+from decimal import Decimal
+from typing import Annotated, Any
+
+from pydantic import BaseModel, ConfigDict, Strict, StringConstraints
+from pydantic.alias_generators import to_camel
+
+ColumnName = Annotated[str, StringConstraints(min_length=1, max_length=128)]
+ClassName = Annotated[str, StringConstraints(min_length=1, max_length=128)]
+ParameterName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z][A-Za-z0-9_]*$", max_length=64)]
+PythonLiteral = Annotated[
+    str,
+    StringConstraints(
+        pattern=r"^(None|True|False|'[^'\\]*'|-?(0|[1-9][0-9]*)(\.[0-9]+)?([eE][+-]?[0-9]+)?)$",
+        max_length=64,
+    ),
+]
+Number = Annotated[float, Strict()]
+Whole = Annotated[int, Strict()]
+Quantity = Annotated[
+    str,
+    StringConstraints(
+        pattern=r"^([0-9]{1,12}|[0-9]{1,9}\.[0-9]{1,3})(m|k|M|G|T|Ki|Mi|Gi|Ti)?$", max_length=16
+    ),
+]
+ObjectName = Annotated[
+    str, StringConstraints(pattern=r"^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$", max_length=63)
+]
+CronSchedule = Annotated[
+    str,
+    StringConstraints(pattern=r"^[0-9A-Za-z*/,#-]+( [0-9A-Za-z*/,#-]+){4}$", max_length=64),
+]
+TableURI = Annotated[
+    str,
+    StringConstraints(
+        pattern=r"^s3://[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]/[^?#@]+\.(csv|parquet)$", max_length=1024
+    ),
+]
+
+
+SUFFIXES = {
+    "": Decimal(1), "m": Decimal("0.001"),
+    "k": Decimal(10**3), "M": Decimal(10**6), "G": Decimal(10**9), "T": Decimal(10**12),
+    "Ki": Decimal(2**10), "Mi": Decimal(2**20), "Gi": Decimal(2**30), "Ti": Decimal(2**40),
+}  # fmt: skip
+
+
+def amount(quantity: str) -> Decimal:
+    """Return the number a Kubernetes quantity (``500m``, ``2Gi``) stands for."""
+    digits = quantity.rstrip("mkMGTi")
+    return Decimal(digits) * SUFFIXES[quantity[len(digits) :]]
+
+
+def rule(cel: str, message: str) -> dict[str, Any]:
+    """Return one ``x-kubernetes-validations`` entry."""
+    return {"rule": cel, "message": message}
+
+
+def published(*rules: dict[str, Any]) -> ConfigDict:
+    """Return the configuration of a part of the resource, with its CEL rules."""
+    return ConfigDict(json_schema_extra={"x-kubernetes-validations": list(rules)})
+
+
+def list_map(key: str) -> dict[str, Any]:
+    """Return what makes a list one that server-side apply merges by ``key``."""
+    return {"x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": [key]}
+
+
+class Part(BaseModel):
+    """A frozen piece of the resource: camelCase outside, unknown fields refused."""
+
+    model_config = ConfigDict(
+        frozen=True,
+        extra="forbid",
+        alias_generator=to_camel,
+        populate_by_name=True,
+        allow_inf_nan=False,
+    )

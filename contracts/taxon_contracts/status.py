@@ -1,0 +1,152 @@
+"""The observed side of a ClassifierModel, in the sense of kstatus."""
+
+from typing import Annotated, Any, Literal
+
+from pydantic import Field, StringConstraints
+
+from taxon_contracts import names
+from taxon_contracts.resource import Part
+
+Trigger = Literal["Spec", "Schedule", "NewDataset", "Manual"]
+Outcome = Literal["Accepted", "Refused", "Failed", "Abandoned"]
+VersionID = Annotated[str, StringConstraints(pattern=names.VERSION_PATTERN)]
+Time = Annotated[str, StringConstraints(max_length=32)]
+Reason = Annotated[str, StringConstraints(max_length=64)]
+Message = Annotated[str, StringConstraints(max_length=1024)]
+Figure = Annotated[str, StringConstraints(max_length=32)]
+Token = Annotated[str, StringConstraints(max_length=80)]
+
+VERSIONS_AT_MOST = 60
+"""Records a status can hold: the longest history and what is still being removed."""
+
+
+def keyed(name: str) -> dict[str, Any]:
+    """Return what makes a list a map by ``name``."""
+    return {"x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": [name]}
+
+
+class Condition(Part):
+    """One statement about the model, as Kubernetes' own conditions are shaped."""
+
+    type: Annotated[str, StringConstraints(max_length=64)] = Field(
+        description="Ready, Trained, GatePassed and Serving are True when all is well;"
+        " Reconciling and Stalled are absent then."
+    )
+    status: Literal["True", "False", "Unknown"] = Field(description="Whether the statement holds.")
+    reason: Reason = Field(description="Stable CamelCase word for programs.")
+    message: Message = Field(description="Sentence for people, with the remedy.")
+    observed_generation: int = Field(ge=0, description="Generation the statement is about.")
+    last_transition_time: Time = Field(description="When status last changed, RFC 3339.")
+
+
+class Address(Part):
+    """Where the live version answers inside the cluster."""
+
+    url: Annotated[str, StringConstraints(max_length=256)] = Field(
+        description="Base URL of the Open Inference Protocol for clients inside the cluster."
+    )
+
+
+class Run(Part):
+    """The training that is going on."""
+
+    version: VersionID = Field(description="Id of the run and of the version it makes.")
+    trigger: Trigger = Field(description="What asked for it.")
+    token: Token | None = Field(
+        default=None,
+        description="Schedule slot or annotation value that asked for it. Absent: the spec did.",
+    )
+    attempt: int = Field(ge=1, description="Number of the attempt.")
+    start_time: Time = Field(description="When the run's first attempt began, RFC 3339.")
+
+
+class ServedVersion(Part):
+    """A version that has servers."""
+
+    version: VersionID = Field(description="Id of the version.")
+    weight: int = Field(ge=0, le=100, description="Share of the traffic in percent.")
+    score: Figure = Field(description="Value of spec.metric on the held-out rows.")
+    since_time: Time = Field(description="When it took this place, RFC 3339.")
+
+
+class VersionMetric(Part):
+    """A metric of the held-out rows with its 95 % interval."""
+
+    name: Annotated[str, StringConstraints(max_length=32)] = Field(description="Name.")
+    value: Figure = Field(description="Value on the held-out rows.")
+    low: Figure = Field(description="Lower end of the 95 % interval.")
+    high: Figure = Field(description="Upper end of the 95 % interval.")
+
+
+class VersionRecord(Part):
+    """What became of one run."""
+
+    version: VersionID = Field(description="Id of the version.")
+    trigger: Trigger = Field(description="What asked for it.")
+    token: Token | None = Field(
+        default=None,
+        description="Schedule slot or annotation value that asked for it. Absent: the spec did.",
+    )
+    outcome: Outcome = Field(
+        description="Accepted: may be rolled out. Refused: by the gate. Failed: no version was"
+        " made. Abandoned: it never became ready."
+    )
+    reason: Reason = Field(description="Stable CamelCase word for programs.")
+    message: Message = Field(description="Sentence for people, with the remedy.")
+    bundle_uri: Annotated[str, StringConstraints(max_length=1024)] | None = Field(
+        default=None, alias="bundleURI", description="Folder of the bundle in object storage."
+    )
+    manifest_digest: (
+        Annotated[str, StringConstraints(pattern=names.DIGEST_PATTERN, max_length=71)] | None
+    ) = Field(default=None, description="SHA-256 of the bundle's manifest, which pins every file.")
+    metrics: (
+        Annotated[
+            tuple[VersionMetric, ...],
+            Field(max_length=16, json_schema_extra=keyed("name")),
+        ]
+        | None
+    ) = Field(default=None, description="Metrics of the held-out rows.")
+    start_time: Time | None = Field(
+        default=None, description="When the run's first attempt began, RFC 3339."
+    )
+    completion_time: Time = Field(description="When the run ended, RFC 3339.")
+
+
+class Status(Part):
+    """What is."""
+
+    observed_generation: int | None = Field(
+        default=None, description="Generation of the spec this status is about."
+    )
+    conditions: (
+        Annotated[
+            tuple[Condition, ...],
+            Field(max_length=16, json_schema_extra=keyed("type")),
+        ]
+        | None
+    ) = Field(default=None, description="Statements about the model.")
+    url: Annotated[str, StringConstraints(max_length=256)] | None = Field(
+        default=None,
+        description="Where the live version answers through the Gateway. Absent without Gateway"
+        " API.",
+    )
+    address: Address | None = Field(
+        default=None, description="Where the live version answers inside the cluster."
+    )
+    run: Run | None = Field(default=None, description="The training going on. Absent when idle.")
+    live: ServedVersion | None = Field(
+        default=None, description="The version that has the traffic. Absent: none yet."
+    )
+    candidate: ServedVersion | None = Field(
+        default=None, description="The version that is being rolled out. Absent: none."
+    )
+    previous: ServedVersion | None = Field(
+        default=None, description="The version kept warm for instant rollback. Absent: none."
+    )
+    versions: (
+        Annotated[
+            tuple[VersionRecord, ...],
+            Field(max_length=VERSIONS_AT_MOST, json_schema_extra=keyed("version")),
+        ]
+        | None
+    ) = Field(default=None, description="What became of the runs, newest first.")

@@ -1,0 +1,111 @@
+"""The messages of the Open Inference Protocol, version 2 (KServe V2), over HTTP.
+
+Source: the Open Inference Protocol's REST specification and its binary tensor data extension.
+"""
+
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+Datatype = Literal[
+    "BOOL", "UINT8", "UINT16", "UINT32", "UINT64", "INT8", "INT16", "INT32", "INT64",
+    "FP16", "FP32", "FP64", "BYTES",
+]  # fmt: skip
+INPUT_NAME = "input"
+LABEL_NAME = "label"
+PROBABILITIES_NAME = "probabilities"
+INFERENCE_HEADER = "Inference-Header-Content-Length"
+
+
+class Message(BaseModel):
+    """A message of the protocol; fields it does not know are ignored, as the protocol grows."""
+
+    model_config = ConfigDict(frozen=True)
+
+
+class RequestInput(Message):
+    """A tensor sent to the model; ``data`` is flat or nested, absent when it is binary."""
+
+    name: str
+    shape: tuple[int, ...]
+    datatype: Datatype
+    parameters: dict[str, Any] = Field(default_factory=dict)
+    data: list[Any] | None = None
+
+
+class RequestOutput(Message):
+    """A tensor asked of the model."""
+
+    name: str
+    parameters: dict[str, Any] = Field(default_factory=dict)
+
+
+class InferRequest(Message):
+    """A question."""
+
+    id: str | None = None
+    parameters: dict[str, Any] = Field(default_factory=dict)
+    inputs: tuple[RequestInput, ...] = Field(min_length=1)
+    outputs: tuple[RequestOutput, ...] | None = None
+
+
+class ResponseOutput(Message):
+    """A tensor the model answered with."""
+
+    name: str
+    shape: tuple[int, ...]
+    datatype: Datatype
+    parameters: dict[str, Any] | None = None
+    data: list[Any] | None = None
+
+
+class InferResponse(Message):
+    """An answer."""
+
+    model_name: str
+    model_version: str
+    id: str | None = None
+    parameters: dict[str, Any] | None = None
+    outputs: tuple[ResponseOutput, ...]
+
+
+class TensorMetadata(Message):
+    """What a model takes or gives; -1 stands for any number of rows."""
+
+    name: str
+    datatype: Datatype
+    shape: tuple[int, ...]
+
+
+class ModelMetadata(Message):
+    """What a model is."""
+
+    name: str
+    versions: tuple[str, ...]
+    platform: str
+    inputs: tuple[TensorMetadata, ...]
+    outputs: tuple[TensorMetadata, ...]
+    parameters: dict[str, Any] | None = None
+
+
+class ServerMetadata(Message):
+    """What a server is."""
+
+    name: str
+    version: str
+    extensions: tuple[str, ...]
+
+
+class RepositoryModel(Message):
+    """One entry of the repository index."""
+
+    name: str
+    version: str
+    state: Literal["READY", "UNAVAILABLE"]
+    reason: str = ""
+
+
+class ErrorResponse(Message):
+    """What every failed call under ``/v2`` answers."""
+
+    error: str

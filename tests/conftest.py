@@ -1,0 +1,66 @@
+"""Real servers for tests: the ones local mode runs, one of each per test process."""
+
+import secrets
+import shutil
+from collections.abc import Iterator
+
+import pytest
+
+from taxon_bundle.storage import create_bucket
+from taxon_cli.local.object_store import running_object_store
+from taxon_cli.local.ports import PortBlock
+from taxon_cli.local.postgres import Postgres, running_postgres
+from taxon_datastore import database
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Let golden files be written anew."""
+    parser.addoption("--update-golden", action="store_true", help="write the golden files anew")
+
+
+@pytest.fixture(scope="session")
+def update_golden(pytestconfig: pytest.Config) -> bool:
+    """Return whether golden files are to be written anew."""
+    return bool(pytestconfig.getoption("--update-golden"))
+
+
+@pytest.fixture(scope="session")
+def ports() -> Iterator[PortBlock]:
+    """Ports no other test process has."""
+    with PortBlock() as block:
+        yield block
+
+
+@pytest.fixture(scope="session")
+def postgres(tmp_path_factory: pytest.TempPathFactory, ports: PortBlock) -> Iterator[Postgres]:
+    """Yield a running PostgreSQL; a test that stops it starts it again."""
+    state = tmp_path_factory.mktemp("postgres")
+    with running_postgres(state, ports.take()) as server:
+        yield server
+    shutil.rmtree(state)  # what root keeps elsewhere goes once its state folder is gone
+
+
+@pytest.fixture(scope="session")
+def database_url(postgres: Postgres) -> str:
+    """Return the URL of a database with today's schema."""
+    database.migrate(postgres.url)
+    return postgres.url
+
+
+@pytest.fixture(scope="session")
+def s3_environment(
+    tmp_path_factory: pytest.TempPathFactory, ports: PortBlock
+) -> Iterator[dict[str, str]]:
+    """Yield the variables that lead S3 clients to a running server."""
+    with running_object_store(tmp_path_factory.mktemp("objects"), ports) as store:
+        yield store.environment
+
+
+@pytest.fixture
+def s3_bucket(s3_environment: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> str:
+    """Return the name of a fresh bucket, with the environment set to reach it."""
+    for name, value in s3_environment.items():
+        monkeypatch.setenv(name, value)
+    name = f"test-{secrets.token_hex(6)}"
+    create_bucket(name)
+    return name

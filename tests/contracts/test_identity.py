@@ -1,0 +1,46 @@
+"""The id of a version depends on what makes another version, and on nothing else."""
+
+import pytest
+
+from taxon_contracts.identity import version_id
+from taxon_contracts.resource import Identity
+
+BASE = {"dataset": {"uri": "s3://samples/wine.csv", "target": "cultivar"}}
+
+
+def identity(**fields: object) -> Identity:
+    """Return the identity of a minimal spec with ``fields`` set."""
+    return Identity.model_validate(BASE | fields)
+
+
+def test_the_id_of_a_known_spec_never_changes() -> None:
+    """A changed id would retrain every model on an upgrade."""
+    assert version_id(identity()) == "v33936ec098"
+
+
+def test_a_field_set_to_its_default_does_not_count() -> None:
+    """A field added later with a default retrains nobody."""
+    assert version_id(identity(seed=42, pipeline={"scaler": "Standard"})) == version_id(identity())
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"seed": 7},
+        {"metric": "f1"},
+        {"search": {"folds": 3}},
+        {"pipeline": {"polynomialDegree": 2}},
+        {"dataset": BASE["dataset"] | {"testFraction": 0.3}},
+    ],
+    ids=str,
+)
+def test_a_changed_identity_field_makes_another_version(fields: dict[str, object]) -> None:
+    """Every identity field counts."""
+    assert version_id(identity(**fields)) != version_id(identity())
+
+
+def test_a_trigger_makes_another_version_of_the_same_spec() -> None:
+    """A schedule slot or a retrain annotation asks for a new version."""
+    ids = {version_id(identity(), trigger=token) for token in ("", "2026-11-23T03:00Z", "again")}
+
+    assert len(ids) == 3

@@ -1,0 +1,63 @@
+"""A manifest seals one exact content."""
+
+import pytest
+from pydantic import ValidationError
+
+from taxon_contracts.canonical import canonical_json
+from taxon_contracts.manifest import File, Manifest, SignatureFeature
+
+FIELDS = {
+    "namespace": "default",
+    "model": "wine",
+    "version": "v0123456789",
+    "files": {"classifier.onnx": File(sha256="0" * 64, size=1)},
+    "features": (SignatureFeature(name="ash"),),
+    "classes": ("a", "b", "c"),
+    "classifier": "RandomForest",
+    "dataset_digest": "sha256:" + "0" * 64,
+    "libraries": {"scikit-learn": "1.9.1"},
+}
+
+
+def test_a_manifest_read_back_has_the_same_digest() -> None:
+    """The digest is taken of canonical bytes."""
+    manifest = Manifest.model_validate(FIELDS)
+
+    assert Manifest.model_validate_json(manifest.encode()).digest() == manifest.digest()
+
+
+@pytest.mark.parametrize("classes", [("no", "yes"), (0, 1)])
+def test_classes_keep_their_type(classes: tuple[str, ...] | tuple[int, ...]) -> None:
+    """An integer label is not the text of an integer."""
+    fields = FIELDS | {"classes": classes, "positive_class": classes[1], "threshold": 0.5}
+    manifest = Manifest.model_validate_json(Manifest.model_validate(fields).encode())
+
+    assert (manifest.classes, manifest.positive_class) == (classes, classes[1])
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"classes": ("no", "yes")},
+        {"positive_class": "a", "threshold": 0.5},
+        {"classes": ("no", "yes"), "positive_class": "maybe", "threshold": 0.5},
+    ],
+    ids=["binary without", "three classes with", "unknown class"],
+)
+def test_exactly_a_binary_model_has_a_positive_class(fields: dict[str, object]) -> None:
+    """A threshold means nothing beyond two classes."""
+    with pytest.raises(ValidationError, match="positive class"):
+        Manifest.model_validate(FIELDS | fields)
+
+
+@pytest.mark.parametrize("name", ["../evil", "/etc/passwd", "a/b", ""])
+def test_a_file_name_cannot_leave_the_bundle(name: str) -> None:
+    """Names become paths."""
+    with pytest.raises(ValidationError):
+        Manifest.model_validate(FIELDS | {"files": {name: File(sha256="0" * 64, size=1)}})
+
+
+def test_numbers_json_cannot_write_have_no_digest() -> None:
+    """NaN has no canonical form."""
+    with pytest.raises(ValueError, match="JSON compliant"):
+        canonical_json({"value": float("nan")})
