@@ -1,0 +1,1 @@
+"""Reading, verifying and writing bundles, and the exact classifier inside one."""

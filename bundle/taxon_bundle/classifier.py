@@ -1,0 +1,161 @@
+"""The exact classifier: scikit-learn's probabilities and labels, without scikit-learn."""
+
+import json
+from dataclasses import dataclass
+from typing import Any, Self
+
+import numpy as np
+import onnxruntime
+from numpy.typing import NDArray
+
+from taxon_bundle.bundle import Bundle, BundleError
+from taxon_contracts.manifest import GOLDEN_NAME, SERVING_NAME, Manifest
+
+Rows = NDArray[np.float64]
+"""Input, shape [rows, features]: every feature of the signature in its order."""
+Probabilities = NDArray[np.float64]
+"""Output, shape [rows, classes]: in the order of the manifest's classes."""
+
+GRAPH_INPUT = "rows"
+GRAPH_OUTPUTS = ("probabilities", "peak")
+"""``peak`` is each row's largest absolute value after scaling and products, as float32."""
+GRAPH_SCALED = "scaled"
+"""Each fitted feature after scaling, asked for only to name the one that overflows."""
+EXTERNAL_DATA_MARK = b"location"
+"""How an ONNX tensor names a file outside the graph; a serving graph never has one."""
+
+
+class BadRow(ValueError):  # noqa: N818 - it names what is wrong, in a person's words
+    """A value the classifier cannot take."""
+
+    def __init__(self, row: int, feature: str, reason: str) -> None:
+        super().__init__(f"row {row}: {feature} {reason}")
+        self.row = row
+        self.feature = feature
+        self.reason = reason
+
+
+@dataclass(frozen=True)
+class Classifier:
+    """A loaded serving graph and the signature it answers for."""
+
+    manifest: Manifest
+    session: Any
+
+    @classmethod
+    def load(cls, bundle: Bundle) -> Self:
+        """Load a bundle's serving file, verified before it is parsed.
+
+        Raises:
+            BundleError: the file is not what the manifest says, or no graph that can be run.
+            StorageError: storage did not answer.
+        """
+        return cls.from_graph(bundle.read(SERVING_NAME), bundle.manifest)
+
+    @classmethod
+    def from_graph(cls, graph: bytes, manifest: Manifest) -> Self:
+        """Load a serving graph from its bytes.
+
+        Raises:
+            BundleError: the bytes are no graph that can be run, or refer to other files.
+        """
+        if EXTERNAL_DATA_MARK in graph:
+            raise BundleError(SERVING_NAME, "it refers to data outside itself: do not use it")
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = 1
+        options.inter_op_num_threads = 1
+        options.log_severity_level = 4
+        try:
+            session = onnxruntime.InferenceSession(
+                graph, sess_options=options, providers=["CPUExecutionProvider"]
+            )
+        except Exception as error:  # onnxruntime's errors share no public base class
+            raise BundleError(SERVING_NAME, f"it cannot be run: {error}") from error
+        classifier = cls(manifest, session)
+        classifier._check_shapes()
+        return classifier
+
+    @property
+    def classes(self) -> tuple[str, ...] | tuple[int, ...]:
+        """Return the classes in the order of the probabilities."""
+        return self.manifest.classes
+
+    @property
+    def features(self) -> tuple[str, ...]:
+        """Return every input's name in order, dropped ones included."""
+        return tuple(feature.name for feature in self.manifest.features)
+
+    def probabilities(self, rows: Rows) -> Probabilities:
+        """Return each row's probability per class, shape [rows, classes].
+
+        Raises:
+            BadRow: a value is NaN, infinite, or overflows float32 on its way to the classifier.
+        """
+        if not np.isfinite(rows).all():
+            row, column = (int(index) for index in np.argwhere(~np.isfinite(rows))[0])
+            raise BadRow(row, self.features[column], "is not a finite number")
+        probabilities: Probabilities
+        probabilities, peak = self.session.run(GRAPH_OUTPUTS, {GRAPH_INPUT: rows})
+        if not np.isfinite(peak).all():
+            row = int(np.flatnonzero(~np.isfinite(peak))[0])
+            column = self._largest(rows[row])
+            reason = f"is too large for the classifier ({rows[row, column]:g})"
+            raise BadRow(row, self.features[column], reason)
+        return probabilities
+
+    def labels(self, probabilities: Probabilities) -> NDArray[np.intp]:
+        """Return each row's class as an index, shape [rows].
+
+        Beyond two classes the most probable one, the first of equals; a binary label is the
+        positive class exactly when its probability is above the threshold.
+        """
+        threshold = self.manifest.threshold
+        if threshold is None:
+            best: NDArray[np.intp] = probabilities.argmax(axis=1)
+            return best
+        positive = [label == self.manifest.positive_class for label in self.classes].index(True)
+        above = probabilities[:, positive] > threshold
+        index: NDArray[np.intp] = np.where(above, positive, 1 - positive)
+        return index
+
+    def _largest(self, row: Rows) -> int:
+        """Return the position of the fitted feature that is largest once scaled."""
+        fitted = [index for index, f in enumerate(self.manifest.features) if not f.dropped]
+        (scaled,) = self.session.run((GRAPH_SCALED,), {GRAPH_INPUT: row[None, :]})
+        return fitted[int(np.argmax(np.abs(scaled[0])))]
+
+    def _check_shapes(self) -> None:
+        """Refuse a graph that does not take and give what the manifest says."""
+        shapes = {
+            value.name: list(value.shape)[1:]
+            for value in (*self.session.get_inputs(), *self.session.get_outputs())
+        }
+        expected = {
+            GRAPH_INPUT: [len(self.features)],
+            GRAPH_OUTPUTS[0]: [len(self.classes)],
+            GRAPH_OUTPUTS[1]: [],
+            GRAPH_SCALED: [sum(not feature.dropped for feature in self.manifest.features)],
+        }
+        if shapes != expected:
+            raise BundleError(
+                SERVING_NAME, "its input and output are not what the manifest says: do not use it"
+            )
+
+
+def check_golden(classifier: Classifier, golden: bytes) -> None:
+    """Compare the classifier's answers with the ones scikit-learn gave at training time.
+
+    Raises:
+        BundleError: an answer differs by more than the recorded tolerance.
+    """
+    expected = json.loads(golden)
+    reference = np.array(expected["probabilities"])
+    probabilities = classifier.probabilities(np.array(expected["rows"], dtype=np.float64))
+    worst = float(np.abs(probabilities - reference).max())
+    if not worst <= expected["tolerance"]:
+        raise BundleError(
+            GOLDEN_NAME, f"an answer differs by {worst:.3g} from scikit-learn's: do not use it"
+        )
+    labels = [classifier.classes[index] for index in classifier.labels(reference)]
+    if labels != expected["labels"]:
+        raise BundleError(GOLDEN_NAME, "a label differs from scikit-learn's: do not use it")

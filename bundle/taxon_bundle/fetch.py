@@ -1,0 +1,98 @@
+"""`python -m taxon_bundle.fetch URI FOLDER`: bring a verified bundle to where a server opens it.
+
+KServe starts this before the server, as Taxon's ClusterStorageContainer. The URI names the bundle
+and the digest of its manifest, so whoever may write to the bucket still cannot choose what is
+served. A refusal is one sentence in the pod's termination log, which KServe shows in the
+InferenceService's status.
+"""
+
+import argparse
+import re
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import parse_qs, urlsplit
+
+from taxon_bundle.bundle import BundleError, open_bundle
+from taxon_bundle.storage import FolderStore, StorageError, StorageUnavailable
+from taxon_contracts.manifest import MANIFEST_NAME, object_key
+from taxon_contracts.names import DIGEST_PATTERN
+
+EXIT_FINAL = 65
+"""Another attempt cannot help: a wrong URI, bundle or credential."""
+EXIT_RETRY = 75
+"""Storage or the disk failed: another attempt may help."""
+
+
+class BadURI(ValueError):  # noqa: N818 - it names what is wrong, in a person's words
+    """A storage URI that does not say which bundle to fetch."""
+
+
+@dataclass(frozen=True)
+class Source:
+    """A bundle to fetch: its folder, and the digest of its manifest."""
+
+    folder: str
+    digest: str
+
+    @classmethod
+    def parse(cls, uri: str) -> "Source":
+        """Return what ``taxon+s3://bucket/path/?manifest=sha256:...`` names.
+
+        Raises:
+            BadURI: the digest is missing or none.
+        """
+        parts = urlsplit(uri)
+        digests = parse_qs(parts.query).get("manifest", [])
+        if len(digests) != 1 or not re.fullmatch(DIGEST_PATTERN, digests[0]):
+            raise BadURI(f"{uri}: end it with ?manifest=sha256:<64 hex digits>")
+        return cls(parts._replace(query="", fragment="").geturl(), digests[0])
+
+
+def fetch(source: Source, folder: Path) -> None:
+    """Copy every file of a bundle, each verified before it is written; the manifest comes last.
+
+    Raises:
+        BundleError: there is no such bundle, or a file is not what its manifest says.
+        StorageError: storage or the disk did not do as asked.
+        ValueError: the folder's URI has an unknown scheme.
+    """
+    bundle = open_bundle(source.folder, source.digest)
+    target = FolderStore(folder)
+    for name, listed in bundle.manifest.files.items():
+        target.write(object_key(name, listed.sha256), bundle.read(name))
+    target.write(MANIFEST_NAME, bundle.manifest.encode())
+
+
+def main() -> None:
+    """Run the command; exit 0, 65 (final) or 75 (try again)."""
+    parser = argparse.ArgumentParser(prog="python -m taxon_bundle.fetch", description=__doc__)
+    parser.add_argument("uri", help="taxon+s3://bucket/path/?manifest=sha256:...")
+    parser.add_argument("folder", type=Path, help="where the bundle goes")
+    parser.add_argument(
+        "--termination-log",
+        type=Path,
+        default=Path("/dev/termination-log"),
+        help="where the reason of a refusal goes, if the file exists",
+    )
+    arguments = parser.parse_args()
+    try:
+        fetch(Source.parse(arguments.uri), arguments.folder)
+    except StorageUnavailable as error:
+        refuse(str(error), arguments.termination_log)
+        sys.exit(EXIT_RETRY)
+    except (BundleError, StorageError, ValueError) as error:
+        refuse(str(error), arguments.termination_log)
+        sys.exit(EXIT_FINAL)
+    sys.stderr.write(f"{arguments.uri}: verified\n")
+
+
+def refuse(reason: str, termination_log: Path) -> None:
+    """Say why on standard error and, in a pod, in the termination log."""
+    sys.stderr.write(f"{reason}\n")
+    if termination_log.exists():
+        termination_log.write_text(reason)
+
+
+if __name__ == "__main__":
+    main()

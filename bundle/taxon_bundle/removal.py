@@ -1,0 +1,25 @@
+"""Removes bundles: the manifests first, so that what is half removed is no bundle any more."""
+
+from urllib.parse import urlsplit
+
+from taxon_bundle.storage import open_store
+from taxon_contracts.manifest import MANIFEST_NAME
+
+FOLDERS = 2
+"""A bundle stands below namespace and model: what is above is never removed."""
+
+
+def remove_below(uri: str) -> int:
+    """Remove every object below a folder; return how many there were.
+
+    Raises:
+        ValueError: the folder is so high up that it holds more than one model's bundles.
+        StorageError: storage did not do as asked; doing it again goes on.
+    """
+    if len(urlsplit(uri).path.strip("/").split("/")) < FOLDERS or not uri.endswith("/"):
+        raise ValueError(f"{uri}: name the folder of a model or a version, ending with a slash")
+    store = open_store(uri)
+    keys = sorted(store.keys(), key=lambda key: not key.endswith(MANIFEST_NAME))
+    for key in keys:
+        store.delete(key)
+    return len(keys)

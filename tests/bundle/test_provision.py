@@ -1,0 +1,59 @@
+"""The buckets Job: makes buckets and puts tables there, and may run again."""
+
+import secrets
+import sys
+from pathlib import Path
+
+import pytest
+
+from taxon_bundle import provision
+from taxon_bundle.storage import StorageDenied, read_object
+from taxon_cli.local.ports import PortBlock
+
+
+def run(monkeypatch: pytest.MonkeyPatch, *words: str) -> None:
+    """Run the command with its arguments."""
+    monkeypatch.setattr(sys, "argv", ["provision", *words])
+    provision.main()
+
+
+def test_buckets_and_tables_are_there_afterwards(
+    s3_bucket: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A bucket that is there stays, one that is missing is made, files are written; twice alike."""
+    (tmp_path / "wine.csv").write_text("a,b\n1,2\n")
+    (tmp_path / "..data").mkdir()
+    new = f"test-{secrets.token_hex(6)}"
+    for _ in range(2):
+        run(monkeypatch, s3_bucket, new, f"--tables={tmp_path}", f"--into={new}")
+    assert read_object(f"s3://{new}/wine.csv") == b"a,b\n1,2\n"
+
+
+def test_buckets_alone_need_no_tables(s3_bucket: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without a folder only the buckets are made."""
+    run(monkeypatch, s3_bucket)
+
+
+def test_storage_that_stays_silent_ends_the_job(
+    ports: PortBlock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """After its patience the Job fails with one sentence, and Kubernetes tries again."""
+    monkeypatch.setenv("AWS_ENDPOINT_URL", f"http://127.0.0.1:{ports.take()}")
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "x")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "y")
+    monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
+    with pytest.raises(SystemExit, match="does not answer"):
+        run(monkeypatch, "bucket", "--patience=0.05", "--pause=0.01")
+
+
+def test_wrong_credentials_are_told_at_once() -> None:
+    """Credentials do not mend themselves, so there is no waiting for them."""
+    tries = []
+
+    def denied() -> None:
+        tries.append(1)
+        raise StorageDenied("s3://bucket/ is denied")
+
+    with pytest.raises(StorageDenied):
+        provision.patiently(denied, seconds=60, pause=60)
+    assert len(tries) == 1
