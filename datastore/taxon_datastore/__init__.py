@@ -1,0 +1,1 @@
+"""PostgreSQL: its schema, its migrations, and every query the parts share."""

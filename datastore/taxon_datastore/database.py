@@ -1,0 +1,124 @@
+"""Connecting to PostgreSQL within bounded time, and bringing its schema up to date."""
+
+import contextlib
+import os
+import socket
+import threading
+from collections.abc import Iterator
+from importlib import resources
+
+from sqlalchemy import Connection, Engine, NullPool, create_engine, make_url, text
+from sqlalchemy.exc import ArgumentError, DBAPIError
+
+CONNECT_SECONDS = 5
+STATEMENT_SECONDS = 30.0
+GRACE_SECONDS = 5.0
+"""After a statement's time is over PostgreSQL has this long to say so."""
+MIGRATION_LOCK = 0x7461786F6E
+"""Advisory lock two migrations at once take in turn; the letters of taxon."""
+REFUSALS = ("22", "23", "54")
+"""Classes of the SQLSTATEs for bad values, broken constraints and PostgreSQL's own limits."""
+
+
+class DatabaseUnavailable(Exception):  # noqa: N818 - a state, worth trying again
+    """PostgreSQL does not answer, or answers that it cannot now."""
+
+
+class DatabaseRefused(Exception):  # noqa: N818 - a state, not worth trying again
+    """PostgreSQL will never take these values, however often they are sent."""
+
+
+def engine(url: str, *, statement_seconds: float = STATEMENT_SECONDS) -> Engine:
+    """Return an engine whose every wait is bounded; nothing connects before its first use.
+
+    Every transaction has a connection of its own: nothing stale is met after a fail-over, and an
+    idle model costs the database nothing.
+
+    Args:
+        url: ``postgresql://user:password@host:port/database``; a driver suffix is allowed.
+        statement_seconds: longest time one statement may take, waiting for locks included.
+
+    Raises:
+        ValueError: the URL is not one of PostgreSQL.
+    """
+    try:
+        parsed = make_url(url)
+    except ArgumentError:  # its message repeats the URL, and with it the password
+        raise ValueError(_BAD_URL) from None
+    if parsed.get_backend_name() not in ("postgresql", "postgres"):
+        raise ValueError(_BAD_URL)
+    return create_engine(
+        parsed.set(drivername="postgresql+psycopg2"),
+        poolclass=NullPool,
+        connect_args={
+            "connect_timeout": CONNECT_SECONDS,
+            "options": f"-c statement_timeout={statement_seconds * 1000:.0f} -c timezone=UTC",
+            "application_name": "taxon",
+        },
+        execution_options={"patience": statement_seconds + GRACE_SECONDS},
+    )
+
+
+_BAD_URL = "the database URL must be like postgresql://user:password@host:port/database"
+
+
+@contextlib.contextmanager
+def transaction(engine: Engine) -> Iterator[Connection]:
+    """Yield a connection in a transaction; commit it unless something is raised.
+
+    Raises:
+        DatabaseUnavailable: worth trying again.
+        DatabaseRefused: not worth trying again.
+    """
+    try:
+        with engine.connect() as connection, _bounded(connection), connection.begin():
+            yield connection
+    except DBAPIError as error:
+        raise _told(error.orig or error) from error
+    except engine.dialect.loaded_dbapi.Error as error:  # what a COPY raises
+        raise _told(error) from error
+
+
+def _told(error: BaseException) -> DatabaseUnavailable | DatabaseRefused:
+    """Return what an error of the driver means: only bad values stay bad."""
+    sentence = str(error).strip().split("\n", maxsplit=1)[0]
+    state = getattr(error, "pgcode", None) or ""
+    return (DatabaseRefused if state[:2] in REFUSALS else DatabaseUnavailable)(sentence)
+
+
+@contextlib.contextmanager
+def _bounded(connection: Connection) -> Iterator[None]:
+    """Cut the connection when the server falls silent: its own timeout cannot tell then."""
+    with socket.socket(fileno=os.dup(connection.connection.fileno())) as wire:
+        patience = connection.get_execution_options()["patience"]
+        timer = threading.Timer(patience, _cut, [wire])
+        timer.daemon = True
+        timer.start()
+        try:
+            yield
+        finally:
+            timer.cancel()
+            timer.join()
+
+
+def _cut(wire: socket.socket) -> None:
+    with contextlib.suppress(OSError):  # it broke off by itself
+        wire.shutdown(socket.SHUT_RDWR)
+
+
+def migrate(url: str) -> None:
+    """Bring the schema up to date; several at once take turns.
+
+    Raises:
+        ValueError: the URL is not one of PostgreSQL.
+        DatabaseUnavailable: PostgreSQL does not answer, or does not allow the change.
+    """
+    from alembic import command  # noqa: PLC0415 - costs 0.3 s, which a starting server need not pay
+    from alembic.config import Config  # noqa: PLC0415
+
+    config = Config()
+    config.set_main_option("script_location", str(resources.files(__package__) / "migrations"))
+    with transaction(engine(url)) as connection:
+        connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": MIGRATION_LOCK})
+        config.attributes["connection"] = connection
+        command.upgrade(config, "head")

@@ -1,0 +1,1 @@
+"""Steps in order; a released one never changes."""

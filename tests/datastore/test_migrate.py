@@ -1,0 +1,35 @@
+"""The migrations Job: waits for PostgreSQL, then brings the schema up to date."""
+
+import pytest
+from sqlalchemy import inspect
+
+from taxon_cli.local.ports import PortBlock
+from taxon_datastore import migrate
+from taxon_datastore.database import engine
+
+
+def test_the_schema_is_brought_up_to_date(
+    database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The tables are there afterwards, also when they were before."""
+    monkeypatch.setenv("TAXON_DATABASE_URL", database_url)
+    migrate.main()
+    assert inspect(engine(database_url)).has_table("predictions")
+
+
+def test_a_database_that_stays_silent_ends_the_job(
+    ports: PortBlock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """After its patience the Job fails with one sentence, and Kubernetes tries again."""
+    monkeypatch.setenv("TAXON_DATABASE_URL", f"postgresql://u:p@127.0.0.1:{ports.take()}/x")
+    monkeypatch.setenv("TAXON_DATABASE_PATIENCE_SECONDS", "0.05")
+    monkeypatch.setenv("TAXON_DATABASE_PAUSE_SECONDS", "0.01")
+    with pytest.raises(SystemExit, match="PostgreSQL does not answer"):
+        migrate.main()
+
+
+def test_a_url_of_something_else_is_refused_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A URL that is not PostgreSQL's is no reason to wait."""
+    monkeypatch.setenv("TAXON_DATABASE_URL", "mysql://u:p@127.0.0.1/x")
+    with pytest.raises(SystemExit, match="database URL must be like"):
+        migrate.main()

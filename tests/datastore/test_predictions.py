@@ -1,0 +1,210 @@
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from uuid import uuid4
+
+import pytest
+from sqlalchemy import Engine, text
+
+from taxon_contracts.prediction import PredictionEvent
+from taxon_datastore.database import DatabaseRefused, engine, transaction
+from taxon_datastore.predictions import DAYS_AHEAD, recent_predictions, store_predictions
+
+
+@pytest.fixture
+def database(database_url: str) -> Engine:
+    """Return an engine over a migrated database without predictions and without partitions."""
+    emptied = engine(database_url)
+    with transaction(emptied) as connection:
+        for name in partitions(emptied):
+            connection.execute(text(f"DROP TABLE {name}"))
+        connection.execute(text("TRUNCATE predictions"))
+    return emptied
+
+
+def event(**changes: Any) -> PredictionEvent:
+    """Return an answered prediction of now."""
+    document = {
+        "id": uuid4(),
+        "namespace": "default",
+        "model": "iris",
+        "version": "v0123456789",
+        "time": datetime.now(UTC),
+        "request_id": "r1",
+        "features": (1.5, -2.0),
+        "label": "setosa",
+        "confidence": 0.75,
+        "probabilities": (0.75, 0.25),
+        "latency_seconds": 0.001,
+        "outcome": "Answered",
+    }
+    return PredictionEvent.model_validate(document | changes)
+
+
+def stored(database: Engine, *, limit: int = 100) -> list[PredictionEvent]:
+    """Return the model's events, newest first."""
+    return recent_predictions(database, namespace="default", model="iris", limit=limit)
+
+
+def partitions(database: Engine) -> list[str]:
+    """Return the partitions for days, in order."""
+    with transaction(database) as connection:
+        names = connection.execute(
+            text(
+                "SELECT inhrelid::regclass::text AS name FROM pg_inherits"
+                " WHERE inhparent = 'predictions'::regclass"
+                " AND inhrelid <> 'predictions_default'::regclass ORDER BY name"
+            )
+        )
+        return list(names.scalars())
+
+
+def rows_of(database: Engine, table: str) -> int:
+    """Return how many rows stand in one table."""
+    with transaction(database) as connection:
+        return len(connection.execute(text(f"TABLE {table}")).all())
+
+
+def test_an_event_comes_back_as_it_was_stored(database: Engine) -> None:
+    """Every field of an event survives the database."""
+    original = event()
+
+    store_predictions(database, [original])
+
+    assert stored(database) == [original]
+
+
+def test_a_failed_request_comes_back_with_its_gaps(database: Engine) -> None:
+    """A failed request keeps what it does not have as missing."""
+    failed = event(
+        outcome="Failed", request_id=None, features=None, label=None, confidence=None,
+        probabilities=None,
+    )  # fmt: skip
+
+    store_predictions(database, [failed])
+
+    assert stored(database) == [failed]
+
+
+@pytest.mark.parametrize("label", [3, -1, "3", "null", ""])
+def test_a_label_keeps_its_type(database: Engine, label: str | int) -> None:
+    """An integer label stays an integer and the same digits as text stay text."""
+    store_predictions(database, [event(label=label)])
+
+    [found] = stored(database)
+    assert found.label == label
+    assert type(found.label) is type(label)
+
+
+@pytest.mark.parametrize(
+    "odd",
+    [
+        "tab\there",
+        "line\nfeed\r",
+        "back\\slash \\N \\.",
+        "quote \" ' {}",
+        "日本語 🦠",
+        "\\N",
+        "a,b",
+    ],
+)
+def test_odd_text_survives_in_labels_and_request_ids(database: Engine, odd: str) -> None:
+    """Characters that mean something to COPY, JSON or SQL are kept as they are."""
+    store_predictions(database, [event(label=odd, request_id=odd)])
+
+    [found] = stored(database)
+    assert (found.label, found.request_id) == (odd, odd)
+
+
+def test_text_postgresql_cannot_hold_is_mended(database: Engine) -> None:
+    """A NUL goes and half a surrogate pair becomes a question mark, instead of losing the batch."""
+    odd = "a\0b\ud800c"
+    broken = event().model_copy(update={"label": odd, "request_id": odd})
+
+    store_predictions(database, [broken])
+
+    [found] = stored(database)
+    assert (found.label, found.request_id) == ("ab?c", "ab?c")
+
+
+def test_a_batch_sent_twice_is_stored_once(database: Engine) -> None:
+    """Sending again what was stored already adds only what is new."""
+    first, second = event(), event()
+    assert store_predictions(database, [first]) == 1
+
+    assert store_predictions(database, [first, second, second]) == 1
+
+    assert {found.id for found in stored(database)} == {first.id, second.id}
+
+
+def test_servers_that_store_at_once_all_succeed(database: Engine) -> None:
+    """Several servers may meet a new day at the same moment, with some of the same events."""
+    shared = event()
+    batches = [[shared, event()] for _ in range(4)]
+    with ThreadPoolExecutor(4) as pool:
+        counts = list(pool.map(lambda batch: store_predictions(database, batch), batches))
+
+    assert sum(counts) == 5
+    assert len(stored(database)) == 5
+
+
+def test_nothing_to_store_needs_no_database() -> None:
+    """An empty batch does not even connect."""
+    nowhere = engine("postgresql://taxon:secret@127.0.0.2:1/postgres")
+
+    assert store_predictions(nowhere, []) == 0
+
+
+def test_values_postgresql_never_takes_are_refused(database: Engine) -> None:
+    """An event that is no event is refused, not tried for ever."""
+    broken = event().model_copy(update={"latency_seconds": "soon"})
+
+    with pytest.warns(UserWarning, match="serialized value"), pytest.raises(DatabaseRefused):
+        store_predictions(database, [broken])
+
+
+def test_partitions_are_made_ahead_by_day(database: Engine) -> None:
+    """Storing makes the partitions of today and the days to come, and uses today's."""
+    store_predictions(database, [event()])
+
+    today = datetime.now(UTC).date()
+    days = [today + timedelta(days=offset) for offset in range(DAYS_AHEAD)]
+    assert partitions(database) == [f"predictions_{day:%Y%m%d}" for day in days]
+    assert rows_of(database, f"predictions_{today:%Y%m%d}") == 1
+
+
+def test_an_old_event_goes_to_the_default_partition(database: Engine) -> None:
+    """An event that waited in a spool for weeks is kept too."""
+    old = event(time=datetime.now(UTC) - timedelta(days=40))
+
+    store_predictions(database, [old])
+
+    assert stored(database) == [old]
+    assert rows_of(database, "predictions_default") == 1
+
+
+def test_a_day_with_rows_in_the_default_partition_stays_there(database: Engine) -> None:
+    """A clock that ran ahead does not stop later days from being stored."""
+    ahead = datetime.now(UTC) + timedelta(days=DAYS_AHEAD - 1)
+    with transaction(database) as connection:
+        connection.execute(
+            text(
+                "INSERT INTO predictions (id, namespace, model, version, time, latency_seconds,"
+                " outcome) VALUES (gen_random_uuid(), 'default', 'iris', 'v', :time, 1, 'Failed')"
+            ),
+            {"time": ahead},
+        )
+
+    store_predictions(database, [event()])
+
+    assert len(partitions(database)) == DAYS_AHEAD - 1
+    assert len(stored(database)) == 2
+
+
+def test_the_latest_events_of_one_model_come_first(database: Engine) -> None:
+    """Reading is by namespace and model, newest first, no more than asked for."""
+    now = datetime.now(UTC)
+    mine = [event(time=now + timedelta(seconds=second)) for second in range(4)]
+    store_predictions(database, [*mine, event(model="other"), event(namespace="other")])
+
+    assert stored(database, limit=2) == [mine[3], mine[2]]
