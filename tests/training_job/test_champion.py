@@ -1,0 +1,150 @@
+"""A candidate against the live version: the same rows, none the champion saw."""
+
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+from support.training import (
+    VERSION,
+    carried_out,
+    forest,
+    run_request,
+    small_identity,
+    small_table,
+    train,
+)
+
+from taxon_bundle.bundle import Bundle
+from taxon_contracts.run import Champion
+
+
+def champion_of(bundle: Bundle) -> Champion:
+    """Return a bundle as the live version."""
+    return Champion(
+        version=bundle.manifest.version, bundle_uri=bundle.uri, manifest_digest=bundle.digest
+    )
+
+
+def challenged(folder: Path, table: pd.DataFrame, live: Bundle, **changes: Any) -> Any:
+    """Return the result of a run against a live version."""
+    request = run_request(
+        table, folder, version="v1111111111", champion=champion_of(live), **changes
+    )
+    return carried_out(request).result
+
+
+def test_the_champion_is_judged_on_the_same_held_out_rows(tmp_path: Path) -> None:
+    """The same model as champion gains exactly nothing."""
+    table = small_table()
+    live = train(run_request(table, tmp_path / "live"))
+    result = challenged(tmp_path / "next", table, live)
+
+    assert result.champion.version == VERSION
+    assert result.champion.candidate == result.champion.champion
+    assert (result.champion.gain, result.champion.low, result.champion.high) == (0.0, 0.0, 0.0)
+    assert "not compared" not in result.message
+
+
+def test_a_candidate_that_is_shown_to_be_worse_is_refused(tmp_path: Path) -> None:
+    """Its whole interval lies below the margin."""
+    table = small_table(rows=500)
+    live = train(run_request(table, tmp_path / "live"))
+    coin = [{"name": "n_estimators", "values": ["1"]}, {"name": "max_samples", "values": ["2"]}]
+    identity = small_identity(pipeline=forest(classifier={"parameters": coin}))
+    result = challenged(tmp_path / "next", table, live, identity=identity)
+
+    assert (result.outcome, result.reason) == ("Refused", "WorseThanChampion")
+    assert result.champion.high < -0.01
+
+
+def test_the_paired_interval_is_narrower_than_the_difference_of_two(tmp_path: Path) -> None:
+    """The luck of which rows were held out is shared."""
+    table = small_table(rows=600)
+    live = train(run_request(table, tmp_path / "live"))
+    identity = small_identity(pipeline=forest(), seed=42)
+    result = challenged(tmp_path / "next", table, live, identity=identity)
+    own = next(value for value in result.metrics if value.name == "roc_auc")
+
+    assert result.champion.low <= result.champion.gain <= result.champion.high
+    assert result.champion.high - result.champion.low < own.high - own.low
+
+
+def test_a_grown_table_is_judged_on_rows_the_champion_never_saw(tmp_path: Path) -> None:
+    """All of them, as the split keeps its sides."""
+    live = train(run_request(small_table(), tmp_path / "live"))
+    grown = pd.concat([small_table(), small_table(seed=3)], ignore_index=True)
+    result = challenged(tmp_path / "next", grown, live)
+
+    assert result.champion is not None
+    assert "held-out rows that live" not in result.message
+
+
+def test_rows_a_champion_of_another_seed_saw_are_left_out(tmp_path: Path) -> None:
+    """They would flatter it."""
+    table = small_table(rows=900)
+    live = train(run_request(table, tmp_path / "live", identity=small_identity(seed=1)))
+    result = challenged(tmp_path / "next", table, live)
+    held_out = result.rows.test
+    compared = int(result.message.split("compared on the ")[1].split()[0])
+
+    assert f"of {held_out} held-out rows that live {VERSION} was not fitted on" in result.message
+    assert 0.1 < compared / held_out < 0.3
+
+
+def test_too_few_unseen_rows_are_no_comparison(tmp_path: Path) -> None:
+    """The note says how many the live version was fitted on."""
+    table = small_table()
+    live = train(run_request(table, tmp_path / "live", identity=small_identity(seed=1)))
+    result = challenged(tmp_path / "next", table, live)
+
+    assert result.champion is None
+    assert f"not compared: live {VERSION} was fitted on" in result.message
+    assert result.outcome == "Accepted"
+
+
+def missing_column(live: Bundle) -> pd.DataFrame:
+    """Return a table without a column the live version reads."""
+    del live
+    return small_table().drop(columns="width")
+
+
+def three_classes(live: Bundle) -> pd.DataFrame:
+    """Return a table of one more class."""
+    del live
+    return small_table(rows=240, classes=3)
+
+
+def no_bundle(live: Bundle) -> pd.DataFrame:
+    """Remove the live version's bundle."""
+    for file in Path(live.uri).rglob("*.*"):
+        file.unlink()
+    return small_table()
+
+
+@pytest.mark.parametrize(
+    ("change", "note"),
+    [
+        (missing_column, "cannot answer for today's table"),
+        (three_classes, "tells other classes apart"),
+        (no_bundle, "cannot be read"),
+    ],
+)
+def test_a_champion_that_cannot_be_compared_is_noted(
+    tmp_path: Path, change: Any, note: str
+) -> None:
+    """The limits alone decide then."""
+    live = train(run_request(small_table(), tmp_path / "live"))
+    result = challenged(tmp_path / "next", change(live), live)
+
+    assert result.champion is None
+    assert f"not compared: live {VERSION} {note}" in result.message
+
+
+def test_a_version_is_not_compared_with_itself(tmp_path: Path) -> None:
+    """Once it is live it is its own champion."""
+    request = run_request(small_table(), tmp_path)
+    live = train(request)
+    again = request.model_copy(update={"champion": champion_of(live)})
+
+    assert carried_out(again).result.champion is None

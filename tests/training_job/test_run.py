@@ -1,0 +1,341 @@
+"""One run, start to verdict: what it refuses, what it records, and what it does not do twice."""
+
+import io
+import json
+from pathlib import Path
+from typing import Any
+
+import joblib
+import numpy as np
+import pandas as pd
+import pytest
+from sklearn import metrics as reference
+from support.training import (
+    VERSION,
+    carried_out,
+    forest,
+    run_request,
+    small_identity,
+    small_table,
+    train,
+)
+
+from taxon_bundle.bundle import Bundle, find_bundle, open_bundle, verify
+from taxon_bundle.classifier import Classifier
+from taxon_bundle.storage import open_store
+from taxon_contracts.manifest import (
+    GOLDEN_NAME,
+    METRICS_NAME,
+    MODEL_CARD_NAME,
+    MODEL_NAME,
+    PREPROCESSOR_NAME,
+    REFERENCE_NAME,
+    RUN_RECORD_NAME,
+)
+from taxon_contracts.run import RunRequest
+from taxon_training_job import run
+from taxon_training_job.contents import Training
+from taxon_training_job.failure import RunFailed
+
+
+def failing(request: RunRequest) -> RunFailed:
+    """Return how a run fails."""
+    with pytest.raises(RunFailed) as caught:
+        carried_out(request)
+    return caught.value
+
+
+def figures(bundle: Bundle) -> dict[str, Any]:
+    """Return a bundle's held-out figures."""
+    document: dict[str, Any] = json.loads(bundle.read(METRICS_NAME))
+    return document
+
+
+def with_duplicates() -> pd.DataFrame:
+    """Return the small table with ten rows standing twice."""
+    table = small_table()
+    return pd.concat([table, table.iloc[:10]], ignore_index=True)
+
+
+def test_duplicates_and_constants_are_recorded(tmp_path: Path) -> None:
+    """In the run's result, in the figures and on the model card."""
+    outcome = carried_out(run_request(with_duplicates(), tmp_path))
+    rows, card = outcome.result.rows, outcome.files[MODEL_CARD_NAME].decode()
+
+    assert rows is not None
+    assert (rows.duplicates, rows.constant_features, rows.features) == (10, 1, 3)
+    assert rows.train + rows.test == 130
+    assert "10 of all repeat an earlier one" in card
+    assert "Constant features, accepted and ignored: batch" in card
+
+
+def test_the_figures_are_those_of_the_held_out_rows(tmp_path: Path) -> None:
+    """Recomputed with scikit-learn from the pickled pipeline, on rows that were not fitted."""
+    table = small_table(rows=300)
+    outcome = carried_out(run_request(table, tmp_path))
+    training = outcome.training
+    assert training is not None
+    pipeline = joblib.load(io.BytesIO(outcome.files[MODEL_NAME]))
+    held_out = table.iloc[training.split.test]
+    probabilities = pipeline.predict_proba(held_out[["length", "width"]].to_numpy())[:, 1]
+    truth = (held_out["label"] == "malignant").to_numpy()
+    values = {value.name: value.value for value in outcome.result.metrics}
+
+    assert values["roc_auc"] == pytest.approx(reference.roc_auc_score(truth, probabilities))
+    assert values["brier"] == pytest.approx(reference.brier_score_loss(truth, probabilities))
+    assert values["f1"] == pytest.approx(reference.f1_score(truth, probabilities > 0.5))
+    counts = reference.confusion_matrix(truth, probabilities > 0.5).tolist()
+    assert json.loads(outcome.files[METRICS_NAME])["confusion"]["counts"] == counts
+
+
+def test_the_important_feature_is_found(tmp_path: Path) -> None:
+    """A feature that decides falls when shuffled; noise and a constant do not."""
+    table = small_table(rows=400)
+    table["noise"] = np.random.default_rng(9).normal(size=400)
+    table["decides"] = (table["label"] == "malignant") + np.linspace(0, 0.1, 400)
+    importances = figures(train(run_request(table, tmp_path)))["importances"]
+
+    assert max(importances, key=importances.__getitem__) == "decides"
+    assert abs(importances["noise"]) < 0.05
+    assert importances["batch"] == 0.0
+
+
+def test_pickles_are_the_pipeline_and_its_preprocessor(tmp_path: Path) -> None:
+    """For people and notebooks: they give what the serving file gives."""
+    table = small_table()
+    bundle = train(run_request(table, tmp_path, identity=small_identity(pipeline=forest())))
+    model, preprocessor = (
+        joblib.load(io.BytesIO(bundle.read(name))) for name in (MODEL_NAME, PREPROCESSOR_NAME)
+    )
+    rows = table[["length", "width", "batch"]].to_numpy()
+    answers = Classifier.load(bundle).probabilities(rows)
+
+    assert np.array_equal(model.predict_proba(rows[:, :2]), answers)
+    assert np.array_equal(model[-1].predict_proba(preprocessor.transform(rows[:, :2])), answers)
+
+
+def test_the_reference_profiles_every_feature(tmp_path: Path) -> None:
+    """Counts of the training rows between quantiles; a constant has one value."""
+    outcome = carried_out(run_request(small_table(), tmp_path))
+    profiles, rows = json.loads(outcome.files[REFERENCE_NAME]), outcome.result.rows
+
+    assert rows is not None
+    assert list(profiles) == ["length", "width", "batch"]
+    assert sum(profiles["length"]["counts"]) == rows.train
+    assert profiles["batch"]["counts"] == [rows.train]
+
+
+def test_trials_times_and_host_stand_outside_the_digest(tmp_path: Path) -> None:
+    """In run.json, which the manifest does not list."""
+    identity = small_identity(pipeline=forest(), search={"strategy": "Grid", "folds": 2})
+    bundle = train(run_request(small_table(), tmp_path, identity=identity))
+    record = json.loads(bundle.store.read(RUN_RECORD_NAME))
+
+    assert set(record) == {"seconds", "host", "machine", "trials"}
+    assert record["trials"][0]["parameters"] == {"n_estimators": 3}
+    assert len(record["trials"][0]["scores"]) == 2
+
+
+KINDS: dict[str, tuple[dict[str, Any], int]] = {
+    "two classes": (forest(), 2),
+    "three classes": (forest(), 3),
+    "products": (forest(polynomialDegree=2), 2),
+    "no scaler": (forest(scaler="None"), 3),
+    "a threshold": (forest(threshold=0.3), 2),
+    "a linear model": ({"classifier": {"type": "LogisticRegression"}}, 2),
+    "a linear model of three": ({"classifier": {"type": "LogisticRegression"}}, 3),
+}
+
+
+@pytest.mark.parametrize("case", KINDS)
+def test_every_kind_of_model_is_sealed_and_answers_its_golden_rows(
+    tmp_path: Path, case: str
+) -> None:
+    """All metrics are there, each inside its interval's reach."""
+    pipeline, classes = KINDS[case]
+    identity = small_identity(pipeline=pipeline)
+    outcome = carried_out(run_request(small_table(classes=classes), tmp_path, identity=identity))
+
+    assert outcome.result.outcome == "Accepted"
+    assert len(outcome.result.metrics) == 9
+    assert all(np.isfinite([m.value, m.low, m.high]).all() for m in outcome.result.metrics)
+
+
+@pytest.mark.parametrize(
+    "labels", [("-1", "1"), ("é", "日本"), ("a b", "c|d")], ids=["negative", "unicode", "signs"]
+)
+def test_labels_survive_the_way_through_the_bundle(tmp_path: Path, labels: tuple[str, str]) -> None:
+    """Integers stay integers, text stays text."""
+    table = small_table().replace({"benign": labels[0], "malignant": labels[1]})
+    bundle = train(run_request(table, tmp_path))
+    expected: Any = (-1, 1) if labels[0] == "-1" else labels
+
+    assert bundle.manifest.classes == expected
+    assert set(json.loads(bundle.read(GOLDEN_NAME))["labels"]) <= set(expected)
+
+
+def test_an_overflowing_product_is_told_with_value_feature_and_row(tmp_path: Path) -> None:
+    """Before any fit."""
+    table = small_table()
+    table.loc[17, "width"] = -4e30
+    identity = small_identity(pipeline=forest(polynomialDegree=3, scaler="None"))
+    failure = failing(run_request(table, tmp_path, identity=identity))
+
+    assert failure.reason == "InfiniteValues"
+    assert "feature 'width' overflows float32" in failure.message
+    assert "the value -4e+30 in row 18" in failure.message
+
+
+def test_a_held_out_value_that_overflows_is_told_by_its_scaled_size(tmp_path: Path) -> None:
+    """Not the one whose numbers are large is named, but the one that is far out."""
+    table = small_table()
+    table["width"] *= 1e15
+    identity = small_identity(pipeline=forest(polynomialDegree=3))
+    for row in range(40):  # about one in five is held out; a fitted one widens the scale instead
+        spoilt = table.copy()
+        spoilt.loc[row, "length"] = 1e14
+        request = run_request(spoilt, tmp_path / str(row), identity=identity)
+        try:
+            carried_out(request)
+        except RunFailed as failure:
+            assert "feature 'length' overflows" in failure.message  # noqa: PT017 - one of many must fail
+            assert f"the value 1e+14 in row {row + 1}" in failure.message  # noqa: PT017 - as above
+            return
+    pytest.fail("no row was held out")
+
+
+def test_extremes_that_never_met_do_not_stop_a_run(tmp_path: Path) -> None:
+    """Golden rows combine them, and leave out what would overflow."""
+    table = small_table()
+    table.loc[3, "length"], table.loc[4, "width"] = 1e12, 1e12
+    table.loc[3, "width"], table.loc[4, "length"] = 0.0, 0.0
+    identity = small_identity(pipeline=forest(polynomialDegree=3, scaler="None"))
+    table[["length", "width"]] = table[["length", "width"]].clip(-3, 3.5e12)
+
+    assert carried_out(run_request(table, tmp_path, identity=identity)).result.bundle_uri
+
+
+def test_a_graph_that_differs_is_not_sealed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The run fails for good and leaves no bundle."""
+    request = run_request(small_table(), tmp_path)
+    other = carried_out(
+        run_request(small_table(seed=5), tmp_path / "other", destination=f"{tmp_path}/o/")
+    ).training
+    assert other is not None
+    graph = other.graph
+    monkeypatch.setattr(
+        Training,
+        "classifier",
+        lambda self: Classifier.from_graph(graph, self.manifest({})),
+    )
+
+    failure = failing(request)
+    assert failure.reason == "ParityFailed"
+    assert "differs from scikit-learn" in failure.message
+    assert find_bundle(request.destination) is None
+
+
+def test_a_fit_that_gives_no_numbers_fails(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Before anything is proven or sealed."""
+    monkeypatch.setattr(
+        "sklearn.pipeline.Pipeline.predict_proba", lambda *_: np.array([[np.nan, np.nan]])
+    )
+    failure = failing(run_request(small_table(), tmp_path))
+
+    assert failure.reason == "SearchNotFinite"
+
+
+def test_a_linear_model_that_does_not_converge_is_told(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """It is used all the same; the remedy is in the log."""
+    linear = {
+        "type": "LogisticRegression",
+        "parameters": [
+            {"name": "max_iter", "values": ["1"]},
+            {"name": "C", "values": ["10.0"]},
+        ],
+    }
+    identity = small_identity(pipeline={"classifier": linear})
+    train(run_request(small_table(), tmp_path, identity=identity))
+
+    assert '"NotConverged"' in capsys.readouterr().err
+
+
+def test_a_second_run_judges_the_bundle_again_without_fitting(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """And gives a full result."""
+    request = run_request(small_table(), tmp_path)
+    first = carried_out(request)
+    monkeypatch.delattr(run, "train")
+    monkeypatch.delattr(run, "seal")
+    second = carried_out(request)
+
+    assert second.training is None
+    assert second.result == first.result.model_copy(update={"reused": True})
+
+
+def test_a_second_run_verifies_the_bundle(tmp_path: Path) -> None:
+    """A flipped byte is found before it is judged."""
+    request = run_request(small_table(), tmp_path)
+    bundle = train(request)
+    for file in Path(bundle.uri).rglob(MODEL_NAME):
+        file.write_bytes(file.read_bytes()[:-1] + b"?")
+
+    failure = failing(request)
+    assert failure.reason == "BundleCorrupt"
+    assert MODEL_NAME in failure.message
+
+
+def test_a_second_run_uses_todays_gate(tmp_path: Path) -> None:
+    """The bundle's figures stay, the verdict is new."""
+    request = run_request(small_table(), tmp_path)
+    train(request)
+    strict = request.model_copy(
+        update={"gate": request.gate.model_validate({"limits": [{"metric": "brier", "max": 0}]})}
+    )
+    result = carried_out(strict).result
+
+    assert (result.outcome, result.reason, result.reused) == ("Refused", "LimitNotMet", True)
+
+
+def test_changed_data_behind_the_same_uri_is_told_with_the_annotation(tmp_path: Path) -> None:
+    """A version is immutable; changed data makes another one."""
+    train(run_request(small_table(), tmp_path))
+    failure = failing(run_request(small_table(seed=1), tmp_path))
+
+    assert failure.reason == "DatasetChanged"
+    assert "set the annotation taxon.dev/retrain" in failure.message
+
+
+def test_another_models_bundle_at_the_destination_is_refused(tmp_path: Path) -> None:
+    """It is not judged as if it were this one's."""
+    train(run_request(small_table(), tmp_path))
+    failure = failing(run_request(small_table(), tmp_path, version="v9999999999"))
+
+    assert failure.reason == "BundleCorrupt"
+    assert f"holds the bundle of default/small/{VERSION}" in failure.message
+
+
+@pytest.mark.parametrize("field", ["source", "destination"])
+def test_an_unknown_scheme_is_an_invalid_run(tmp_path: Path, field: str) -> None:
+    """Another attempt cannot help."""
+    changes = {field: "https://example.com/table.csv"}
+    request = run_request(small_table(), tmp_path).model_copy(update=changes)
+
+    assert failing(request).reason == "InvalidRun"
+
+
+def test_a_run_from_and_to_object_storage(tmp_path: Path, s3_bucket: str) -> None:
+    """Table and bundle in a real S3 server."""
+    local = run_request(small_table(), tmp_path)
+    open_store(f"s3://{s3_bucket}/").write("t.csv", Path(local.source).read_bytes())
+    destination = f"s3://{s3_bucket}/default/small/{VERSION}/"
+    changes = {"source": f"s3://{s3_bucket}/t.csv", "destination": destination}
+    result = carried_out(local.model_copy(update=changes)).result
+
+    assert result.bundle_uri == destination
+    verify(open_bundle(destination, result.manifest_digest or ""))

@@ -1,0 +1,1 @@
+"""The trainer: from a table to a sealed bundle and a verdict."""

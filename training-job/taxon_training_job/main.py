@@ -1,0 +1,128 @@
+"""`taxon-train`: read a run request, carry it out, write the result, exit with its meaning.
+
+`taxon-train --remove URI` removes what runs have written: the controller's clean-up Jobs call it.
+"""
+
+import argparse
+import sys
+import traceback
+from pathlib import Path
+
+from pydantic import ValidationError
+
+from taxon_bundle.removal import remove_below
+from taxon_bundle.storage import StorageDenied, StorageError
+from taxon_contracts.run import (
+    EXIT_FINAL,
+    EXIT_RETRYABLE,
+    RUN_VARIABLE,
+    RunRequest,
+    RunResult,
+)
+from taxon_training_job.failure import RunFailed
+from taxon_training_job.progress import Progress, quiet_libraries
+from taxon_training_job.settings import Settings
+
+
+def main() -> None:
+    """Run the command; exit 0 (Accepted or Refused), 65 (final) or 75 (try again)."""
+    parser = argparse.ArgumentParser(prog="taxon-train", description=__doc__)
+    parser.add_argument("--run", type=Path, help=f"run request file; default: ${RUN_VARIABLE}")
+    parser.add_argument("--result", type=Path, help="where the result goes")
+    parser.add_argument("--remove", metavar="URI", help="remove a model's or version's folder")
+    arguments = parser.parse_args()
+    if arguments.remove:
+        sys.exit(remove(arguments.remove))
+    settings = Settings()
+    result_file = arguments.result or settings.result
+    try:
+        request = read_request(arguments.run, settings)
+    except RunFailed as failure:
+        sys.exit(_report_failure(failure, None, Progress(), result_file))
+    sys.exit(train(request, result_file, settings))
+
+
+def remove(uri: str) -> int:
+    """Remove the bundles below a folder; return the exit code."""
+    try:
+        count = remove_below(uri)
+    except (StorageError, ValueError) as error:
+        sys.stderr.write(f"taxon-train: {error}\n")
+        return EXIT_RETRYABLE if isinstance(error, StorageError) else EXIT_FINAL
+    Progress().event("Removed", uri=uri, objects=count)
+    return 0
+
+
+def read_request(file: Path | None, settings: Settings) -> RunRequest:
+    """Return the run request from a file, else from the environment.
+
+    Raises:
+        RunFailed: there is none, or it is not valid; the message names the field.
+    """
+    try:
+        text = file.read_bytes() if file else settings.run
+    except OSError as error:
+        raise RunFailed("InvalidRun", f"{file} cannot be read ({error.strerror})") from error
+    if not text:
+        raise RunFailed("InvalidRun", f"no run request: pass --run FILE or set {RUN_VARIABLE}")
+    try:
+        return RunRequest.model_validate_json(text)
+    except ValidationError as error:
+        first = error.errors()[0]
+        path = ".".join(str(part) for part in first["loc"])
+        raise RunFailed("InvalidRun", f"run request: {path}: {first['msg']}") from error
+
+
+def train(request: RunRequest, result_file: Path, settings: Settings) -> int:
+    """Carry out a run and write its result; return the exit code."""
+    from taxon_training_job.run import carry_out  # noqa: PLC0415 - scikit-learn takes a second; a bad request is told at once
+    from taxon_training_job.tracking import track  # noqa: PLC0415
+
+    quiet_libraries()
+    progress = Progress(model=f"{request.namespace}/{request.model}", version=request.version)
+    try:
+        outcome = carry_out(request, progress)
+    except RunFailed as failure:
+        return _report_failure(failure, request, progress, result_file)
+    except StorageError as error:
+        return _report_failure(_storage_failure(error), request, progress, result_file)
+    except Exception as error:  # noqa: BLE001 - whatever went wrong, the controller is told
+        traceback.print_exc()
+        unknown = RunFailed("InternalError", f"{type(error).__name__}: see the trainer's log")
+        return _report_failure(unknown, request, progress, result_file)
+    write_result(outcome.result, result_file)
+    track(request, outcome, progress, settings)
+    return 0
+
+
+def _storage_failure(error: StorageError) -> RunFailed:
+    if isinstance(error, StorageDenied):
+        return RunFailed("StorageDenied", str(error))
+    return RunFailed("StorageUnavailable", str(error))
+
+
+def _report_failure(
+    failure: RunFailed, request: RunRequest | None, progress: Progress, result_file: Path
+) -> int:
+    progress.event("Failed", reason=failure.reason, message=failure.message)
+    result = RunResult(
+        version=request.version if request else None,
+        outcome="Failed",
+        reason=failure.reason,
+        message=failure.message,
+    )
+    write_result(result, result_file)
+    return failure.exit_code
+
+
+def write_result(result: RunResult, file: Path) -> None:
+    """Write the result in place: the termination log is a mounted file that cannot be replaced."""
+    try:
+        file.write_text(f"{result.encode()}\n")
+    except OSError as error:
+        sys.stderr.write(f"taxon-train: {file}: {error.strerror}; the result is:\n")
+        sys.stderr.write(f"{result.encode()}\n")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,176 @@
+"""The proof that a serving graph answers as scikit-learn does, before a bundle is sealed."""
+
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.ensemble import RandomForestClassifier
+from sklearn.pipeline import Pipeline
+from sklearn.preprocessing import PolynomialFeatures, StandardScaler
+
+from taxon_bundle.classifier import Classifier
+from taxon_training_job.pipeline import CELLS, fits_float32, preprocessor
+
+SINGLE_ROWS = 16
+ROWS_PER_SPLIT = 5
+VISITS = 100_000_000
+"""Rows times trees at most, half a minute's work; a forest of more splits has a sample proven."""
+MOST_ROWS = 5000
+"""Fitted rows looked through for some that reach each split."""
+LINEAR_TOLERANCE = 1e-12
+
+
+class ParityError(Exception):
+    """The serving graph and scikit-learn disagree."""
+
+
+def tolerance(pipeline: Pipeline) -> float:
+    """Return by how much probabilities may differ: not at all for trees.
+
+    The last bits of a linear model change with the batch size in scikit-learn itself, because its
+    matrix product adds in another order.
+    """
+    return 0.0 if isinstance(pipeline.steps[-1][1], RandomForestClassifier) else LINEAR_TOLERANCE
+
+
+def check_parity(
+    pipeline: Pipeline,
+    classifier: Classifier,
+    rows: NDArray[np.float64],
+    *,
+    fitted: NDArray[np.float64],
+    kept: Sequence[int],
+) -> float:
+    """Compare both on ``rows``, at once and one by one, and at and beside every threshold.
+
+    Args:
+        pipeline: the fitted pipeline, over the kept features.
+        classifier: its serving graph, over all features.
+        rows: sample input, shape [rows, all features].
+        fitted: the rows the pipeline was fitted on, shape [n, all features].
+        kept: positions of the features the pipeline was fitted on.
+
+    Returns:
+        The largest difference of a probability.
+
+    Raises:
+        ParityError: a probability differs by more than :func:`tolerance`.
+    """
+    allowed = tolerance(pipeline)
+    batches = [rows, *rows[:SINGLE_ROWS, None, :], *threshold_rows(pipeline, fitted, kept=kept)]
+    return max(_difference(pipeline, classifier, batch, kept, allowed) for batch in batches)
+
+
+def _difference(
+    pipeline: Pipeline,
+    classifier: Classifier,
+    rows: NDArray[np.float64],
+    kept: Sequence[int],
+    allowed: float,
+) -> float:
+    expected = pipeline.predict_proba(rows[:, list(kept)])
+    differences = np.abs(classifier.probabilities(rows) - expected).max(axis=1)
+    worst = float(differences.max())
+    if not worst <= allowed:
+        raise ParityError(
+            f"the serving graph differs from scikit-learn by {worst:.3g} on"
+            f" {rows[int(np.argmax(differences))].tolist()}: report this with the run request"
+        )
+    return worst
+
+
+def threshold_rows(
+    pipeline: Pipeline, rows: NDArray[np.float64], *, kept: Sequence[int]
+) -> Iterator[NDArray[np.float64]]:
+    """Yield batches of rows whose preprocessed values lie on and just beside tree thresholds.
+
+    Each takes one of ``rows`` that reaches the split and changes one input so that the split's
+    column meets its threshold: as exactly as rounding allows, and one step of float64 and of
+    float32 beside. Rows that would overflow are left out; the classifier refuses such. Each batch
+    has shape [at least 1, all features]. Beyond ``VISITS`` it is a seeded sample of the splits.
+    """
+    forest = pipeline.steps[-1][1]
+    if not isinstance(forest, RandomForestClassifier):
+        return
+    fitted = preprocessor(pipeline)
+    rows = rows[:: 1 + len(rows) // MOST_ROWS]
+    splits = _distinct_splits(forest, fitted.transform(rows[:, list(kept)]))
+    most = VISITS // (ROWS_PER_SPLIT * len(forest.estimators_))
+    if len(splits) > most:
+        splits = np.random.default_rng(0).choice(splits, most, replace=False)
+    cells = ROWS_PER_SPLIT * len(splits) * forest.n_features_in_
+    for chunk in np.array_split(splits, 1 + cells // CELLS):
+        near = _rows_near(pipeline, chunk, rows, kept)
+        with np.errstate(over="ignore", invalid="ignore"):
+            near = near[np.isfinite(near).all(axis=1)]
+        if len(near):
+            near = near[fits_float32(fitted, near[:, list(kept)])]
+        if len(near):
+            yield near
+
+
+def _rows_near(
+    pipeline: Pipeline,
+    splits: NDArray[np.float64],
+    rows: NDArray[np.float64],
+    kept: Sequence[int],
+) -> NDArray[np.float64]:
+    """Return five rows for each (column, threshold, base row) of ``splits``."""
+    columns, thresholds = splits[:, 0].astype(np.intp), splits[:, 1]
+    steps = [step for _, step in pipeline.steps[:-1]]
+    scaler = next((step for step in steps if isinstance(step, StandardScaler)), None)
+    mean = scaler.mean_ if scaler else np.zeros(len(kept))
+    scale = scaler.scale_ if scaler else np.ones(len(kept))
+    powers = next(
+        (step.powers_ for step in steps if isinstance(step, PolynomialFeatures)),
+        np.eye(len(kept), dtype=np.int64),
+    )[columns]
+    index = np.arange(len(columns))
+    changed = powers.shape[1] - 1 - np.argmax(powers[:, ::-1] > 0, axis=1)
+    exponent = powers[index, changed]
+    others = powers.copy()
+    others[index, changed] = 0
+    base = rows[splits[:, 2].astype(np.intp)]
+    scaled = (base[:, list(kept)] - mean) / scale
+    scaled[(others > 0) & (scaled == 0)] = 1.0  # a factor of zero would keep the product at zero
+    with np.errstate(all="ignore"):
+        needed = thresholds / np.prod(scaled**others, axis=1)
+        squared = (exponent == 2) & (needed < 0)  # noqa: PLR2004 - an even power has no sign of its own
+        scaled[(others == 1) & squared[:, None]] *= -1
+        base[:, list(kept)] = np.where(others > 0, scaled * scale + mean, base[:, list(kept)])
+        needed = thresholds / np.prod(scaled**others, axis=1)
+        root = np.sign(needed) * np.abs(needed) ** (1 / exponent)
+        single = root.astype(np.float32)
+        value = root * scale[changed] + mean[changed]
+        around = [
+            value,
+            np.nextafter(value, -np.inf),
+            np.nextafter(value, np.inf),
+            np.nextafter(single, np.float32(-np.inf)) * scale[changed] + mean[changed],
+            np.nextafter(single, np.float32(np.inf)) * scale[changed] + mean[changed],
+        ]
+    result = np.tile(base, (len(around), 1))
+    column = np.tile(np.array(kept)[changed], len(around))
+    result[np.arange(len(result)), column] = np.concatenate(around)
+    return result
+
+
+def _distinct_splits(
+    forest: RandomForestClassifier, values: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """Return (column, threshold, row) of the forest's distinct splits, shape [n, 3].
+
+    The row is one of ``values`` [rows, columns] that reaches the split, or the first if none does.
+    """
+    single = values.astype(np.float32)
+    found = []
+    for tree in (estimator.tree_ for estimator in forest.estimators_):
+        paths = tree.decision_path(single).tocsc()
+        inner = np.flatnonzero(tree.feature >= 0)
+        starts, ends = paths.indptr[inner], paths.indptr[inner + 1]
+        reaching = np.where(ends > starts, paths.indices[np.minimum(starts, paths.nnz - 1)], 0)
+        found.append(np.column_stack([tree.feature[inner], tree.threshold[inner], reaching]))
+    splits = np.concatenate(found)
+    _, first = np.unique(splits[:, :2], axis=0, return_index=True)
+    distinct: NDArray[np.float64] = splits[first]
+    return distinct

@@ -1,0 +1,122 @@
+"""The scikit-learn pipeline a spec asks for, and the hyperparameters it may be given."""
+
+import ast
+import inspect
+from math import comb
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.ensemble import RandomForestClassifier
+from sklearn.linear_model import LogisticRegression
+from sklearn.pipeline import Pipeline
+from sklearn.preprocessing import PolynomialFeatures, StandardScaler
+from sklearn.utils._param_validation import InvalidParameterError
+
+from taxon_contracts.resource import Identity
+from taxon_contracts.resource import Pipeline as PipelineSpec
+from taxon_training_job.failure import RunFailed
+
+MAX_COLUMNS = 20_000
+CELLS = 4_000_000
+"""Values a step makes at a time where it need not make all at once."""
+STEP = "classifier"
+OWNED = frozenset({"random_state", "n_jobs", "verbose", "warm_start"})
+"""Parameters Taxon sets itself: they decide reproducibility, not the model."""
+DEFAULT_GRIDS: dict[str, dict[str, list[Any]]] = {
+    "RandomForest": {
+        "n_estimators": [50, 100, 150],
+        "max_depth": [5, 10, 15, None],
+        "min_samples_split": [2, 5, 10],
+        "min_samples_leaf": [1, 2, 4],
+    },
+    "LogisticRegression": {"C": [0.01, 0.1, 1.0, 10.0, 100.0]},
+}
+
+Grid = dict[str, list[Any]]
+
+
+def make_pipeline(spec: PipelineSpec, *, features: int, seed: int) -> Pipeline:
+    """Return the unfitted pipeline.
+
+    Raises:
+        RunFailed: the products of features would be too many columns.
+    """
+    steps: list[tuple[str, Any]] = []
+    if spec.scaler == "Standard":
+        steps.append(("scaler", StandardScaler()))
+    if spec.polynomial_degree > 1:
+        columns = comb(features + spec.polynomial_degree, spec.polynomial_degree) - 1
+        if columns > MAX_COLUMNS:
+            raise RunFailed(
+                "TooManyFeatures",
+                f"degree {spec.polynomial_degree} makes {columns} columns of {features} features,"
+                f" at most {MAX_COLUMNS} are fitted: lower polynomialDegree or list fewer features",
+            )
+        products = PolynomialFeatures(degree=spec.polynomial_degree, include_bias=False)
+        steps.append(("products", products))
+    steps.append((STEP, _classifier(spec.classifier.type, seed)))
+    return Pipeline(steps)
+
+
+def preprocessor(pipeline: Pipeline) -> Pipeline:
+    """Return the steps before the classifier, which share the pipeline's own objects."""
+    return Pipeline(pipeline.steps[:-1] or [("identity", "passthrough")])
+
+
+def fits_float32(fitted: Pipeline, rows: NDArray[np.float64]) -> NDArray[np.bool_]:
+    """Tell of each row whether it stays finite as float32 once scaled and multiplied, shape [n].
+
+    Args:
+        fitted: the fitted :func:`preprocessor`.
+        rows: shape [n, kept features].
+    """
+    columns = fitted.transform(rows[:1]).shape[1]
+    chunks = np.array_split(rows, 1 + rows.shape[0] * columns // CELLS)
+    with np.errstate(over="ignore", invalid="ignore"):
+        return np.concatenate(
+            [np.isfinite(fitted.transform(c).astype(np.float32)).all(axis=1) for c in chunks]
+        )
+
+
+def largest_feature(fitted: Pipeline, row: NDArray[np.float64]) -> int:
+    """Return the position of the value of ``row`` [kept features] that is largest once scaled."""
+    scaler = fitted.steps[0][1]
+    scaled = scaler.transform(row[None, :])[0] if isinstance(scaler, StandardScaler) else row
+    return int(np.argmax(np.abs(scaled)))
+
+
+def _classifier(kind: str, seed: int) -> RandomForestClassifier | LogisticRegression:
+    match kind:
+        case "RandomForest":
+            return RandomForestClassifier(random_state=seed, n_jobs=1)
+        case _:
+            return LogisticRegression(random_state=seed, max_iter=1000)
+
+
+def parameter_grid(identity: Identity) -> Grid:
+    """Return the values to try for each hyperparameter, names without the step's prefix.
+
+    Raises:
+        RunFailed: scikit-learn knows no such parameter, or takes no such value.
+    """
+    kind, listed = identity.pipeline.classifier.type, identity.pipeline.classifier.parameters
+    if listed is None:
+        return {} if identity.search.strategy == "None" else DEFAULT_GRIDS[kind]
+    grid = {entry.name: [ast.literal_eval(text) for text in entry.values] for entry in listed}
+    known = sorted(inspect.signature(type(_classifier(kind, 0))).parameters.keys() - OWNED)
+    for name, values in grid.items():
+        if name not in known:
+            raise RunFailed(
+                "InvalidParameter", f"{kind} has no parameter {name!r}: use {', '.join(known)}"
+            )
+        for value in values:
+            _check_value(kind, name, value)
+    return grid
+
+
+def _check_value(kind: str, name: str, value: object) -> None:
+    try:
+        _classifier(kind, 0).set_params(**{name: value})._validate_params()  # noqa: SLF001 - scikit-learn's own check, before hours of fits
+    except InvalidParameterError as error:
+        raise RunFailed("InvalidParameter", f"{error}: correct parameter {name!r}") from error

@@ -1,0 +1,227 @@
+"""Choosing hyperparameters by stratified, seeded cross-validation on the training rows."""
+
+import time
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from math import prod
+from pathlib import Path
+from typing import Any
+
+import joblib
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.base import clone
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.model_selection import (
+    GridSearchCV,
+    RandomizedSearchCV,
+    StratifiedKFold,
+    cross_val_score,
+)
+from sklearn.pipeline import Pipeline
+from threadpoolctl import threadpool_limits
+
+from taxon_contracts.resource import Search
+from taxon_contracts.scores import LOWER_IS_BETTER, ScoreName
+from taxon_training_job.evaluation import Answers, measure
+from taxon_training_job.failure import RunFailed
+from taxon_training_job.pipeline import STEP, Grid
+
+DEFAULT_TRIALS = 30
+WORTH_SECONDS = 5.0
+"""Work below which starting processes takes longer than it saves."""
+Parameters = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Trial:
+    """One combination and its score in each fold; higher is better."""
+
+    parameters: Parameters
+    scores: tuple[float, ...]
+
+    @property
+    def mean(self) -> float:
+        """Return the mean score over the folds."""
+        return float(np.mean(self.scores))
+
+
+@dataclass(frozen=True)
+class Scorer:
+    """A scikit-learn scorer that judges as the gate will; losses are negated.
+
+    Each score leaves one byte in the tally file, which is how progress leaves worker processes.
+    """
+
+    metric: ScoreName
+    positive: int | None
+    threshold: float
+    tally: Path | None = None
+
+    def __call__(
+        self, pipeline: Pipeline, rows: NDArray[np.float64], labels: NDArray[Any]
+    ) -> float:
+        """Return the score of a fitted pipeline on these rows; NaN for NaN probabilities."""
+        probabilities = pipeline.predict_proba(rows)
+        target = np.searchsorted(pipeline.classes_, labels)
+        answered = probabilities.argmax(axis=1)
+        if self.positive is not None:
+            above = probabilities[:, self.positive] > self.threshold
+            answered = np.where(above, self.positive, 1 - self.positive)
+        answers = Answers(target, answered, probabilities, self.positive)
+        value = float(measure(self.metric, answers, np.ones((1, len(target))))[0])
+        if not np.isfinite(probabilities).all():
+            value = float("nan")
+        if self.tally:
+            with self.tally.open("ab") as file:
+                file.write(b".")
+        return -value if self.metric in LOWER_IS_BETTER else value
+
+
+@dataclass(frozen=True)
+class Problem:
+    """What is searched: ``rows`` is float64 [n, features], ``labels`` their classes [n]."""
+
+    search: Search
+    pipeline: Pipeline
+    grid: Grid
+    rows: NDArray[np.float64]
+    labels: NDArray[Any]
+    scorer: Scorer
+    seed: int
+
+    def with_tally(self, tally: Path) -> "Problem":
+        """Return the same problem, each score of which leaves a byte in ``tally``."""
+        return replace(self, scorer=replace(self.scorer, tally=tally))
+
+    @property
+    def trials(self) -> int:
+        """Return how many combinations will be tried."""
+        if self.search.strategy == "None":
+            return 0
+        combinations = prod(len(values) for values in self.grid.values())
+        if self.search.strategy == "Grid":
+            return combinations
+        asked = self.search.trials or DEFAULT_TRIALS
+        return min(asked, combinations) if self.search.strategy == "Random" else asked
+
+    @property
+    def folds(self) -> StratifiedKFold:
+        """Return the folds, the same for every combination."""
+        return StratifiedKFold(self.search.folds, shuffle=True, random_state=self.seed)
+
+
+def find_parameters(problem: Problem) -> tuple[Parameters, tuple[Trial, ...]]:
+    """Return the best combination (the first of equals) and every trial in order.
+
+    Raises:
+        RunFailed: a fit failed, or a score is not finite.
+    """
+    if problem.search.strategy == "None":
+        return {name: values[0] for name, values in problem.grid.items()}, ()
+    strategy = _bayesian if problem.search.strategy == "Bayesian" else _exhaustive
+    try:
+        with _one_thread_per_fit():
+            trials = strategy(problem, _jobs(problem))
+    except ValueError as error:
+        raise RunFailed(
+            "InvalidParameter",
+            f"a fit of the search failed: {' '.join(str(error).split())[:400]}: correct"
+            " pipeline.classifier.parameters",
+        ) from error
+    for trial in trials:
+        if not np.isfinite(trial.scores).all():
+            raise RunFailed(
+                "SearchNotFinite",
+                f"{problem.scorer.metric} of {trial.parameters} is not finite in fold"
+                f" {int(np.argmin(np.isfinite(trial.scores))) + 1}: choose another metric or fewer"
+                " folds",
+            )
+    return max(trials, key=lambda trial: trial.mean).parameters, trials
+
+
+@contextmanager
+def _one_thread_per_fit() -> Iterator[None]:
+    """Keep BLAS to one thread: its sums depend on the number, and processes fill the cores."""
+    with (
+        threadpool_limits(1),
+        joblib.parallel_config("loky", inner_max_num_threads=1),
+        warnings.catch_warnings(),
+    ):
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        yield
+
+
+def _jobs(problem: Problem) -> int:
+    """Return how many processes to use, by the processor time of one fit; no score depends on it.
+
+    The fit tried has the last value of each hyperparameter, by habit the one that takes longest.
+    """
+    candidate = clone(problem.pipeline)
+    candidate.set_params(**{f"{STEP}__{name}": values[-1] for name, values in problem.grid.items()})
+    started = time.process_time()
+    candidate.fit(problem.rows, problem.labels)
+    seconds = (time.process_time() - started) * problem.trials * problem.search.folds
+    cores: int = joblib.cpu_count()
+    return 1 if seconds < WORTH_SECONDS else cores
+
+
+def _exhaustive(problem: Problem, jobs: int) -> tuple[Trial, ...]:
+    """Try every combination, or a sample without repetition."""
+    named = {f"{STEP}__{name}": values for name, values in problem.grid.items()}
+    common = {
+        "scoring": problem.scorer,
+        "cv": problem.folds,
+        "refit": False,
+        "n_jobs": jobs,
+        "error_score": "raise",
+    }
+    if problem.search.strategy == "Grid":
+        finished = GridSearchCV(problem.pipeline, named, **common)
+    else:
+        finished = RandomizedSearchCV(
+            problem.pipeline, named, n_iter=problem.trials, random_state=problem.seed, **common
+        )
+    finished.fit(problem.rows, problem.labels)
+    results = finished.cv_results_
+    scores = np.column_stack(
+        [results[f"split{fold}_test_score"] for fold in range(problem.search.folds)]
+    )
+    return tuple(
+        Trial({name.removeprefix(f"{STEP}__"): value for name, value in combination.items()}, row)
+        for combination, row in zip(results["params"], map(tuple, scores.tolist()), strict=True)
+    )
+
+
+def _bayesian(problem: Problem, jobs: int) -> tuple[Trial, ...]:
+    """Let a tree-structured Parzen estimator choose each trial by the ones before it."""
+    import optuna  # noqa: PLC0415 - costs half a second, which other strategies need not pay
+
+    optuna.logging.set_verbosity(optuna.logging.WARNING)
+    trials: list[Trial] = []
+
+    def objective(trial: optuna.Trial) -> float:
+        chosen = {
+            name: values[trial.suggest_categorical(name, range(len(values)))]
+            for name, values in problem.grid.items()
+        }
+        candidate = clone(problem.pipeline)
+        candidate.set_params(**{f"{STEP}__{name}": value for name, value in chosen.items()})
+        scores = cross_val_score(
+            candidate,
+            problem.rows,
+            problem.labels,
+            scoring=problem.scorer,
+            cv=problem.folds,
+            n_jobs=jobs,
+            error_score="raise",
+        )
+        trials.append(Trial(chosen, tuple(scores.tolist())))
+        return trials[-1].mean
+
+    sampler = optuna.samplers.TPESampler(seed=problem.seed)
+    study = optuna.create_study(direction="maximize", sampler=sampler)
+    study.optimize(objective, n_trials=problem.trials)
+    return tuple(trials)

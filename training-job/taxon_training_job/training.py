@@ -1,0 +1,107 @@
+"""The fit: search, then fit on all training rows, and the serving graph of the outcome."""
+
+import warnings
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.base import clone
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.pipeline import Pipeline
+from threadpoolctl import threadpool_limits
+
+from taxon_contracts.run import RunRequest
+from taxon_training_job.contents import DEFAULT_THRESHOLD, Training, positive_index
+from taxon_training_job.examples import Examples
+from taxon_training_job.failure import RunFailed
+from taxon_training_job.pipeline import (
+    STEP,
+    fits_float32,
+    largest_feature,
+    make_pipeline,
+    parameter_grid,
+    preprocessor,
+)
+from taxon_training_job.progress import Progress
+from taxon_training_job.search import Parameters, Problem, Scorer, find_parameters
+from taxon_training_job.serving_graph import serving_graph
+from taxon_training_job.split import Split
+
+
+def train(
+    request: RunRequest,
+    dataset_digest: str,
+    examples: Examples,
+    sides: Split,
+    progress: Progress,
+) -> Training:
+    """Choose hyperparameters, fit on all training rows, and build the serving graph.
+
+    Raises:
+        RunFailed: the spec and the table do not go together.
+    """
+    identity = request.identity
+    pipeline = make_pipeline(identity.pipeline, features=len(examples.kept), seed=identity.seed)
+    grid = parameter_grid(identity)
+    _check_products(pipeline, examples, sides)
+    rows = examples.rows[sides.train][:, list(examples.kept)]
+    labels = examples.labels[sides.train]
+    threshold = identity.pipeline.threshold
+    scorer = Scorer(
+        identity.metric,
+        positive_index(request, examples.classes),
+        DEFAULT_THRESHOLD if threshold is None else threshold,
+    )
+    problem = Problem(identity.search, pipeline, grid, rows, labels, scorer, identity.seed)
+    fits = problem.trials * identity.search.folds
+    progress.event("Search", strategy=identity.search.strategy, fits=fits)
+    with progress.counted("search", fits) as tally:
+        parameters, trials = find_parameters(problem.with_tally(tally))
+    progress.event("Fit", **parameters)
+    if not _fit(pipeline, parameters, rows, labels):
+        progress.event("NotConverged", remedy="raise max_iter in pipeline.classifier.parameters")
+    graph = serving_graph(pipeline, features=len(examples.features), kept=examples.kept)
+    return Training(request, dataset_digest, examples, sides, parameters, trials, pipeline, graph)
+
+
+def _check_products(pipeline: Pipeline, examples: Examples, sides: Split) -> None:
+    """Refuse values of either side that overflow float32 once scaled and multiplied."""
+    fitted = clone(preprocessor(pipeline))
+    rows = examples.rows[:, list(examples.kept)]
+    with np.errstate(over="ignore", invalid="ignore"):
+        fitted.fit(rows[sides.train])
+    fitting = fits_float32(fitted, rows)
+    if fitting.all():
+        return
+    row = int(np.argmin(fitting))
+    column = largest_feature(fitted, rows[row])
+    raise RunFailed(
+        "InfiniteValues",
+        f"feature {examples.features[examples.kept[column]]!r} overflows float32 once scaled and"
+        f" multiplied: correct the value {rows[row, column]:g} in row {row + 1}, or lower"
+        " polynomialDegree",
+    )
+
+
+def _fit(
+    pipeline: Pipeline, parameters: Parameters, rows: NDArray[np.float64], labels: NDArray[Any]
+) -> bool:
+    """Fit in place; return whether the fit converged."""
+    pipeline.set_params(**{f"{STEP}__{name}": value for name, value in parameters.items()})
+    try:
+        with threadpool_limits(1), warnings.catch_warnings(record=True) as told:
+            warnings.simplefilter("always")
+            pipeline.fit(rows, labels)
+    except ValueError as error:
+        raise RunFailed(
+            "InvalidParameter",
+            f"the fit failed: {' '.join(str(error).split())[:400]}: correct"
+            " pipeline.classifier.parameters",
+        ) from error
+    if not np.isfinite(pipeline.predict_proba(rows[:1])).all():
+        raise RunFailed(
+            "SearchNotFinite",
+            "the fit gives probabilities that are not finite: scale the features, or correct"
+            " pipeline.classifier.parameters",
+        )
+    return not any(issubclass(warning.category, ConvergenceWarning) for warning in told)
