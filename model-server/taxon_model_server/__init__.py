@@ -1,0 +1,1 @@
+"""The server: from a sealed bundle to answers over HTTP."""

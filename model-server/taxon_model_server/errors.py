@@ -1,0 +1,52 @@
+"""Everything a request can do wrong; one table in ``app.py`` says which status each has."""
+
+from dataclasses import dataclass
+
+
+class RequestError(Exception):
+    """A request that gets no answer; the message says what to change."""
+
+
+class InvalidInput(RequestError):  # noqa: N818 - the names say what is wrong with the request
+    """The request or its tensors are not what the model takes."""
+
+
+@dataclass(frozen=True)
+class Problem:
+    """One wrong place in a plain request: where it is, what to send, and the kind of mistake."""
+
+    path: tuple[str | int, ...]
+    message: str
+    kind: str
+
+
+class InvalidFields(RequestError):  # noqa: N818
+    """Values of a plain request are not what the features take."""
+
+    def __init__(self, problems: list[Problem]) -> None:
+        super().__init__(problems[0].message)
+        self.problems = problems
+
+
+class UnknownModel(RequestError):  # noqa: N818
+    """The server has no such model or version."""
+
+
+class TooLarge(RequestError):  # noqa: N818
+    """The body or the number of rows is over its limit."""
+
+
+class EncodedBody(RequestError):  # noqa: N818
+    """The body is compressed."""
+
+
+class TooManyRequests(RequestError):  # noqa: N818
+    """The client is over its rate limit."""
+
+    def __init__(self, message: str, seconds: int) -> None:
+        super().__init__(message)
+        self.seconds = seconds
+
+
+class NotLoaded(RequestError):  # noqa: N818
+    """No model is loaded."""

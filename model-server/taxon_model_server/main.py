@@ -1,0 +1,188 @@
+"""`taxon-server`: take a bundle, prove it, answer for it over HTTP until told to stop."""
+
+import logging
+import signal
+import socket
+import sys
+import threading
+import time
+from types import FrameType
+
+import uvicorn
+from prometheus_client import disable_created_metrics
+
+from taxon_bundle.bundle import BundleError
+from taxon_bundle.storage import StorageError
+from taxon_model_server.app import create_app
+from taxon_model_server.dataplane import DataPlane
+from taxon_model_server.events import EventHandler, tell
+from taxon_model_server.prediction_log import PredictionLog
+from taxon_model_server.prediction_store import PredictionStore
+from taxon_model_server.settings import InvalidSettings, Settings, read_settings
+from taxon_model_server.spool import Spool, SpoolUnusable
+from taxon_model_server.telemetry import Telemetry
+
+EXIT_REFUSED = 1
+EXIT_USAGE = 2
+FINISH_SECONDS = 10
+"""How long requests that are under way may take once nothing is accepted any more."""
+FLUSH_SECONDS = 10.0
+KEEP_ALIVE_SECONDS = 120
+"""Longer than the idle time of the proxies in front, so that it is they who close."""
+
+
+class ListenError(Exception):
+    """The address cannot be listened on; the message says why and what to change."""
+
+
+class Server(uvicorn.Server):
+    """Ends in order: unready at once, accepting for a while longer, then finishing."""
+
+    def __init__(self, config: uvicorn.Config, plane: DataPlane) -> None:
+        super().__init__(config)
+        self._plane = plane
+        self._closes_at = float("inf")
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:  # noqa: ARG002 - uvicorn's signature
+        """Begin to end; a second signal, or Ctrl-C, does not wait for those who route here."""
+        waits = sig == signal.SIGTERM and self._plane.ready
+        self._plane.draining = True
+        self._closes_at = time.monotonic() + (self._plane.settings.drain_seconds if waits else 0)
+
+    async def on_tick(self, counter: int) -> bool:
+        """Tell, ten times a second, whether to stop accepting."""
+        if time.monotonic() >= self._closes_at:
+            self.should_exit = True
+        return await super().on_tick(counter)
+
+
+def main() -> None:
+    """Run the command; exit 0 (told to stop), 1 (refused to serve) or 2 (wrong settings)."""
+    try:
+        settings = read_settings(sys.argv[1:])
+    except InvalidSettings as error:
+        sys.stderr.write(f"taxon-server: {error}\n")
+        sys.exit(EXIT_USAGE)
+    sys.exit(serve(settings))
+
+
+def serve(settings: Settings) -> int:
+    """Serve until told to stop; return the exit code."""
+    logging.basicConfig(handlers=[EventHandler()], level=logging.WARNING)
+    disable_created_metrics()  # type: ignore[no-untyped-call] # it has no annotations
+    try:
+        with listen(settings.host, settings.port) as listener:
+            refusal = _serve(settings, listener)
+    except (ListenError, SpoolUnusable) as error:
+        refusal = str(error)
+    if refusal:
+        return refuse(settings, refusal)
+    tell("stopped")
+    return 0
+
+
+def _serve(settings: Settings, listener: socket.socket) -> str | None:
+    """Serve connections until told to stop; return why there is nothing to serve, if so.
+
+    Raises:
+        SpoolUnusable: the folder for the prediction log cannot be used.
+    """
+    telemetry = Telemetry(settings.name)
+    log = open_log(settings, telemetry)
+    plane = DataPlane(settings, telemetry, log)
+    server = Server(_configuration(settings, plane), plane)
+    refusals: list[str] = []
+
+    def load() -> None:
+        refusal = _load(plane, log)
+        if refusal:
+            refusals.append(refusal)
+            server.should_exit = True
+
+    threading.Thread(target=load, name="load", daemon=True).start()
+    server.run(sockets=[listener])
+    if log:
+        log.close(FLUSH_SECONDS)
+    return refusals[0] if refusals else None
+
+
+def listen(host: str, port: int) -> socket.socket:
+    """Return a socket that listens; connections wait until the server takes them.
+
+    Raises:
+        ListenError: the port is taken, or there is no such address.
+    """
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    try:
+        listener = socket.create_server(
+            (host, port), family=family, backlog=2048, dualstack_ipv6=host == "::"
+        )
+    except OSError as error:
+        reason = str(error.strerror).partition(" (")[0]  # what follows repeats the address
+        raise ListenError(
+            f"{host} port {port} cannot be listened on ({reason}): end the program that has it, or"
+            " choose another with --port or --host"
+        ) from error
+    tell("listening", host=host, port=listener.getsockname()[1])
+    return listener
+
+
+def open_log(settings: Settings, telemetry: Telemetry) -> PredictionLog | None:
+    """Return the prediction log, None where predictions are not logged.
+
+    Raises:
+        SpoolUnusable: its folder cannot be written, or another server has it.
+    """
+    if settings.database_url is None or settings.log_mode == "Disabled":
+        return None
+    spool = Spool(settings.spool_folder, max_bytes=settings.spool_max_bytes)
+    store = PredictionStore(settings.database_url.get_secret_value())
+    return PredictionLog(settings.namespace, settings.name, spool, store, telemetry)
+
+
+def refuse(settings: Settings, sentence: str) -> int:
+    """Tell why there is nothing to serve; return the exit code."""
+    sys.stderr.write(f"taxon-server: {sentence}\n")
+    if settings.termination_log.is_file():
+        try:
+            settings.termination_log.write_text(f"{sentence}\n")
+        except OSError as error:
+            tell("termination_log_failed", reason=str(error))
+    return EXIT_REFUSED
+
+
+def _configuration(settings: Settings, plane: DataPlane) -> uvicorn.Config:
+    return uvicorn.Config(
+        create_app(plane),
+        loop="uvloop",
+        http="httptools",
+        ws="none",
+        lifespan="off",
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        proxy_headers=settings.trusted_proxies is not None,
+        forwarded_allow_ips=settings.trusted_proxies,
+        timeout_keep_alive=KEEP_ALIVE_SECONDS,
+        timeout_graceful_shutdown=FINISH_SECONDS,
+    )
+
+
+def _load(plane: DataPlane, log: PredictionLog | None) -> str | None:
+    """Load the model, then start the log; return why not, in one sentence."""
+    started = time.monotonic()
+    try:
+        plane.load()
+        if log:
+            log.start()
+    except (BundleError, StorageError) as error:
+        return str(error)
+    except Exception as error:  # noqa: BLE001 - whatever it is, a server without a model must end
+        return f"{plane.settings.bundle}: {type(error).__name__}: {error}"
+    seconds = round(time.monotonic() - started, 3)
+    tell("ready", model=plane.name, version=plane.version, seconds=seconds)
+    return None
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,131 @@
+"""The API's description: OpenAPI, with the features of the model that is loaded."""
+
+from importlib import metadata
+from typing import Any
+
+from pydantic import BaseModel
+from pydantic.json_schema import models_json_schema
+
+from taxon_contracts import v2
+from taxon_model_server import plain_schema
+from taxon_model_server.dataplane import DataPlane
+from taxon_model_server.plain_rows import ROWS
+
+COMPONENT = "#/components/schemas/{model}"
+TYPES: tuple[type[BaseModel], ...] = (
+    plain_schema.Prediction,
+    plain_schema.Predictions,
+    plain_schema.InvalidRequest,
+    plain_schema.Failure,
+    plain_schema.Health,
+    plain_schema.Info,
+    v2.InferRequest,
+    v2.InferResponse,
+    v2.ModelMetadata,
+    v2.ServerMetadata,
+    v2.RepositoryModel,
+    v2.ErrorResponse,
+)
+PLAIN_REFUSALS = {
+    413: "the body or its rows are over their limit",
+    429: "the client is over its rate limit",
+    500: "no model is loaded",
+}
+V2_REFUSALS = PLAIN_REFUSALS | {400: "the request is not what the model takes"}
+
+
+def api_description(plane: DataPlane) -> dict[str, Any]:
+    """Return the OpenAPI document of the server as it stands."""
+    row = _row(plane)
+    rows = {
+        "type": "object",
+        "properties": {ROWS: {"type": "array", "items": row, "minItems": 1}},
+        "required": [ROWS],
+    }
+    if "example" in row:
+        rows["example"] = {ROWS: [row["example"]]}
+    _, schemas = models_json_schema(
+        [(kind, "validation") for kind in TYPES], ref_template=COMPONENT
+    )
+    return {
+        "openapi": "3.1.0",
+        "info": {"title": f"Taxon: {plane.name}", "version": metadata.version("taxon")},
+        "paths": {
+            "/predict": _predicting("Answer one row", row, "Prediction"),
+            "/predict-batch": _predicting("Answer several rows", rows, "Predictions"),
+            "/health": _getting("Tell whether requests should be sent here", "Health"),
+            "/info": _getting("Tell what the model is", "Info"),
+            "/metrics": {"get": {"summary": "Metrics for Prometheus", "responses": _ok(None)}},
+            **_v2_paths(plane.name),
+        },
+        "components": {"schemas": schemas["$defs"]},
+    }
+
+
+def _row(plane: DataPlane) -> dict[str, Any]:
+    """Return the schema of one row: exactly one number per feature."""
+    model = plane.loaded
+    if model is None:
+        return {"type": "object", "additionalProperties": {"type": "number"}}
+    return {
+        "type": "object",
+        "properties": {name: {"type": "number"} for name in model.features},
+        "required": list(model.features),
+        "additionalProperties": False,
+        "example": dict(zip(model.features, model.example, strict=True)),
+    }
+
+
+def _v2_paths(name: str) -> dict[str, Any]:
+    model = f"/v2/models/{name}"
+    infer = {
+        "summary": "Answer rows",
+        "requestBody": _body(_reference("InferRequest")),
+        "responses": _ok(_reference("InferResponse")) | _refusals(V2_REFUSALS, "ErrorResponse"),
+    }
+    return {
+        "/v2": _getting("Tell what the server is", "ServerMetadata"),
+        "/v2/health/live": {"get": {"summary": "Tell that it lives", "responses": _ok(None)}},
+        "/v2/health/ready": {"get": {"summary": "Tell if it is ready", "responses": _ok(None)}},
+        model: _getting("Tell what the model takes and gives", "ModelMetadata"),
+        f"{model}/ready": {"get": {"summary": "Tell if it is ready", "responses": _ok(None)}},
+        f"{model}/infer": {"post": infer},
+        "/v2/repository/index": {
+            "post": {
+                "summary": "List the models",
+                "responses": _ok({"type": "array", "items": _reference("RepositoryModel")}),
+            }
+        },
+    }
+
+
+def _predicting(summary: str, body: dict[str, Any], answer: str) -> dict[str, Any]:
+    responses = _ok(_reference(answer)) | _refusals(PLAIN_REFUSALS, "Failure")
+    responses["422"] = _response("a field is wrong", _reference("InvalidRequest"))
+    return {"post": {"summary": summary, "requestBody": _body(body), "responses": responses}}
+
+
+def _getting(summary: str, answer: str) -> dict[str, Any]:
+    return {"get": {"summary": summary, "responses": _ok(_reference(answer))}}
+
+
+def _body(schema: dict[str, Any]) -> dict[str, Any]:
+    return {"required": True, "content": {"application/json": {"schema": schema}}}
+
+
+def _ok(schema: dict[str, Any] | None) -> dict[str, Any]:
+    return {"200": _response("the answer", schema)}
+
+
+def _refusals(codes: dict[int, str], answer: str) -> dict[str, Any]:
+    return {str(code): _response(told, _reference(answer)) for code, told in codes.items()}
+
+
+def _response(description: str, schema: dict[str, Any] | None) -> dict[str, Any]:
+    if schema is None:
+        return {"description": description}
+    return {"description": description, "content": {"application/json": {"schema": schema}}}
+
+
+def _reference(name: str) -> dict[str, str]:
+    return {"$ref": COMPONENT.format(model=name)}

@@ -1,0 +1,95 @@
+"""What the plain endpoints answer, as types; the API's description is made from them."""
+
+from datetime import datetime
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+
+class Answered(BaseModel):
+    """The answer to one row."""
+
+    prediction: str | int = Field(description="The class that was chosen.")
+    confidence: float = Field(description="Probability of the chosen class.")
+    probabilities: dict[str, float] = Field(description="Probability of every class, by its name.")
+    probability_class_0: float | None = Field(
+        default=None, description="Binary models only: probability of the first class of /info."
+    )
+    probability_class_1: float | None = Field(
+        default=None, description="Binary models only: probability of the second class of /info."
+    )
+    prediction_id: str | None = Field(
+        default=None, description="Id of the logged prediction; absent where nothing is logged."
+    )
+
+
+class Origin(BaseModel):
+    """Who answered, and when."""
+
+    model: str
+    version: str
+    timestamp: datetime = Field(description="When the answer was given, UTC.")
+
+
+class Prediction(Answered, Origin):
+    """The answer of /predict."""
+
+
+class Predictions(Origin):
+    """The answer of /predict-batch, in the order of the rows."""
+
+    predictions: list[Answered]
+
+
+class FieldProblem(BaseModel):
+    """One wrong place of a request."""
+
+    loc: list[str | int] = Field(description='"body", then the way to the field.')
+    msg: str
+    type: str
+
+
+class InvalidRequest(BaseModel):
+    """A request whose fields are not what the features take."""
+
+    detail: list[FieldProblem]
+
+
+class Failure(BaseModel):
+    """Why a request got no answer."""
+
+    detail: str
+
+
+class Health(BaseModel):
+    """Whether requests should be sent here."""
+
+    status: Literal["ready", "loading", "draining"]
+    model: str
+    version: str | None
+
+
+class Feature(BaseModel):
+    """One input; dropped ones were constant in training: required, and ignored."""
+
+    name: str
+    dropped: bool
+
+
+class Info(BaseModel):
+    """What the model is."""
+
+    model_config = ConfigDict(protected_namespaces=())
+
+    model: str
+    namespace: str
+    version: str
+    classifier: str
+    classes: list[str] | list[int]
+    positive_class: str | int | None
+    threshold: float | None
+    features: list[Feature]
+    metrics: list[dict[str, Any]]
+    manifest_digest: str
+    dataset_digest: str
+    libraries: dict[str, str]

@@ -1,0 +1,40 @@
+"""Where the prediction log ends: PostgreSQL, its libraries loaded at the first use."""
+
+from collections.abc import Callable, Sequence
+from functools import cached_property, partial
+
+from taxon_contracts.prediction import PredictionEvent
+from taxon_model_server.prediction_log import Refused, TryLater
+
+
+class PredictionStore:
+    """Stores events; loading SQLAlchemy takes half a second, which readiness need not wait for."""
+
+    def __init__(self, database_url: str) -> None:
+        self._url = database_url
+
+    def __call__(self, events: Sequence[PredictionEvent]) -> None:
+        """Store events, leaving those already stored as they are.
+
+        Raises:
+            TryLater: the database does not take them now.
+            Refused: the database will never take one of them.
+        """
+        from taxon_datastore.database import (  # noqa: PLC0415 - see the class
+            DatabaseRefused,
+            DatabaseUnavailable,
+        )
+
+        try:
+            self._store(events)
+        except DatabaseUnavailable as error:
+            raise TryLater(str(error)) from error
+        except DatabaseRefused as error:
+            raise Refused(str(error)) from error
+
+    @cached_property
+    def _store(self) -> Callable[[Sequence[PredictionEvent]], int]:
+        from taxon_datastore.database import engine  # noqa: PLC0415 - see the class
+        from taxon_datastore.predictions import store_predictions  # noqa: PLC0415
+
+        return partial(store_predictions, engine(self._url))

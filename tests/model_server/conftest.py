@@ -1,0 +1,85 @@
+"""Real bundles of tiny models, and the server's application over them."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from model_server.client import Client
+from support.training import run_request, small_identity, small_table, train
+
+from taxon_bundle.bundle import Bundle
+from taxon_model_server.dataplane import DataPlane
+from taxon_model_server.prediction_log import PredictionLog
+from taxon_model_server.settings import Settings
+from taxon_model_server.telemetry import Telemetry
+
+MakePlane = Callable[..., DataPlane]
+MakeClient = Callable[..., Client]
+
+
+@pytest.fixture(scope="session")
+def bundle(tmp_path_factory: pytest.TempPathFactory) -> Bundle:
+    """Return a binary model over length, width and the constant batch."""
+    return train(run_request(small_table(), tmp_path_factory.mktemp("binary")))
+
+
+@pytest.fixture(scope="session")
+def three_classes(tmp_path_factory: pytest.TempPathFactory) -> Bundle:
+    """Return a model of three classes with integer labels."""
+    table = small_table(classes=3)
+    table["label"] = table["label"].map({"benign": 10, "malignant": 20, "unsure": 30})
+    return train(run_request(table, tmp_path_factory.mktemp("three")))
+
+
+@pytest.fixture(scope="session")
+def forest(tmp_path_factory: pytest.TempPathFactory) -> Bundle:
+    """Return a forest of 100 trees over 30 features."""
+    table = small_table(rows=455)
+    label = table.pop("label")
+    wide = table[["length", "width"]]
+    for place in range(28):
+        wide[f"copy {place}"] = table["length"].shift(place, fill_value=0.5)
+    wide["label"] = label
+    parameters = [
+        {"name": "n_estimators", "values": ["100"]},
+        {"name": "max_depth", "values": ["10"]},
+    ]
+    identity = small_identity(pipeline={"classifier": {"parameters": parameters}})
+    return train(run_request(wide, tmp_path_factory.mktemp("forest"), identity=identity))
+
+
+@pytest.fixture
+def make_plane(bundle: Bundle) -> MakePlane:
+    """Return a function that makes a data plane, loaded unless told otherwise."""
+
+    def make(
+        *,
+        served: Bundle = bundle,
+        loaded: bool = True,
+        log: PredictionLog | None = None,
+        **changes: Any,
+    ) -> DataPlane:
+        known = {"bundle": served.uri, "digest": served.digest, "name": "small"}
+        settings = Settings(**(known | changes))
+        plane = DataPlane(settings, Telemetry(settings.name), log)
+        if loaded:
+            plane.load()
+        return plane
+
+    return make
+
+
+@pytest.fixture
+def make_client(make_plane: MakePlane) -> MakeClient:
+    """Return a function that makes an HTTP client of the application over such a plane."""
+
+    def make(**changes: Any) -> Client:
+        return Client(make_plane(**changes))
+
+    return make
+
+
+@pytest.fixture
+def client(make_client: MakeClient) -> Client:
+    """Return a client of the application with the binary model loaded."""
+    return make_client()

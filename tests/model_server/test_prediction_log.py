@@ -1,0 +1,343 @@
+import threading
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+
+import numpy as np
+import pytest
+from model_server.client import Client
+from model_server.conftest import MakePlane
+from support.waiting import wait_until
+
+from taxon_contracts.prediction import PredictionEvent
+from taxon_model_server import prediction_log
+from taxon_model_server.identifiers import prediction_ids
+from taxon_model_server.prediction_log import Batch, PredictionLog, Refused, TryLater
+from taxon_model_server.spool import Spool
+from taxon_model_server.telemetry import Telemetry
+
+ROW = {"length": 1.1, "width": 2.2, "batch": 7}
+SECONDS = 20.0
+
+
+class MemoryStore:
+    """A database that keeps events by id, and can be down or refuse a request's events."""
+
+    def __init__(self) -> None:
+        self.events: dict[object, PredictionEvent] = {}
+        self.down = threading.Event()
+        self.refuses: str | None = None
+        self.tries = 0
+
+    def __call__(self, events: Sequence[PredictionEvent]) -> None:
+        """Store events."""
+        self.tries += bool(events)
+        if self.down.is_set():
+            raise TryLater("the database is down")
+        if self.refuses and any(event.request_id == self.refuses for event in events):
+            raise Refused("no such value")
+        self.events.update({event.id: event for event in events})
+
+
+@pytest.fixture(autouse=True)
+def hasty(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let the log group and try again at once."""
+    monkeypatch.setattr(prediction_log, "GROUP_SECONDS", 0.001)
+    monkeypatch.setattr(prediction_log, "RETRY_SECONDS", (0.01, 0.02))
+
+
+@pytest.fixture
+def store() -> MemoryStore:
+    """Return an empty database."""
+    return MemoryStore()
+
+
+@pytest.fixture
+def telemetry() -> Telemetry:
+    """Return metrics of a model."""
+    return Telemetry("small")
+
+
+@contextmanager
+def running(
+    folder: Path, store: MemoryStore, telemetry: Telemetry, *, max_bytes: int = 2**20
+) -> Iterator[PredictionLog]:
+    """Yield a started log; close it afterwards."""
+    spool = Spool(folder, max_bytes=max_bytes)
+    log = PredictionLog("default", "small", spool, store, telemetry)
+    log.start()
+    yield log
+    log.close(SECONDS)
+
+
+def batch(rows: int = 1, **changes: object) -> Batch:
+    """Return the answers to some rows."""
+    document: dict[str, object] = {
+        "ids": prediction_ids(rows),
+        "version": "v0123456789",
+        "time": 1_700_000_000.25,
+        "request_id": "r1",
+        "latency_seconds": 0.002,
+        "rows": np.full((rows, 2), 1.5),
+        "labels": ["benign"] * rows,
+        "probabilities": np.tile([0.75, 0.25], (rows, 1)),
+        "confidence": [0.75] * rows,
+    }
+    return Batch(**(document | changes))  # type: ignore[arg-type] # the keys above are its fields
+
+
+def count(telemetry: Telemetry, name: str, **labels: str) -> float:
+    """Return one sample of the metrics."""
+    return telemetry.registry.get_sample_value(name, labels) or 0.0
+
+
+def dropped(telemetry: Telemetry, reason: str) -> float:
+    """Return how many events were given up for a reason."""
+    return count(telemetry, "prediction_log_dropped_total", reason=reason)
+
+
+def test_every_row_becomes_an_event(
+    tmp_path: Path, store: MemoryStore, telemetry: Telemetry
+) -> None:
+    """A batch arrives as one event per row, with everything that was answered."""
+    answered = batch(rows=2)
+    with running(tmp_path, store, telemetry) as log:
+        log.put(answered)
+
+    assert list(store.events) == answered.ids
+    assert store.events[answered.ids[0]] == PredictionEvent(
+        id=answered.ids[0],
+        namespace="default",
+        model="small",
+        version="v0123456789",
+        time=datetime.fromtimestamp(1_700_000_000.25, UTC),
+        request_id="r1",
+        features=(1.5, 1.5),
+        label="benign",
+        confidence=0.75,
+        probabilities=(0.75, 0.25),
+        latency_seconds=0.002,
+        outcome="Answered",
+    )
+
+
+def test_what_was_moved_leaves_the_spool(
+    tmp_path: Path, store: MemoryStore, telemetry: Telemetry
+) -> None:
+    """Events in the database are no longer in the spool, and both are counted."""
+    with running(tmp_path, store, telemetry) as log:
+        log.put(batch(rows=3))
+
+    assert list(tmp_path.iterdir()) == []
+    assert count(telemetry, "prediction_log_written_total") == 3
+    assert count(telemetry, "prediction_log_spool_events") == 0
+
+
+def test_events_wait_while_the_database_is_down(
+    tmp_path: Path,
+    store: MemoryStore,
+    telemetry: Telemetry,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """While the database is down events wait in the spool; when it is back each arrives once."""
+    store.down.set()
+    with running(tmp_path, store, telemetry) as log:
+        for _ in range(5):
+            log.put(batch())
+        wait_until(lambda: count(telemetry, "prediction_log_spool_events") == 5)
+        wait_until(lambda: store.tries > 2)
+        assert not store.events
+        store.down.clear()
+        wait_until(lambda: len(store.events) == 5)
+
+    told = capsys.readouterr().err
+    assert told.count("prediction_log_waits") == 1
+    assert "the database is down" in told
+    assert told.count("prediction_log_flows") == 1
+
+
+def test_what_is_left_at_the_end_is_moved_by_the_next_process(
+    tmp_path: Path, store: MemoryStore, telemetry: Telemetry
+) -> None:
+    """Closing with the database down keeps events; the next process moves and counts them."""
+    store.down.set()
+    with running(tmp_path, store, telemetry) as log:
+        log.put(batch(rows=4))
+    assert not store.events
+    store.down.clear()
+    later = Telemetry("small")
+    with running(tmp_path, store, later):
+        wait_until(lambda: len(store.events) == 4)
+
+    assert count(later, "prediction_log_written_total") == 4
+    assert count(later, "prediction_log_spool_events") == 0
+
+
+def test_a_full_spool_drops_and_counts(
+    tmp_path: Path, store: MemoryStore, telemetry: Telemetry
+) -> None:
+    """Beyond the spool's size events are given up, and counted."""
+    store.down.set()
+    with running(tmp_path, store, telemetry, max_bytes=1000) as log:
+        log.put(batch())
+        wait_until(lambda: count(telemetry, "prediction_log_spool_events") == 1)
+        log.put(batch(rows=9))
+        wait_until(lambda: dropped(telemetry, "spool_full") == 9)
+
+    assert count(telemetry, "prediction_log_spool_events") == 1
+
+
+def test_a_full_queue_drops_and_counts(
+    tmp_path: Path, store: MemoryStore, telemetry: Telemetry, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """When the writer is far behind, a batch is given up at once, and counted."""
+    monkeypatch.setattr(prediction_log, "QUEUE_ROWS", 10)
+    log = PredictionLog("default", "small", Spool(tmp_path, max_bytes=2**20), store, telemetry)
+    for _ in range(3):
+        log.put(batch(rows=4))
+    log.close(SECONDS)
+
+    assert dropped(telemetry, "queue_full") == 4
+
+
+def test_a_single_request_of_any_size_is_taken(
+    tmp_path: Path, store: MemoryStore, telemetry: Telemetry, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A request with more rows than may wait is taken when nothing waits, in several segments."""
+    monkeypatch.setattr(prediction_log, "QUEUE_ROWS", 10)
+    monkeypatch.setattr(prediction_log, "SEGMENT_EVENTS", 8)
+    with running(tmp_path, store, telemetry) as log:
+        log.put(batch(rows=20))
+
+    assert len(store.events) == 20
+    assert store.tries == 3
+
+
+def test_an_event_the_database_refuses_does_not_take_others_with_it(
+    tmp_path: Path, store: MemoryStore, telemetry: Telemetry
+) -> None:
+    """One bad event is found, given up and counted; the others of its segment arrive."""
+    store.refuses = "bad"
+    store.down.set()
+    with running(tmp_path, store, telemetry) as log:
+        for name in ("a", "b", "bad", "c", "d"):
+            log.put(batch(request_id=name))
+        wait_until(lambda: count(telemetry, "prediction_log_spool_events") == 5)
+        store.down.clear()
+        wait_until(lambda: count(telemetry, "prediction_log_spool_events") == 0)
+
+    assert {event.request_id for event in store.events.values()} == {"a", "b", "c", "d"}
+    assert dropped(telemetry, "refused") == 1
+    assert count(telemetry, "prediction_log_written_total") == 4
+
+
+def test_a_spoilt_line_does_not_take_others_with_it(
+    tmp_path: Path, store: MemoryStore, telemetry: Telemetry
+) -> None:
+    """A line a disk spoilt is given up and counted; the others arrive."""
+    line = batch().lines("default", "small")[0]
+    (tmp_path / "000000000007.jsonl").write_bytes(b"\xff{\n" + line.encode() + b"\n")
+    with running(tmp_path, store, telemetry):
+        wait_until(lambda: len(store.events) == 1)
+
+    assert dropped(telemetry, "unreadable") == 1
+
+
+def test_a_fault_in_the_store_does_not_end_the_log(
+    tmp_path: Path, store: MemoryStore, telemetry: Telemetry
+) -> None:
+    """Even an error nobody foresaw keeps the events, and is tried again."""
+    faults = iter([KeyError("odd")])
+
+    def faulty(events: Sequence[PredictionEvent]) -> None:
+        if events:
+            for fault in faults:
+                raise fault
+        store(events)
+
+    spool = Spool(tmp_path, max_bytes=2**20)
+    log = PredictionLog("default", "small", spool, faulty, telemetry)
+    log.start()
+    log.put(batch())
+    wait_until(lambda: len(store.events) == 1)
+    log.close(SECONDS)
+
+    assert dropped(telemetry, "refused") == 0
+
+
+def test_a_disk_that_takes_nothing_is_counted(
+    tmp_path: Path, store: MemoryStore, telemetry: Telemetry
+) -> None:
+    """When the spool cannot be written, events are given up and counted; the log goes on."""
+    folder = tmp_path / "spool"
+    with running(folder, store, telemetry) as log:
+        folder.rename(tmp_path / "moved")
+        log.put(batch())
+        wait_until(lambda: dropped(telemetry, "spool_failed") == 1)
+        (tmp_path / "moved").rename(folder)
+        log.put(batch())
+        wait_until(lambda: len(store.events) == 1)
+
+
+@pytest.mark.parametrize("mode", ["Full", "WithoutFeatures"])
+def test_answers_carry_the_ids_of_their_events(
+    tmp_path: Path,
+    store: MemoryStore,
+    telemetry: Telemetry,
+    make_plane: MakePlane,
+    mode: str,
+) -> None:
+    """A logged answer names its event, which holds the features where the mode keeps them."""
+    with running(tmp_path, store, telemetry) as log:
+        client = Client(make_plane(log=log, log_mode=mode))
+        answer = client.post("/predict", json=ROW, headers={"x-request-id": "r7"}).json()
+
+    [event] = store.events.values()
+    features = (1.1, 2.2, 7.0) if mode == "Full" else None
+    assert str(event.id) == answer["prediction_id"]
+    assert (event.request_id, event.label, event.features) == ("r7", "malignant", features)
+    assert event.confidence == answer["confidence"]
+
+
+def test_v2_answers_carry_the_ids_of_their_events(
+    tmp_path: Path, store: MemoryStore, telemetry: Telemetry, make_plane: MakePlane
+) -> None:
+    """Over V2 the ids are a parameter, and the request's own id is the event's."""
+    tensor = {"name": "input", "shape": [2, 3], "datatype": "FP64", "data": [1.0] * 6}
+    with running(tmp_path, store, telemetry) as log:
+        client = Client(make_plane(log=log))
+        asked = {"id": "q1", "inputs": [tensor]}
+        answer = client.post("/v2/models/small/infer", json=asked).json()
+
+    assert answer["parameters"]["prediction_ids"] == str(
+        [str(key) for key in store.events]
+    ).replace("'", '"')
+    assert {event.request_id for event in store.events.values()} == {"q1"}
+
+
+@pytest.mark.parametrize("path", ["/predict", "/v2/models/small/infer"])
+def test_a_refused_request_is_logged_as_failed(
+    tmp_path: Path, store: MemoryStore, telemetry: Telemetry, make_plane: MakePlane, path: str
+) -> None:
+    """A request that got no answer leaves one event that says so, its id cut to a sane length."""
+    with running(tmp_path, store, telemetry) as log:
+        client = Client(make_plane(log=log))
+        client.post(path, json={"length": None}, headers={"x-request-id": "r" * 1000})
+
+    [event] = store.events.values()
+    assert (event.outcome, event.label, event.features) == ("Failed", None, None)
+    assert event.request_id == "r" * 256
+
+
+def test_prediction_ids_sort_by_time() -> None:
+    """Ids are UUIDs of version 7: unique, and later ones are greater."""
+    before = prediction_ids(1000)
+    start = time.time_ns() // 1_000_000
+    wait_until(lambda: time.time_ns() // 1_000_000 > start)
+    [after] = prediction_ids(1)
+
+    assert len(set(before)) == 1000
+    assert {(one.version, one.variant) for one in before} == {(7, "specified in RFC 4122")}
+    assert max(before) < after

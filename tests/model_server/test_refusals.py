@@ -1,0 +1,177 @@
+import json
+import shutil
+import socket
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from taxon_bundle.bundle import Bundle
+from taxon_contracts.canonical import sha256_digest
+from taxon_contracts.manifest import MANIFEST_NAME, SERVING_NAME, object_key
+from taxon_model_server.main import EXIT_REFUSED, EXIT_USAGE, listen, main, serve
+from taxon_model_server.settings import Settings
+
+Spoil = Callable[[Path, Bundle], str]
+
+
+def flip_a_byte(folder: Path, bundle: Bundle) -> str:
+    """Change one byte of the serving file; the manifest stays as it was."""
+    path = folder / object_key(SERVING_NAME, bundle.manifest.files[SERVING_NAME].sha256)
+    content = bytearray(path.read_bytes())
+    content[len(content) // 2] ^= 1
+    path.write_bytes(content)
+    return bundle.digest
+
+
+def remove_a_file(folder: Path, bundle: Bundle) -> str:
+    """Remove a file the server itself does not need."""
+    name = "model-card.md"
+    (folder / object_key(name, bundle.manifest.files[name].sha256)).unlink()
+    return bundle.digest
+
+
+def ask_for_another(_: Path, __: Bundle) -> str:
+    """Ask for another bundle's manifest under this folder."""
+    return "sha256:" + "0" * 64
+
+
+def write_a_newer_format(folder: Path, _: Bundle) -> str:
+    """Write the manifest a later release would."""
+    path = folder / MANIFEST_NAME
+    newer = json.dumps(json.loads(path.read_text()) | {"format_version": 2}).encode()
+    path.write_bytes(newer)
+    return sha256_digest(newer)
+
+
+def empty_the_folder(folder: Path, bundle: Bundle) -> str:
+    """Leave no manifest."""
+    (folder / MANIFEST_NAME).unlink()
+    return bundle.digest
+
+
+def lie_about_the_answers(folder: Path, bundle: Bundle) -> str:
+    """Seal golden rows that scikit-learn never answered like this."""
+    name = "golden.json"
+    golden = json.loads(bundle.read(name))
+    golden["labels"].reverse()
+    content = json.dumps(golden).encode()
+    manifest = json.loads((folder / MANIFEST_NAME).read_text())
+    digest = sha256_digest(content)
+    sha256 = digest.removeprefix("sha256:")
+    manifest["files"][name] = {"sha256": sha256, "size": len(content)}
+    path = folder / object_key(name, sha256)
+    path.parent.mkdir()
+    path.write_bytes(content)
+    sealed = json.dumps(manifest).encode()
+    (folder / MANIFEST_NAME).write_bytes(sealed)
+    return sha256_digest(sealed)
+
+
+@pytest.mark.parametrize(
+    ("spoil", "said"),
+    [
+        (flip_a_byte, "classifier.onnx: its content is not what the manifest"),
+        (remove_a_file, "model-card.md: missing in"),
+        (ask_for_another, "manifest.json: the bundle under"),
+        (write_a_newer_format, "manifest.json: format 2 is newer than the 1 this release reads"),
+        (empty_the_folder, "manifest.json: no bundle is sealed under"),
+        (lie_about_the_answers, "golden.json: a label differs"),
+    ],
+)
+def test_a_bundle_that_is_not_whole_is_refused(
+    bundle: Bundle,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    spoil: Spoil,
+    said: str,
+) -> None:
+    """The server ends with 1 and one sentence that names the file, also in the termination log."""
+    folder = tmp_path / "bundle"
+    shutil.copytree(bundle.uri, folder)
+    digest = spoil(folder, bundle)
+    termination_log = tmp_path / "termination-log"
+    termination_log.touch()
+    code = serve(
+        Settings(
+            bundle=str(folder), digest=digest, name="x", port=0, termination_log=termination_log
+        )
+    )
+    told = capsys.readouterr().err.splitlines()[-1]
+
+    assert code == EXIT_REFUSED
+    assert told.startswith(f"taxon-server: {said}")
+    assert f"taxon-server: {termination_log.read_text()}" == f"{told}\n"
+
+
+def test_storage_that_is_no_storage_is_refused(
+    bundle: Bundle, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A scheme the server does not speak ends it with a sentence that names the bundle."""
+    code = serve(
+        Settings(
+            bundle="ftp://host/bundle",
+            digest=bundle.digest,
+            name="x",
+            port=0,
+            termination_log=tmp_path / "none",
+        )
+    )
+
+    assert code == EXIT_REFUSED
+    assert "ftp://host/bundle" in capsys.readouterr().err.splitlines()[-1]
+
+
+def test_a_taken_port_is_told(bundle: Bundle, capsys: pytest.CaptureFixture[str]) -> None:
+    """A port somebody has ends the server with a sentence that names it and the remedy."""
+    with listen("127.0.0.1", 0) as taken:
+        port = taken.getsockname()[1]
+        code = serve(Settings(bundle=bundle.uri, digest=bundle.digest, name="x", port=port))
+    told = capsys.readouterr().err.splitlines()[-1]
+
+    assert code == EXIT_REFUSED
+    assert f"127.0.0.1 port {port} cannot be listened on (Address already in use)" in told
+    assert "choose another with --port" in told
+
+
+def test_a_spool_folder_that_cannot_be_used_is_told(
+    bundle: Bundle, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A spool folder that cannot be made ends the server before it listens for long."""
+    (tmp_path / "file").touch()
+    settings = Settings(
+        bundle=bundle.uri,
+        digest=bundle.digest,
+        name="x",
+        port=0,
+        database_url="postgresql://localhost/x",
+        spool_folder=tmp_path / "file" / "spool",
+    )
+
+    assert serve(settings) == EXIT_REFUSED
+    assert f"spool folder {tmp_path}/file/spool" in capsys.readouterr().err.splitlines()[-1]
+
+
+@pytest.mark.parametrize(("host", "address"), [("::1", "::1"), ("::", "127.0.0.1")])
+def test_the_server_listens_on_ipv6_too(host: str, address: str) -> None:
+    """An address with colons is one of IPv6; the one for all takes IPv4 as well."""
+    with listen(host, 0) as listener:
+        port = listener.getsockname()[1]
+        with socket.create_connection((address, port), timeout=10) as connection:
+            assert connection.getpeername()[1] == port
+
+
+def test_wrong_settings_are_all_told(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Missing and wrong settings end the command with 2 and a line that names each."""
+    monkeypatch.setattr("sys.argv", ["taxon-server", "--bundle", "/b", "--port", "high"])
+    with pytest.raises(SystemExit) as ended:
+        main()
+
+    assert ended.value.code == EXIT_USAGE
+    assert capsys.readouterr().err == (
+        "taxon-server: set --digest or TAXON_SERVER_DIGEST; set --name or TAXON_SERVER_NAME;"
+        " --port (TAXON_SERVER_PORT): Input should be a valid integer, unable to parse string as"
+        " an integer\n"
+    )

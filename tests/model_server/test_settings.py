@@ -1,0 +1,97 @@
+from pathlib import Path
+
+import pytest
+
+from taxon_model_server.settings import InvalidSettings, Settings, read_settings
+
+DIGEST = "sha256:" + "a" * 64
+LEAST = ("--bundle", "/b", "--digest", DIGEST, "--name", "iris")
+EVERYTHING = {
+    "bundle": "s3://models/iris/",
+    "digest": DIGEST,
+    "name": "iris",
+    "namespace": "flowers",
+    "host": "0.0.0.0",  # noqa: S104 - what a pod listens on
+    "port": "8080",
+    "database_url": "postgresql://user:secret@db/taxon",
+    "log_mode": "WithoutFeatures",
+    "spool_folder": "/spool",
+    "spool_max_bytes": "2000000",
+    "max_body_bytes": "4096",
+    "max_rows": "10",
+    "cors_origins": "https://a.example, https://b.example",
+    "rate_limit": "100/second",
+    "trusted_proxies": "10.0.0.0/8",
+    "drain_seconds": "0.5",
+    "termination_log": "/log",
+}
+
+
+def test_three_settings_are_enough() -> None:
+    """Bundle, digest and name are all that must be said."""
+    settings = read_settings(LEAST)
+
+    assert (settings.host, settings.port, settings.log_mode) == ("127.0.0.1", 8000, "Full")
+    assert settings.cors_origins == ()
+    assert settings.database_url is None
+    assert not settings.access_log
+
+
+def test_every_setting_is_a_variable_and_a_flag(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The same values by variables and by flags give the same settings."""
+    flags = [f"--{name.replace('_', '-')}={value}" for name, value in EVERYTHING.items()]
+    by_flags = read_settings([*flags, "--access-log"])
+    for name, value in EVERYTHING.items():
+        monkeypatch.setenv(f"TAXON_SERVER_{name.upper()}", value)
+    monkeypatch.setenv("TAXON_SERVER_ACCESS_LOG", "true")
+    by_variables = read_settings([])
+
+    assert by_flags == by_variables
+    assert set(EVERYTHING) | {"access_log"} == set(Settings.model_fields)
+    assert by_flags.cors_origins == ("https://a.example", "https://b.example")
+    assert by_flags.spool_folder == Path("/spool")
+
+
+def test_a_flag_is_above_a_variable(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What the command line says counts more than the environment."""
+    monkeypatch.setenv("TAXON_SERVER_NAME", "other")
+
+    assert read_settings(LEAST).name == "iris"
+
+
+def test_the_password_is_not_shown() -> None:
+    """Settings as text do not show the database's password."""
+    settings = read_settings([*LEAST, "--database-url", EVERYTHING["database_url"]])
+
+    assert "secret" not in repr(settings)
+
+
+@pytest.mark.parametrize(
+    ("flag", "value", "said"),
+    [
+        ("--digest", "sha256:1", "--digest (TAXON_SERVER_DIGEST): String should match pattern"),
+        ("--port", "70000", "--port (TAXON_SERVER_PORT): Input should be less than or equal"),
+        ("--log-mode", "Some", "--log-mode (TAXON_SERVER_LOG_MODE): Input should be 'Full'"),
+        ("--rate-limit", "fast", "--rate-limit (TAXON_SERVER_RATE_LIMIT): String should match"),
+        (
+            "--database-url",
+            "mysql://user:secret@host/db",
+            "--database-url (TAXON_SERVER_DATABASE_URL): must be like postgresql://user:password@",
+        ),
+    ],
+)
+def test_a_wrong_value_names_its_flag_but_not_itself(flag: str, value: str, said: str) -> None:
+    """An error names the flag and the variable, and does not repeat a value that may be secret."""
+    with pytest.raises(InvalidSettings) as caught:
+        read_settings([*LEAST, flag, value])
+
+    assert str(caught.value).startswith(said)
+    assert "secret" not in str(caught.value)
+
+
+def test_an_unknown_flag_is_told(capsys: pytest.CaptureFixture[str]) -> None:
+    """A flag that does not exist ends the command with its name."""
+    with pytest.raises(SystemExit):
+        read_settings([*LEAST, "--frobnicate"])
+
+    assert "unrecognized arguments: --frobnicate" in capsys.readouterr().err

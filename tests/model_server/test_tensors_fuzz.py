@@ -1,0 +1,106 @@
+"""Whatever bytes come, the tensor reader gives rows or a refusal, and loses no bit of a number."""
+
+import contextlib
+import json
+from typing import Any, get_args
+
+import numpy as np
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import array_shapes, arrays
+from numpy.typing import NDArray
+
+from taxon_contracts.v2 import Datatype
+from taxon_model_server.errors import RequestError
+from taxon_model_server.tensors import NUMPY_TYPES, read_question
+
+FEATURES = ("length", "width")
+MAX_ROWS = 50
+EXAMPLES = settings(max_examples=150, deadline=None)
+
+scalars = (
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5)
+    | st.sampled_from([2**53, 2**63, 2**64, -(2**63), 10**400, 1e308])
+)  # fmt: skip
+values = st.recursive(scalars, lambda inner: st.lists(inner, max_size=6), max_leaves=20)
+always: dict[str, st.SearchStrategy[Any]] = {
+    "name": st.sampled_from(["input", *FEATURES]) | st.text(max_size=5),
+    "shape": st.lists(st.integers(-1, 4) | st.integers(), max_size=4),
+    "datatype": st.sampled_from(get_args(Datatype)),
+}
+tensors = st.fixed_dictionaries(
+    always,
+    optional={
+        "data": st.lists(values, max_size=8) | values,
+        "parameters": st.fixed_dictionaries(
+            {}, optional={"binary_data_size": st.integers(-1, 40) | values}
+        ),
+    },
+)
+requests = st.fixed_dictionaries(
+    {"inputs": st.lists(tensors, max_size=3)},
+    optional={
+        "id": values,
+        "parameters": st.dictionaries(st.text(max_size=5), values, max_size=2),
+        "outputs": st.lists(st.fixed_dictionaries({"name": st.text(max_size=5)}), max_size=2),
+    },
+)
+finite = st.floats(allow_nan=False, allow_infinity=False)
+tables = arrays(
+    np.float64,
+    array_shapes(min_dims=1, max_dims=1, max_side=8).map(lambda shape: (*shape, len(FEATURES))),
+    elements=finite,
+)
+
+
+def check(body: bytes, header_length: int | None) -> None:
+    """Read a body; anything but rows or a refusal is a failure."""
+    with contextlib.suppress(RequestError):
+        rows = read_question(body, header_length, FEATURES, max_rows=MAX_ROWS).rows
+        assert rows.dtype == np.float64
+        assert rows.shape[1] == len(FEATURES)
+        assert 0 < len(rows) <= MAX_ROWS
+
+
+@EXAMPLES
+@given(st.binary(max_size=200), st.none() | st.integers(-5, 250))
+def test_any_bytes_are_rows_or_refused(body: bytes, header_length: int | None) -> None:
+    """Bytes without any structure never break the reader."""
+    check(body, header_length)
+
+
+@EXAMPLES
+@given(requests, st.binary(max_size=64))
+def test_any_question_is_rows_or_refused(question: dict[str, Any], binary: bytes) -> None:
+    """Questions of the right outline with anything inside never break the reader."""
+    head = json.dumps(question).encode()
+    check(head + binary, len(head))
+
+
+@EXAMPLES
+@given(tables)
+def test_json_loses_no_bit(table: NDArray[np.float64]) -> None:
+    """Float64 rows come through JSON bit for bit, minus zero and subnormals included."""
+    sent = {"name": "input", "shape": table.shape, "datatype": "FP64", "data": table.tolist()}
+    body = json.dumps({"inputs": [sent]}).encode()
+    rows = read_question(body, None, FEATURES, max_rows=MAX_ROWS).rows
+
+    assert rows.tobytes() == table.tobytes()
+
+
+@EXAMPLES
+@given(tables, st.sampled_from(["FP64", "FP32"]))
+def test_bytes_lose_no_bit(table: NDArray[np.float64], datatype: str) -> None:
+    """Rows come through the binary extension bit for bit."""
+    with np.errstate(over="ignore"):
+        content = table.astype(NUMPY_TYPES[datatype])
+    sent = {
+        "name": "input",
+        "shape": table.shape,
+        "datatype": datatype,
+        "parameters": {"binary_data_size": content.nbytes},
+    }
+    head = json.dumps({"inputs": [sent]}).encode()
+    rows = read_question(head + content.tobytes(), len(head), FEATURES, max_rows=MAX_ROWS).rows
+
+    assert rows.astype(content.dtype).tobytes() == content.tobytes()
