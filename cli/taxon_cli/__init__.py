@@ -1,0 +1,1 @@
+"""`taxon`: the command people run, also installed as `kubectl-taxon`."""

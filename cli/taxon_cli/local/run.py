@@ -1,0 +1,214 @@
+"""`taxon local run`: from a YAML to answers, once."""
+
+import json
+import sys
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from taxon_bundle.bundle import BundleError, open_bundle
+from taxon_bundle.storage import StorageError
+from taxon_cli import exits
+from taxon_cli.exits import tell
+from taxon_cli.local import summary
+from taxon_cli.local.backends import (
+    SAMPLES_BUCKET,
+    Backends,
+    TableFile,
+    read_table_file,
+    running_backends,
+)
+from taxon_cli.local.ports import PortBlock, PortTaken
+from taxon_cli.local.processes import POLL_SECONDS, ProcessFailed
+from taxon_cli.local.serving import Server, check_port, running_server, v2_question
+from taxon_cli.local.state import FOLDER, State, StateError, opened_state
+from taxon_cli.local.training import event_log, run_request, train
+from taxon_cli.resource_file import BadFile
+from taxon_cli.signals import Interrupted
+from taxon_contracts.manifest import GOLDEN_NAME
+from taxon_contracts.prediction import PredictionEvent
+from taxon_contracts.resource import ClassifierModel
+from taxon_contracts.run import Champion, RunRequest, RunResult
+from taxon_datastore.database import DatabaseUnavailable, engine
+from taxon_datastore.predictions import recent_predictions
+
+LOG_SECONDS = 10
+MACHINE_FAULTS = (
+    BundleError,
+    DatabaseUnavailable,
+    OSError,
+    PortTaken,
+    ProcessFailed,
+    StateError,
+    StorageError,
+)
+
+
+@dataclass(frozen=True)
+class Call:
+    """What the command was called with."""
+
+    file: Path
+    data: Path | None
+    keep: bool
+    port: int
+
+
+def run_local(model: ClassifierModel, call: Call) -> int:
+    """Train, gate and serve a model, and show what it does; return the exit code."""
+    try:
+        table = read_table_file(call.data) if call.data else None
+        with opened_state(FOLDER) as state, PortBlock() as ports:
+            port = call.port or ports.take()
+            check_port(port)
+            _say("starting PostgreSQL and the object store")
+            with running_backends(state.folder, ports) as backends:
+                if table:
+                    table.store()
+                    model = _with_source(model, table.uri)
+                return _LocalRun(model, call, table, state, backends, port).carry_out()
+    except BadFile as error:
+        return tell(exits.USAGE, str(error))
+    except MACHINE_FAULTS as error:
+        return tell(exits.MACHINE, str(error))
+
+
+@dataclass(frozen=True)
+class _LocalRun:
+    """One call, once its back ends run."""
+
+    model: ClassifierModel
+    call: Call
+    table: TableFile | None
+    state: State
+    backends: Backends
+    port: int
+
+    def carry_out(self) -> int:
+        """Train, judge, serve, show; return the exit code."""
+        request = run_request(self.model, self.state, self.backends)
+        log = event_log(self.state.folder)
+        where = f" (its events: {log})" if log else ""
+        _say(f"training {request.model} {request.version} on {self._source}{where}")
+        started = time.monotonic()
+        result, code = train(request, self.state.folder)
+        seconds = time.monotonic() - started
+        if result.outcome == "Failed":
+            return tell(
+                code, why_training_failed(result, self.model.spec.dataset.uri, self._source)
+            )
+        _show(summary.evaluation(request, result, seconds))
+        if result.outcome == "Refused":
+            return tell(exits.REFUSED, self._refusal(request, result))
+        version = _sealed(request, result)
+        _say(f"starting the server on port {self.port}")
+        with running_server(
+            self.model, version, self.backends, self.state.folder, self.port
+        ) as server:
+            self.state.switch(self.model, version)
+            self._show_off(version, server)
+            return self._keep(server) if self.call.keep else exits.SERVED
+
+    @property
+    def _source(self) -> str:
+        return str(self.table.file) if self.table else self.model.spec.dataset.uri
+
+    def _refusal(self, request: RunRequest, result: RunResult) -> str:
+        live = f"{request.champion.version} stays live" if request.champion else "nothing is live"
+        return (
+            f"the gate refused {request.model} {request.version} ({result.reason}):"
+            f" {result.message}; {live}"
+        )
+
+    def _show_off(self, version: Champion, server: Server) -> None:
+        """Ask the server in both ways, and show what it said and what was kept of it."""
+        bundle = open_bundle(version.bundle_uri, version.manifest_digest)
+        row = json.loads(bundle.read(GOLDEN_NAME))["rows"][0]
+        name = self.model.metadata.name
+        by_name = dict(
+            zip((feature.name for feature in bundle.manifest.features), row, strict=True)
+        )
+        asked = datetime.now(UTC)
+        exchanges = [
+            server.post(f"/v2/models/{name}/infer", v2_question(row, identifier="first-look")),
+            server.post("/predict", by_name),
+        ]
+        questions = self.state.folder / "questions" / name
+        questions.mkdir(parents=True, exist_ok=True)
+        (questions / "infer.json").write_text(json.dumps(exchanges[0].question))
+        (questions / "predict.json").write_text(json.dumps(exchanges[1].question))
+        _show(summary.exchanges(exchanges))
+        _show(summary.log(self._logged(asked, len(exchanges))))
+        _show(summary.metrics(server.get("/metrics")))
+        _show(summary.endpoints(server, self.backends, self.state.folder))
+        _show(summary.next_steps(self.call.file, exchanges[1], questions, keep=self.call.keep))
+
+    def _logged(self, since: datetime, count: int) -> list[PredictionEvent] | None:
+        """Return this call's rows of the log once they are all there; None where none are kept."""
+        if self.model.spec.serving.prediction_log.mode == "Disabled":
+            return None
+        database = engine(self.backends.postgres.url)
+        names = self.model.metadata
+        deadline = time.monotonic() + LOG_SECONDS
+        while time.monotonic() < deadline:
+            events = recent_predictions(
+                database, namespace=names.namespace, model=names.name, limit=count
+            )
+            if sum(event.time >= since for event in events) == count:
+                return events
+            time.sleep(POLL_SECONDS)
+        raise ProcessFailed(
+            f"the answers did not reach PostgreSQL within {LOG_SECONDS} s: see"
+            f" {self.state.folder / 'server.log'}"
+        )
+
+    def _keep(self, server: Server) -> int:
+        """Serve until asked to end."""
+        _say("serving until Ctrl-C")
+        try:
+            code = server.process.wait()
+        except Interrupted:
+            _say("ending")
+            return exits.SERVED
+        return tell(exits.MACHINE, f"the server ended by itself with exit code {code}")
+
+
+def why_training_failed(result: RunResult, uri: str, source: str) -> str:
+    """Return the trainer's sentence in the words of the caller, with a way out.
+
+    Args:
+        result: the failed run's.
+        uri: where the trainer looked for the table.
+        source: what the caller knows the table by.
+    """
+    message = result.message.replace(uri, source)
+    samples = f"s3://{SAMPLES_BUCKET}/"
+    if result.reason == "DatasetNotFound" and not uri.startswith(samples):
+        message += f"; local mode has the tables of {samples} only: pass --data TABLE"
+    return f"training failed ({result.reason}): {message}"
+
+
+def _with_source(model: ClassifierModel, uri: str) -> ClassifierModel:
+    dataset = model.spec.dataset.model_copy(update={"uri": uri})
+    return model.model_copy(update={"spec": model.spec.model_copy(update={"dataset": dataset})})
+
+
+def _sealed(request: RunRequest, result: RunResult) -> Champion:
+    if result.bundle_uri is None or result.manifest_digest is None:
+        raise ProcessFailed("the trainer accepted a version without naming its bundle")
+    return Champion(
+        version=request.version,
+        bundle_uri=result.bundle_uri,
+        manifest_digest=result.manifest_digest,
+    )
+
+
+def _say(sentence: str) -> None:
+    sys.stderr.write(f"taxon: {sentence}\n")
+
+
+def _show(lines: Sequence[str]) -> None:
+    sys.stdout.write("\n".join(["", *lines, ""]))
+    sys.stdout.flush()

@@ -1,0 +1,82 @@
+"""What local mode keeps between calls."""
+
+import contextlib
+import fcntl
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from pydantic import TypeAdapter, ValidationError
+
+from taxon_contracts.resource import ClassifierModel
+from taxon_contracts.run import Champion
+
+FOLDER = Path(".taxon/local")
+"""Below the folder the command is called in."""
+
+_Champions = TypeAdapter(dict[str, Champion])
+
+
+class StateError(Exception):
+    """What is kept cannot be used; the message says why and what to do."""
+
+
+@dataclass(frozen=True)
+class State:
+    """The folder of one call at a time."""
+
+    folder: Path
+
+    def live(self, model: ClassifierModel) -> Champion | None:
+        """Return the model's live version, None before the first.
+
+        Raises:
+            StateError: another release wrote it.
+        """
+        return self._champions().get(_key(model))
+
+    def switch(self, model: ClassifierModel, version: Champion) -> None:
+        """Make a version the live one."""
+        champions = self._champions() | {_key(model): version}
+        document = _Champions.dump_python(champions, mode="json")
+        partial = self._file.with_suffix(".partial")
+        partial.write_text(json.dumps(document, indent=1))
+        partial.replace(self._file)
+
+    @property
+    def _file(self) -> Path:
+        return self.folder / "live.json"
+
+    def _champions(self) -> dict[str, Champion]:
+        if not self._file.exists():
+            return {}
+        try:
+            return _Champions.validate_json(self._file.read_bytes())
+        except ValidationError as error:
+            raise StateError(
+                f"{self._file} is not what this release writes: remove {self.folder} to start anew"
+            ) from error
+
+
+@contextlib.contextmanager
+def opened_state(folder: Path) -> Iterator[State]:
+    """Yield the state of a folder, which no other call has meanwhile; made the first time.
+
+    Raises:
+        StateError: another call has it.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    with (folder / "lock").open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise StateError(
+                f"another `taxon local run` uses {folder}: end it with Ctrl-C, or call this one in"
+                " another folder"
+            ) from error
+        yield State(folder)
+
+
+def _key(model: ClassifierModel) -> str:
+    return f"{model.metadata.namespace}/{model.metadata.name}"

@@ -1,0 +1,197 @@
+"""What a call shows a person: sections of lines for a terminal of 80 to 100 columns."""
+
+import json
+import os
+import shlex
+import shutil
+import sys
+import textwrap
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+from taxon_cli.local.backends import Backends
+from taxon_cli.local.serving import Exchange, Server
+from taxon_contracts.metrics import PREDICTIONS
+from taxon_contracts.prediction import PredictionEvent
+from taxon_contracts.run import RunRequest, RunResult
+
+NARROW, WIDE = 80, 100
+LIST_SHOWN, DICT_SHOWN = 3, 3
+LIST_WHOLE, DICT_WHOLE = 6, 12
+"""Longer ones are cut to their first few entries."""
+
+
+def evaluation(request: RunRequest, result: RunResult, seconds: float) -> list[str]:
+    """Return the held-out metrics with their intervals, and the gate's verdict."""
+    how = "found sealed, judged again" if result.reused else "trained"
+    lines = [_heading(f"{request.model} {request.version}: {how} in {seconds:.1f} s")]
+    if result.rows:
+        lines.append(
+            f"  {result.rows.train} rows learnt from, {result.rows.test} held out;"
+            f" {result.rows.features} features, {result.rows.constant_features} of them constant"
+        )
+    rows = [(m.name, f"{m.value:.4f}", f"{m.low:.4f} to {m.high:.4f}") for m in result.metrics]
+    lines += ["", *_table(("metric", "held out", "95 % interval"), rows)]
+    lines += ["", _heading(f"gate: {result.outcome} ({result.reason})")]
+    for finding in result.message.split("; "):
+        lines += _wrapped(finding, indent="  ")
+    return lines
+
+
+def exchanges(asked: Iterable[Exchange]) -> list[str]:
+    """Return each question with its answer; long rows are cut."""
+    lines = []
+    for exchange in asked:
+        lines += [
+            _heading(f"{exchange.method} {exchange.url}"),
+            *(f"  > {line}" for line in _laid_out(exchange.question, _width() - 4)),
+            *(f"  < {line}" for line in _laid_out(exchange.answer, _width() - 4)),
+            "",
+        ]
+    return lines[:-1]
+
+
+def log(events: Sequence[PredictionEvent] | None) -> list[str]:
+    """Return the rows PostgreSQL has of the exchanges."""
+    heading = _heading("prediction log: the rows in PostgreSQL")
+    if events is None:
+        return [heading, "  none: spec.serving.predictionLog.mode is Disabled"]
+    rows = [
+        (
+            f"{event.time:%H:%M:%S}.{event.time.microsecond // 1000:03d}",
+            event.version,
+            event.request_id or "-",
+            str(event.label),
+            "-" if event.confidence is None else f"{event.confidence:.4f}",
+            f"{event.latency_seconds * 1000:.2f} ms",
+            "-" if event.features is None else str(len(event.features)),
+        )
+        for event in events
+    ]
+    names = ("time (UTC)", "version", "request", "label", "confidence", "latency", "features")
+    return [heading, *_table(names, rows)]
+
+
+def metrics(exposition: str) -> list[str]:
+    """Return the server's count of predictions, as Prometheus reads it."""
+    counted = [line for line in exposition.splitlines() if line.startswith(PREDICTIONS.name)]
+    return [_heading("metrics: what Prometheus counts"), *(f"  {line}" for line in counted)]
+
+
+def endpoints(server: Server, backends: Backends, folder: Path) -> list[str]:
+    """Return where everything answers."""
+    database = backends.postgres.url
+    scheme, _, rest = database.partition("://")
+    user, _, place = rest.partition(":")
+    rows = [
+        ("predict", f"{server.url}/predict  /predict-batch"),
+        ("V2", f"{server.url}/v2"),
+        ("operate", f"{server.url}/health  /info  /metrics"),
+        ("try out", f"{server.url}/docs"),
+        ("PostgreSQL", f"{scheme}://{user}@{place.partition('@')[2]}"),
+        ("", f"password in {folder}/postgres-password"),
+        ("S3", f"{backends.store.endpoint}"),
+        ("", f"keys in {folder}/s3-credentials.json"),
+    ]
+    return [_heading("endpoints"), *(f"  {name:<12}{place}" for name, place in rows)]
+
+
+def next_steps(file: Path, plain: Exchange, questions: Path, *, keep: bool) -> list[str]:
+    """Return commands worth trying next."""
+    command = _command()
+    steps = []
+    if not keep:
+        steps.append(("keep it serving:", f"{command} local run {shlex.quote(str(file))} --keep"))
+    ask = (
+        f"curl -s {plain.url} -H 'content-type: application/json' \\\n"
+        f"      -d @{questions}/predict.json"
+    )
+    steps += [
+        ("ask it yourself" + ("" if keep else " (then)") + ":", ask),
+        ("your own table:", f"{command} local run MODEL.yaml --data TABLE.csv"),
+    ]
+    lines = [_heading("what to try next")]
+    for what, how in steps:
+        lines += [f"  {what}", f"    {how}"]
+    lines += _wrapped(
+        f"Change {file} and run it again: another pipeline makes another version, which is judged"
+        " against the live one; other gate limits judge the same version again.",
+        indent="  ",
+    )
+    return lines
+
+
+def _command() -> str:
+    """Return how this command can be called again."""
+    called = Path(sys.argv[0])
+    found = shutil.which(called.name)
+    return called.name if found and Path(found).resolve() == called.resolve() else str(called)
+
+
+def _width() -> int:
+    return min(max(shutil.get_terminal_size((NARROW, 24)).columns, NARROW), WIDE)
+
+
+def _heading(text: str) -> str:
+    if sys.stdout.isatty() and "NO_COLOR" not in os.environ:
+        return f"\033[1m{text}\033[0m"
+    return text
+
+
+def _wrapped(text: str, *, indent: str) -> list[str]:
+    return textwrap.wrap(
+        text,
+        _width(),
+        initial_indent=indent,
+        subsequent_indent=indent + "  ",
+        break_on_hyphens=False,
+        break_long_words=False,
+    )
+
+
+def _table(names: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
+    """Return rows under their names, each column as wide as its widest entry."""
+    widths = [max(map(len, column)) for column in zip(names, *rows, strict=True)]
+    return [
+        "  "
+        + "  ".join(f"{cell:<{width}}" for cell, width in zip(row, widths, strict=True)).rstrip()
+        for row in (names, *rows)
+    ]
+
+
+def _laid_out(value: Any, width: int) -> list[str]:
+    """Return a JSON value as lines: on one where it fits, else an entry on each."""
+    whole = _brief(value)
+    if len(whole) <= width or not isinstance(value, (dict, list)):
+        return [whole]
+    if isinstance(value, dict) and len(value) <= DICT_WHOLE:
+        opening, closing = "{}"
+        entries = [(f"{json.dumps(key)}: ", item) for key, item in value.items()]
+    elif isinstance(value, list) and len(value) <= LIST_WHOLE:
+        opening, closing = "[]"
+        entries = [("", item) for item in value]
+    else:
+        return textwrap.wrap(whole, width, subsequent_indent=" ", break_long_words=False)
+    lines = [opening]
+    for name, item in entries:
+        first, *rest = _laid_out(item, width - len(name) - 3)
+        lines += [f"  {name}{first}", *(f"  {line}" for line in rest)]
+        lines[-1] += ","
+    return [*lines[:-1], lines[-1].removesuffix(","), closing]
+
+
+def _brief(value: Any) -> str:
+    """Return a JSON value as text, long lists and objects cut to their first few entries."""
+    if isinstance(value, dict):
+        items = [f"{json.dumps(key)}: {_brief(item)}" for key, item in value.items()]
+        return "{" + _cut(items, DICT_WHOLE, DICT_SHOWN) + "}"
+    if isinstance(value, list):
+        return "[" + _cut([_brief(item) for item in value], LIST_WHOLE, LIST_SHOWN) + "]"
+    return json.dumps(value, ensure_ascii=False)
+
+
+def _cut(items: list[str], whole: int, shown: int) -> str:
+    if len(items) <= whole:
+        return ", ".join(items)
+    return ", ".join([*items[:shown], f"... {len(items) - shown} more"])

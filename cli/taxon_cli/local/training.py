@@ -1,0 +1,62 @@
+"""One run of the trainer, as its Job would have it."""
+
+import os
+import sys
+import sysconfig
+from pathlib import Path
+
+from taxon_cli.local.backends import Backends
+from taxon_cli.local.processes import Process, ProcessFailed
+from taxon_cli.local.state import State
+from taxon_contracts.identity import version_id
+from taxon_contracts.names import ANNOTATION_RETRAIN
+from taxon_contracts.resource import ClassifierModel
+from taxon_contracts.run import RUN_VARIABLE, RunRequest, RunResult
+
+
+def run_request(model: ClassifierModel, state: State, backends: Backends) -> RunRequest:
+    """Return what the trainer is asked: the version this spec makes, against the live one."""
+    identity = model.spec.identity()
+    version = version_id(identity, trigger=model.metadata.annotations.get(ANNOTATION_RETRAIN, ""))
+    return RunRequest(
+        version=version,
+        namespace=model.metadata.namespace,
+        model=model.metadata.name,
+        source=identity.dataset.uri,
+        identity=identity,
+        gate=model.spec.gate,
+        tracking=model.spec.training.tracking,
+        destination=backends.bundle_uri(model, version),
+        champion=state.live(model),
+    )
+
+
+def event_log(folder: Path) -> Path | None:
+    """Return where the trainer's events go; None on a terminal, where it shows its progress."""
+    return None if sys.stderr.isatty() else folder / "trainer.log"
+
+
+def train(request: RunRequest, folder: Path) -> tuple[RunResult, int]:
+    """Carry out a run; return its result and the trainer's exit code.
+
+    Raises:
+        ProcessFailed: it ended without a result.
+    """
+    result_file = folder / "result.json"
+    result_file.unlink(missing_ok=True)
+    log = event_log(folder)
+    environment = os.environ | {
+        RUN_VARIABLE: request.encode(),
+        "TAXON_RESULT": str(result_file),
+        "TAXON_TRACKING_FOLDER": str(folder / "tracking"),
+    }
+    command = [str(Path(sysconfig.get_path("scripts")) / "taxon-train")]
+    with Process(command, log=log, environment=environment) as trainer:
+        code = trainer.wait()
+    try:
+        return RunResult.model_validate_json(result_file.read_bytes()), code
+    except (OSError, ValueError) as error:
+        seen = f": see {log}" if log else ""
+        raise ProcessFailed(
+            f"the trainer ended with exit code {code} and no result{seen}"
+        ) from error

@@ -1,0 +1,14 @@
+import pytest
+
+from hack import samples
+
+
+@pytest.mark.parametrize("name", samples.TABLES)
+def test_a_sample_table_is_what_the_script_writes(name: str) -> None:
+    """The committed table is scikit-learn's copy, byte for byte."""
+    assert (samples.SAMPLES / name).read_text() == samples.table(name)
+
+
+def test_every_table_is_written_by_the_script() -> None:
+    """No table stands there without its source."""
+    assert {file.name for file in samples.SAMPLES.glob("*.csv")} == set(samples.TABLES)

@@ -1,0 +1,91 @@
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+from uuid import UUID
+
+import pytest
+
+from taxon_cli.local import summary
+from taxon_cli.local.serving import Exchange
+from taxon_contracts.prediction import PredictionEvent
+
+URL = "http://127.0.0.1:8000/predict"
+
+
+def test_a_model_that_keeps_nothing_says_so() -> None:
+    """Without a prediction log the summary names the field that turned it off."""
+    assert "predictionLog.mode is Disabled" in "\n".join(summary.log(None))
+
+
+def test_a_row_without_its_features_is_shown() -> None:
+    """The log of a model that keeps answers only, and of a failed request, has gaps."""
+    event = PredictionEvent(
+        id=UUID(int=1), namespace="default", model="wine", version="v0123456789",
+        time=datetime(2026, 1, 2, 3, 4, 5, 678_000, tzinfo=UTC), request_id=None, features=None,
+        label=None, confidence=None, probabilities=None, latency_seconds=0.00123,
+        outcome="Failed",
+    )  # fmt: skip
+
+    assert summary.log([event])[2].split() == [
+        *("03:04:05.678", "v0123456789", "-", "None", "-", "1.23", "ms", "-")
+    ]  # fmt: skip
+
+
+def test_a_wide_exchange_is_laid_out_within_the_width(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Long objects get an entry per line, long lists and very long objects are cut."""
+    monkeypatch.setenv("COLUMNS", "20")
+    question = {
+        "numbers": list(range(50)),
+        "words": ["a word of many letters"] * 4,
+        "nested": {f"key {index}": index for index in range(30)},
+    }
+
+    lines = summary.exchanges([Exchange("POST", URL, question, {"short": 1})])
+
+    assert lines[:4] == [
+        f"POST {URL}",
+        "  > {",
+        '  >   "numbers": [0, 1, 2, ... 47 more],',
+        '  >   "words": [',
+    ]
+    assert '  >   "nested": {"key 0": 0, "key 1": 1, "key 2": 2, ... 27 more}' in lines
+    assert lines[-1] == '  < {"short": 1}'
+    assert max(map(len, lines)) <= 80
+
+
+@pytest.mark.parametrize(("keep", "offered"), [(False, True), (True, False)])
+def test_serving_on_is_offered_unless_it_was_asked_for(*, keep: bool, offered: bool) -> None:
+    """A call that ended at once tells how to keep the server."""
+    plain = Exchange("POST", URL, {}, {})
+
+    lines = summary.next_steps(Path("my model.yaml"), plain, Path("questions"), keep=keep)
+
+    assert any("local run 'my model.yaml' --keep" in line for line in lines) is offered
+
+
+def test_the_command_is_named_as_it_can_be_called(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A command that the shell finds is named without its folder."""
+    program = tmp_path / "taxon"
+    program.touch(mode=0o755)
+    monkeypatch.setattr(sys, "argv", [str(program)])
+    plain = Exchange("POST", URL, {}, {})
+    lines = summary.next_steps(Path("M"), plain, tmp_path, keep=False)
+    assert f"    {program} local run M --keep" in lines
+
+    monkeypatch.setenv("PATH", str(tmp_path))
+
+    lines = summary.next_steps(Path("M"), plain, tmp_path, keep=False)
+    assert "    taxon local run M --keep" in lines
+
+
+def test_headings_stand_out_on_a_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Headings are bold where somebody looks, unless that somebody wants no colours."""
+    monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
+    monkeypatch.delenv("NO_COLOR", raising=False)
+    assert summary.metrics("")[0].startswith("\033[1m")
+
+    monkeypatch.setenv("NO_COLOR", "1")
+
+    assert summary.metrics("")[0].startswith("metrics")
