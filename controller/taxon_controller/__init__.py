@@ -1,0 +1,1 @@
+"""The operator: observe one model, plan what should exist, apply it, report."""

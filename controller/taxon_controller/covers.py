@@ -1,0 +1,35 @@
+"""Whether an object already is as it should be."""
+
+import re
+from typing import Any
+
+from taxon_contracts.resource import amount
+
+QUANTITY = re.compile(r"^[0-9]+(\.[0-9]+)?(m|k|M|G|T|Ki|Mi|Gi|Ti)?$")
+
+
+def covers(there: Any, wanted: Any) -> bool:
+    """Tell whether everything wanted stands in what is there; what others added does not matter.
+
+    Lists must be of one length. Quantities are compared by amount: KServe writes ``1000m`` as
+    ``1``.
+    """
+    if isinstance(wanted, dict):
+        return isinstance(there, dict) and all(
+            key in there and covers(there[key], value) for key, value in wanted.items()
+        )
+    if isinstance(wanted, list):
+        return (
+            isinstance(there, list)
+            and len(there) == len(wanted)
+            and all(covers(one, other) for one, other in zip(there, wanted, strict=True))
+        )
+    return bool(there == wanted) or _same_amount(there, wanted)
+
+
+def _same_amount(there: Any, wanted: Any) -> bool:
+    if not (isinstance(there, str) and isinstance(wanted, str)):
+        return False
+    if not (QUANTITY.match(there) and QUANTITY.match(wanted)):
+        return False
+    return amount(there) == amount(wanted)

@@ -1,0 +1,47 @@
+"""Threads that belong together: when one ends, all end, and its error is not lost."""
+
+import logging
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+logger = logging.getLogger(__name__)
+
+JOIN_SECONDS = 15.0
+
+
+@dataclass
+class Crew:
+    """Named threads with one common end."""
+
+    stop: threading.Event
+    threads: list[threading.Thread] = field(default_factory=list)
+    errors: list[Exception] = field(default_factory=list)
+
+    def start(self, name: str, work: Callable[[], None]) -> None:
+        """Start a thread; whatever way its work ends, the others are told to stop."""
+
+        def carry_out() -> None:
+            try:
+                work()
+            except Exception as error:  # noqa: BLE001 - raised again by whoever waits
+                self.errors.append(error)
+            finally:
+                if not self.stop.is_set():
+                    logger.warning("%s has ended: the controller ends", name)
+                self.stop.set()
+
+        thread = threading.Thread(target=carry_out, name=name, daemon=True)
+        self.threads.append(thread)
+        thread.start()
+
+    def join(self) -> None:
+        """Wait for every thread to end; raise the first error of any.
+
+        Raises:
+            Exception: what ended the crew.
+        """
+        for thread in self.threads:
+            thread.join(JOIN_SECONDS)
+        if self.errors:
+            raise self.errors[0]

@@ -1,0 +1,33 @@
+"""The Kubernetes Events a change of status is worth."""
+
+from taxon_contracts.status import Condition, Status
+from taxon_controller.decisions import Event
+
+UNEVENTFUL = ("NotRun", "NotJudged", "NoVersion")
+TOLD = ("Ready", "Trained", "GatePassed", "Serving")
+
+
+def events_between(before: Status, after: Status) -> tuple[Event, ...]:
+    """Return one Event per transition, each reason once."""
+    known = {one.type: one for one in before.conditions or ()}
+    told: dict[str, Event] = {}
+    for one in after.conditions or ():
+        if one.type in TOLD and _changed(known.get(one.type), one):
+            warning = one.status == "False" and _is_stalled(after, one.reason)
+            told.setdefault(one.reason, Event(one.reason, one.message, warning))
+    if after.live is not None and (
+        before.live is None or before.live.version != after.live.version
+    ):
+        message = f"{after.live.version} has the traffic"
+        told["TrafficSwitched"] = Event("TrafficSwitched", message, warning=False)
+    return tuple(told.values())
+
+
+def _changed(before: Condition | None, after: Condition) -> bool:
+    if before is None:
+        return after.reason not in UNEVENTFUL
+    return (before.status, before.reason) != (after.status, after.reason)
+
+
+def _is_stalled(status: Status, reason: str) -> bool:
+    return any(one.type == "Stalled" and one.reason == reason for one in status.conditions or ())

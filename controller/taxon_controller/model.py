@@ -1,0 +1,105 @@
+"""One ClassifierModel as it was read."""
+
+import hashlib
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from pydantic import ValidationError
+
+from taxon_contracts import names
+from taxon_contracts.identity import version_id
+from taxon_contracts.resource import ClassifierModel, Retrain, Spec
+from taxon_contracts.status import Status, VersionRecord
+from taxon_controller import clock
+from taxon_controller.api import Manifest
+
+TOKEN_CHARACTERS = 64
+
+
+@dataclass(frozen=True)
+class Model:
+    """What is asked for, and what was last said about it."""
+
+    namespace: str
+    name: str
+    uid: str
+    generation: int
+    created: datetime
+    deleted: datetime | None
+    finalizers: tuple[str, ...]
+    retrain: str
+    parsed: Spec | None
+    spec_error: str
+    status: Status
+    body: Manifest
+
+    @property
+    def spec(self) -> Spec:
+        """Return what is asked for; only a readable spec is planned with."""
+        assert self.parsed is not None  # noqa: S101 - plan() turns to nothing else without a spec
+        return self.parsed
+
+    @property
+    def key(self) -> str:
+        """Return ``namespace/name``, as logs name a model."""
+        return f"{self.namespace}/{self.name}"
+
+    def without_schedule(self) -> "Model":
+        """Return the model as if it asked for no schedule."""
+        unscheduled = self.spec.model_copy(update={"retrain": Retrain()})
+        return replace(self, parsed=unscheduled)
+
+    def version(self, token: str) -> str:
+        """Return the id of the version this spec makes for a trigger's token."""
+        return version_id(self.spec.identity(), trigger=token)
+
+    def asks_for(self, record: VersionRecord) -> bool:
+        """Tell whether a version is one of this spec's identity, whatever triggered it."""
+        return self.version(record.token or "") == record.version
+
+
+def read_model(body: Manifest) -> Model:
+    """Return the model a resource stands for; a spec that cannot be read is told, not raised."""
+    metadata = body["metadata"]
+    spec, error = _spec(body)
+    deleted = metadata.get("deletionTimestamp")
+    return Model(
+        namespace=metadata["namespace"],
+        name=metadata["name"],
+        uid=metadata["uid"],
+        generation=metadata.get("generation", 0),
+        created=clock.parse(metadata["creationTimestamp"]),
+        deleted=clock.parse(deleted) if deleted else None,
+        finalizers=tuple(metadata.get("finalizers", ())),
+        retrain=_retrain_token(metadata.get("annotations", {}).get(names.ANNOTATION_RETRAIN)),
+        parsed=spec,
+        spec_error=error,
+        status=_status(body.get("status")),
+        body=body,
+    )
+
+
+def _spec(body: Manifest) -> tuple[Spec | None, str]:
+    wanted = {key: body.get(key) for key in ("apiVersion", "kind", "metadata", "spec")}
+    try:
+        return ClassifierModel.model_validate(wanted).spec, ""
+    except ValidationError as error:
+        first = error.errors()[0]
+        return None, f"{'.'.join(str(part) for part in first['loc'])}: {first['msg']}"
+
+
+def _status(written: Manifest | None) -> Status:
+    """Return what was last written; a status this release cannot read heals like a lost one."""
+    try:
+        return Status.model_validate(written or {})
+    except ValidationError:
+        return Status()
+
+
+def _retrain_token(value: str | None) -> str:
+    if not value:
+        return ""
+    short = value
+    if len(value) > TOKEN_CHARACTERS:
+        short = hashlib.sha256(value.encode()).hexdigest()
+    return f"retrain:{short}"

@@ -1,0 +1,1 @@
+"""One builder per object Taxon makes: values in, a plain manifest out."""

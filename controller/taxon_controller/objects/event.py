@@ -1,0 +1,34 @@
+"""The Kubernetes Event about a model."""
+
+import hashlib
+
+from taxon_contracts import names
+from taxon_controller.api import Manifest
+from taxon_controller.decisions import Event
+from taxon_controller.model import Model
+
+
+def event(model: Model, told: Event, *, time: str) -> Manifest:
+    """Return the Event; the same transition of the same generation has the same name."""
+    parts = (model.uid, str(model.body["metadata"]["resourceVersion"]), told.reason, told.message)
+    digest = hashlib.sha256("\n".join(parts).encode()).hexdigest()[:16]
+    return {
+        "apiVersion": "v1",
+        "kind": "Event",
+        "metadata": {"name": f"{model.name}.{digest}", "namespace": model.namespace},
+        "involvedObject": {
+            "apiVersion": names.API_VERSION,
+            "kind": names.KIND,
+            "name": model.name,
+            "namespace": model.namespace,
+            "uid": model.uid,
+        },
+        "type": "Warning" if told.warning else "Normal",
+        "reason": told.reason,
+        "message": told.message[:1024],
+        "source": {"component": names.FIELD_MANAGER},
+        "reportingComponent": names.FIELD_MANAGER,
+        "firstTimestamp": time,
+        "lastTimestamp": time,
+        "count": 1,
+    }

@@ -1,0 +1,62 @@
+"""The HTTPRoute that leads a model's host to its live version, and each version's path to it."""
+
+from collections.abc import Iterable
+
+from taxon_contracts import names
+from taxon_controller.api import Manifest
+from taxon_controller.model import Model
+from taxon_controller.objects import shared
+
+
+def http_route(
+    model: Model, version: str, *, versions: Iterable[str], gateway: str, host: str
+) -> Manifest:
+    """Return the model's route.
+
+    Args:
+        model: whose route it is.
+        version: the one that gets the traffic.
+        versions: those that can be asked by their own path; each must have ready servers.
+        gateway: the Gateway, as namespace/name.
+        host: the model's host name.
+    """
+    namespace, _, name = gateway.partition("/")
+    rules = [
+        _rule(model, served, f"/v2/models/{model.name}/versions/{served}")
+        for served in sorted(versions)
+    ]
+    rules.append(_rule(model, version, "/"))
+    return {
+        "apiVersion": "gateway.networking.k8s.io/v1",
+        "kind": "HTTPRoute",
+        "metadata": shared.metadata(
+            model, model.name, shared.labels(model, version, "model-server")
+        ),
+        "spec": {
+            "parentRefs": [
+                {
+                    "group": "gateway.networking.k8s.io",
+                    "kind": "Gateway",
+                    "namespace": namespace,
+                    "name": name,
+                }
+            ],
+            "hostnames": [host],
+            "rules": rules,
+        },
+    }
+
+
+def _rule(model: Model, version: str, path: str) -> Manifest:
+    return {
+        "matches": [{"path": {"type": "PathPrefix", "value": path}}],
+        "backendRefs": [
+            {
+                "group": "",
+                "kind": "Service",
+                "name": names.predictor_name(model.name, version),
+                "port": 80,
+                "weight": 100,
+            }
+        ],
+    }

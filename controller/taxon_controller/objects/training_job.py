@@ -1,0 +1,90 @@
+"""The Job that carries out one attempt of a run."""
+
+from taxon_contracts import names
+from taxon_contracts.canonical import canonical_json
+from taxon_contracts.run import RUN_VARIABLE, Champion, RunRequest
+from taxon_contracts.status import Run
+from taxon_controller.api import Manifest
+from taxon_controller.model import Model
+from taxon_controller.objects import shared
+from taxon_controller.settings import Settings
+
+REQUESTS = {"cpu": "500m", "memory": "512Mi"}
+LIMITS = {"cpu": "2", "memory": "2Gi"}
+
+
+def training_job(
+    model: Model, run: Run, *, champion: Champion | None, settings: Settings
+) -> Manifest:
+    """Return the Job of ``run``'s attempt.
+
+    Raises:
+        ValueError: the run request is larger than an environment may be.
+    """
+    training = model.spec.training
+    labels = shared.labels(model, run.version, "training-job")
+    metadata = shared.metadata(model, names.job_name(model.name, run.version, run.attempt), labels)
+    asked_by = {"trigger": run.trigger, "token": run.token or ""}
+    metadata["annotations"] = {names.ANNOTATION_RUN: canonical_json(asked_by).decode()}
+    return {
+        "apiVersion": "batch/v1",
+        "kind": "Job",
+        "metadata": metadata,
+        "spec": {
+            "backoffLimit": 0,
+            "activeDeadlineSeconds": training.deadline_seconds,
+            "template": {
+                "metadata": {"labels": labels},
+                "spec": {
+                    "restartPolicy": "Never",
+                    "serviceAccountName": training.service_account_name or settings.trainer_account,
+                    "automountServiceAccountToken": False,
+                    "enableServiceLinks": False,
+                    "securityContext": shared.POD_SECURITY,
+                    "containers": [_container(model, run, champion, settings)],
+                    "volumes": [shared.TEMPORARY],
+                },
+            },
+        },
+    }
+
+
+def _container(model: Model, run: Run, champion: Champion | None, settings: Settings) -> Manifest:
+    training = model.spec.training
+    secret = training.secret_ref.name if training.secret_ref else settings.trainer_secret
+    wandb = training.tracking.wandb
+    secrets = [secret, *([wandb.secret_ref.name] if wandb and wandb.secret_ref else [])]
+    request = run_request(model, run.version, champion, settings)
+    return {
+        "name": "trainer",
+        "image": settings.trainer_image,
+        "env": [
+            {"name": RUN_VARIABLE, "value": request.encode()},
+            {"name": "HOME", "value": "/tmp"},  # noqa: S108 - the pod's own emptyDir
+        ],
+        "envFrom": [{"secretRef": {"name": name}} for name in secrets],
+        "resources": shared.resources(training.resources, requests=REQUESTS, limits=LIMITS),
+        "securityContext": shared.CONTAINER_SECURITY,
+        "terminationMessagePath": "/dev/termination-log",
+        "terminationMessagePolicy": "File",
+        "volumeMounts": [shared.TEMPORARY_MOUNT],
+    }
+
+
+def run_request(
+    model: Model, version: str, champion: Champion | None, settings: Settings
+) -> RunRequest:
+    """Return what the trainer is asked."""
+    return RunRequest(
+        version=version,
+        namespace=model.namespace,
+        model=model.name,
+        source=model.spec.dataset.uri,
+        identity=model.spec.identity(),
+        gate=model.spec.gate,
+        tracking=model.spec.training.tracking,
+        destination=names.bundle_uri(
+            settings.bundle_root, namespace=model.namespace, model=model.name, version=version
+        ),
+        champion=champion,
+    )

@@ -1,0 +1,186 @@
+"""Reads everything about one model."""
+
+from collections.abc import Iterable
+from typing import Protocol
+
+from taxon_contracts import names
+from taxon_controller import clock
+from taxon_controller.api import (
+    GATEWAY,
+    HTTP_ROUTE,
+    INFERENCE_SERVICE,
+    JOB,
+    POD,
+    SERVICE,
+    SERVICE_ACCOUNT,
+    Api,
+    Kind,
+    KindMissing,
+    Manifest,
+    WebhookUnavailable,
+)
+from taxon_controller.model import Model
+from taxon_controller.observed import Attempt, Cleanup, KServeState, Observed, Pointer, Server
+from taxon_controller.reading import (
+    owned_by,
+    read_attempt,
+    read_cleanup,
+    read_pointer,
+    read_server,
+)
+from taxon_controller.rollout import host
+from taxon_controller.runs import find
+from taxon_controller.settings import Settings
+
+
+class Asks(Protocol):
+    """Asks a URL which version of a model answers."""
+
+    def __call__(self, base: str, *, host: str, model: str) -> tuple[str | None, str]:
+        """Return the version that answered, or None and why none did."""
+
+
+def observe(api: Api, ask: Asks, model: Model, settings: Settings) -> Observed:
+    """Return what is in the cluster about a model.
+
+    Raises:
+        ApiError: the API server did not answer.
+    """
+    jobs = _owned(api, JOB, model) or []
+    services = _owned(api, SERVICE, model) or []
+    serving = _owned(api, INFERENCE_SERVICE, model)
+    routes = _owned(api, HTTP_ROUTE, model) if settings.gateway else None
+    pods = _pods(api, model, jobs, serving or [])
+    attempts = tuple(filter(None, (read_attempt(job, pods) for job in jobs)))
+    servers = tuple(read_server(body, pods) for body in serving or ())
+    service, route = _pointer(services), _pointer(routes or [])
+    answering, unanswered = None, ""
+    asked = _to_ask(model, service, route, gateway=routes is not None)
+    if asked:
+        answering, unanswered = _ask(api, ask, model, settings, gateway=routes is not None)
+    return Observed(
+        attempts=attempts,
+        servers=servers,
+        service=service,
+        route=route,
+        cleanups=_cleanups(api, model, attempts, settings),
+        kserve="Missing" if serving is None else _kserve(api, servers),
+        gateway=routes is not None,
+        accounts=_accounts(api, model, settings),
+        foreign=_foreign(api, model, {SERVICE: services, HTTP_ROUTE: routes}),
+        answering=answering,
+        unanswered=unanswered,
+    )
+
+
+def _owned(api: Api, kind: Kind, model: Model) -> list[Manifest] | None:
+    """Return the model's objects of a kind, or None when the kind is not installed."""
+    try:
+        found = api.list(kind, model.namespace, labels={names.LABEL_MODEL: model.name})
+    except KindMissing:
+        return None
+    return [body for body in found if owned_by(body, model.uid)]
+
+
+def _foreign(api: Api, model: Model, own: dict[Kind, list[Manifest] | None]) -> tuple[str, ...]:
+    """Return whose names are taken, before a run is made for nothing; a kind may be missing."""
+    wanted = [kind for kind, found in own.items() if found == []]
+    there = ((kind, api.get(kind, model.namespace, model.name)) for kind in wanted)
+    return tuple(
+        f"{kind.name}/{model.name}"
+        for kind, body in there
+        if body is not None and not owned_by(body, model.uid)
+    )
+
+
+def _pods(api: Api, model: Model, jobs: list[Manifest], serving: list[Manifest]) -> list[Manifest]:
+    """Return the model's pods if any of them can have news: results, or what holds servers up."""
+    attempts = (read_attempt(job, ()) for job in jobs)
+    news = any(one is not None and _unsettled(model, one) for one in attempts) or any(
+        not read_server(body, ()).ready for body in serving
+    )
+    labels = {names.LABEL_MODEL: model.name}
+    return api.list(POD, model.namespace, labels=labels) if news else []
+
+
+def _unsettled(model: Model, attempt: Attempt) -> bool:
+    record = find(tuple(model.status.versions or ()), attempt.version)
+    if record is None or attempt.finished is None:
+        return True
+    return attempt.finished > clock.parse(record.completion_time)
+
+
+def _pointer(found: Iterable[Manifest]) -> Pointer | None:
+    return next((read_pointer(body) for body in found), None)
+
+
+def _cleanups(
+    api: Api, model: Model, attempts: tuple[Attempt, ...], settings: Settings
+) -> tuple[Cleanup, ...]:
+    """Return the clean-up Jobs if there can be any."""
+    known = {one.version for one in model.status.versions or ()}
+    known |= {attempt.version for attempt in attempts}
+    limit = model.parsed.version_history_limit if model.parsed else 0
+    if model.deleted is None and len(known) <= limit:
+        return ()
+    labels = {names.LABEL_MODEL: model.name, names.LABEL_MODEL_NAMESPACE: model.namespace}
+    return tuple(read_cleanup(job) for job in api.list(JOB, settings.namespace, labels=labels))
+
+
+def _kserve(api: Api, servers: tuple[Server, ...]) -> KServeState:
+    """Tell whether KServe's webhook answers; it is only asked while something waits for KServe."""
+    waiting = next((one for one in servers if not one.ready and not one.deleting), None)
+    if waiting is None:
+        return "Answering"
+    try:
+        api.try_admission(waiting.body)
+    except WebhookUnavailable:
+        return "Unavailable"
+    return "Answering"
+
+
+def _accounts(api: Api, model: Model, settings: Settings) -> frozenset[str]:
+    if model.parsed is None:
+        return frozenset()
+    wanted = {
+        model.spec.training.service_account_name or settings.trainer_account,
+        model.spec.serving.service_account_name or settings.server_account,
+    }
+    return frozenset(
+        name for name in wanted if api.get(SERVICE_ACCOUNT, model.namespace, name) is not None
+    )
+
+
+def _to_ask(model: Model, service: Pointer | None, route: Pointer | None, *, gateway: bool) -> bool:
+    """Tell whether the traffic leads to one version that nobody has seen answer yet."""
+    if service is None or (gateway and (route is None or route.version != service.version)):
+        return False
+    live = model.status.live
+    ready = any(
+        one.type == "Ready" and one.status == "True" for one in model.status.conditions or ()
+    )
+    return not ready or live is None or live.version != service.version
+
+
+def _ask(
+    api: Api, ask: Asks, model: Model, settings: Settings, *, gateway: bool
+) -> tuple[str | None, str]:
+    if not gateway or settings.gateway is None:
+        inside = f"{model.name}.{model.namespace}.svc"
+        return ask(f"http://{inside}", host=inside, model=model.name)
+    base = settings.gateway_url or _gateway_url(api, settings.gateway)
+    if base is None:
+        return None, f"Gateway {settings.gateway} has no address"
+    return ask(base, host=host(model, settings), model=model.name)
+
+
+def _gateway_url(api: Api, gateway: str) -> str | None:
+    """Return where a Gateway listens for HTTP, from its status."""
+    namespace, _, name = gateway.partition("/")
+    body = api.get(GATEWAY, namespace, name)
+    if body is None:
+        return None
+    addresses = body.get("status", {}).get("addresses", ())
+    listeners = body.get("spec", {}).get("listeners", ())
+    port = next((one["port"] for one in listeners if one.get("protocol") == "HTTP"), 80)
+    return f"http://{addresses[0]['value']}:{port}" if addresses else None

@@ -1,0 +1,105 @@
+"""Everything about one model in the cluster, as one frozen value."""
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Literal
+
+from taxon_contracts.run import RunResult
+from taxon_contracts.status import Trigger, VersionRecord
+from taxon_controller.api import Manifest
+
+
+@dataclass(frozen=True)
+class Trouble:
+    """Why a pod does not get on: a reason of the conditions' table and a sentence."""
+
+    reason: str
+    message: str
+
+
+@dataclass(frozen=True)
+class Attempt:
+    """One training Job. ``result`` and ``failure`` are absent while it is active."""
+
+    version: str
+    number: int
+    trigger: Trigger
+    token: str
+    created: datetime
+    finished: datetime | None
+    deleting: bool
+    result: RunResult | None
+    failure: Trouble | None
+    trouble: Trouble | None
+    body: Manifest = field(repr=False)
+
+
+@dataclass(frozen=True)
+class Server:
+    """One InferenceService.
+
+    ``ready``: KServe says that all servers are. ``up``: at least one answers, which is enough for a
+    live version whose replicas change. ``seen``: KServe's manager has looked at it.
+    """
+
+    version: str
+    ready: bool
+    up: bool
+    seen: bool
+    deleting: bool
+    record: VersionRecord | None
+    runtime: str
+    trouble: Trouble | None
+    body: Manifest = field(repr=False)
+
+
+@dataclass(frozen=True)
+class Pointer:
+    """A Service or HTTPRoute and the version it points at."""
+
+    version: str
+    body: Manifest = field(repr=False)
+
+
+@dataclass(frozen=True)
+class Cleanup:
+    """A Job that removes bundles."""
+
+    name: str
+    succeeded: bool
+    body: Manifest = field(repr=False)
+
+
+KServeState = Literal["Answering", "Unavailable", "Missing"]
+
+
+@dataclass(frozen=True)
+class Observed:
+    """What is in the cluster.
+
+    ``gateway`` is None without Gateway API. ``accounts`` are the ServiceAccounts of the model's
+    namespace that were looked for and found. ``foreign`` names objects of a name Taxon needs that
+    belong to someone else, as ``Kind/name``. ``answering`` is the version that answered through
+    the URL, if it was asked; ``unanswered`` says why none did.
+    """
+
+    attempts: tuple[Attempt, ...] = ()
+    servers: tuple[Server, ...] = ()
+    service: Pointer | None = None
+    route: Pointer | None = None
+    cleanups: tuple[Cleanup, ...] = ()
+    kserve: KServeState = "Answering"
+    gateway: bool = False
+    accounts: frozenset[str] = frozenset()
+    foreign: tuple[str, ...] = ()
+    answering: str | None = None
+    unanswered: str = ""
+
+    def server(self, version: str | None) -> Server | None:
+        """Return the servers of a version, unless they are on their way out."""
+        found = [one for one in self.servers if one.version == version and not one.deleting]
+        return found[0] if found else None
+
+    def cleanup(self, name: str) -> Cleanup | None:
+        """Return the Job of this name that removes bundles."""
+        return next((one for one in self.cleanups if one.name == name), None)

@@ -1,0 +1,200 @@
+"""From objects as the API server returns them to the values that are planned with."""
+
+import json
+from collections.abc import Iterable, Iterator
+from datetime import datetime
+from typing import Any, get_args
+
+from pydantic import ValidationError
+
+from taxon_contracts import names
+from taxon_contracts.run import RunResult
+from taxon_contracts.status import Trigger, VersionRecord
+from taxon_controller import clock
+from taxon_controller.api import Manifest
+from taxon_controller.observed import Attempt, Cleanup, Pointer, Server, Trouble
+
+JOB_LABEL = "batch.kubernetes.io/job-name"
+SERVING_LABEL = "serving.kserve.io/inferenceservice"
+IMAGE_REASONS = ("ErrImagePull", "ImagePullBackOff", "InvalidImageName", "ErrImageNeverPull")
+CONFIG_REASONS = ("CreateContainerConfigError", "CreateContainerError")
+MESSAGE_CHARACTERS = 400
+
+
+def label(body: Manifest, name: str) -> str:
+    """Return a label's value, or nothing."""
+    return str(body["metadata"].get("labels", {}).get(name, ""))
+
+
+def annotation(body: Manifest, name: str) -> str:
+    """Return an annotation's value, or nothing."""
+    return str(body["metadata"].get("annotations", {}).get(name, ""))
+
+
+def owned_by(body: Manifest, uid: str) -> bool:
+    """Tell whether the model of this uid controls an object."""
+    owners = body["metadata"].get("ownerReferences", ())
+    return any(owner.get("uid") == uid and owner.get("controller") for owner in owners)
+
+
+def read_attempt(job: Manifest, pods: Iterable[Manifest]) -> Attempt | None:
+    """Return the attempt a training Job is, or None when its labels say it is none."""
+    metadata = job["metadata"]
+    version = label(job, names.LABEL_VERSION)
+    number = metadata["name"].removeprefix(f"{label(job, names.LABEL_MODEL)}-{version}-")
+    if not version or not number.isdigit():
+        return None
+    trigger, token = _asked_by(annotation(job, names.ANNOTATION_RUN))
+    own = [pod for pod in pods if label(pod, JOB_LABEL) == metadata["name"]]
+    finished, job_reason = _finished(job)
+    result = _result(own) if finished else None
+    return Attempt(
+        version=version,
+        number=int(number),
+        trigger=trigger,
+        token=token,
+        created=clock.parse(metadata["creationTimestamp"]),
+        finished=finished,
+        deleting="deletionTimestamp" in metadata,
+        result=result,
+        failure=_job_failure(job_reason, own) if finished and result is None else None,
+        trouble=None if finished else _trouble(own),
+        body=job,
+    )
+
+
+def _asked_by(text: str) -> tuple[Trigger, str]:
+    try:
+        stated = json.loads(text or "{}")
+    except ValueError:
+        return "Spec", ""
+    trigger = stated.get("trigger")
+    return (trigger if trigger in get_args(Trigger) else "Spec"), str(stated.get("token", ""))
+
+
+def _finished(job: Manifest) -> tuple[datetime | None, str]:
+    """Return when a Job ended and the reason Kubernetes gives, if it has ended."""
+    for condition in job.get("status", {}).get("conditions", ()):
+        if condition["type"] in ("Complete", "Failed") and condition["status"] == "True":
+            return clock.parse(condition["lastTransitionTime"]), condition.get("reason", "")
+    return None, ""
+
+
+def _containers(pods: Iterable[Manifest]) -> Iterator[dict[str, Any]]:
+    for pod in pods:
+        status = pod.get("status", {})
+        yield from status.get("initContainerStatuses", ())
+        yield from status.get("containerStatuses", ())
+
+
+def _result(pods: Iterable[Manifest]) -> RunResult | None:
+    for container in _containers(pods):
+        message = container.get("state", {}).get("terminated", {}).get("message", "")
+        try:
+            return RunResult.model_validate_json(message.strip())
+        except ValidationError:
+            continue
+    return None
+
+
+def _job_failure(job_reason: str, pods: list[Manifest]) -> Trouble:
+    if job_reason == "DeadlineExceeded":
+        return Trouble("DeadlineExceeded", "it took longer than training.deadlineSeconds")
+    ended = [one.get("state", {}).get("terminated", {}) for one in _containers(pods)]
+    if any(state.get("reason") == "OOMKilled" for state in ended):
+        return Trouble("OutOfMemory", "the container needed more memory than its limit")
+    reasons = [pod.get("status", {}).get("reason", "") for pod in pods]
+    told = next(filter(None, reasons), "") or next(
+        (f"exit code {state['exitCode']}" for state in ended if "exitCode" in state), "no pod"
+    )
+    return Trouble("PodLost", f"the pod ended without a result ({told})")
+
+
+def _trouble(pods: list[Manifest]) -> Trouble | None:
+    """Return the first thing that keeps pods from running."""
+    for container in _containers(pods):
+        found = _container_trouble(container)
+        if found:
+            return found
+    for pod in pods:
+        for condition in pod.get("status", {}).get("conditions", ()):
+            if condition["type"] == "PodScheduled" and condition.get("reason") == "Unschedulable":
+                return Trouble("Unschedulable", _short(condition.get("message", "")))
+    return None
+
+
+def _container_trouble(container: dict[str, Any]) -> Trouble | None:
+    waiting = container.get("state", {}).get("waiting", {})
+    ended = container.get("lastState", {}).get("terminated") or container.get("state", {}).get(
+        "terminated", {}
+    )
+    reason = waiting.get("reason", "")
+    if reason in IMAGE_REASONS:
+        return Trouble("ImagePullFailed", f"image {container.get('image', '')} cannot be pulled")
+    if reason in CONFIG_REASONS:
+        return Trouble("CredentialsMissing", _short(waiting.get("message", reason)))
+    if ended.get("reason") == "OOMKilled":
+        return Trouble("OutOfMemory", "the container needed more memory than its limit")
+    if ended.get("exitCode"):
+        last = _short(ended.get("message", "")) or f"exit code {ended['exitCode']}"
+        kind = "BundleRefused" if container.get("name") == "storage-initializer" else ""
+        return Trouble(kind or "ServerCrashed", last)
+    return None
+
+
+def _short(text: str) -> str:
+    """Return the last line of a message, of a bounded length."""
+    lines = text.strip().splitlines()
+    return lines[-1][:MESSAGE_CHARACTERS] if lines else ""
+
+
+def read_server(body: Manifest, pods: Iterable[Manifest]) -> Server:
+    """Return the servers an InferenceService stands for."""
+    conditions = body.get("status", {}).get("conditions", ())
+    ready = any(
+        one["type"] == "PredictorReady" and one.get("status") == "True" for one in conditions
+    )
+    own = [pod for pod in pods if label(pod, SERVING_LABEL) == body["metadata"]["name"]]
+    return Server(
+        version=label(body, names.LABEL_VERSION),
+        ready=ready,
+        up=ready or any(_is_ready(pod) for pod in own),
+        seen=bool(conditions),
+        deleting="deletionTimestamp" in body["metadata"],
+        record=read_record(annotation(body, names.ANNOTATION_RECORD)),
+        runtime=annotation(body, names.ANNOTATION_RUNTIME),
+        trouble=None if ready else _trouble(own) or _load_failure(body),
+        body=body,
+    )
+
+
+def _is_ready(pod: Manifest) -> bool:
+    conditions = pod.get("status", {}).get("conditions", ())
+    return any(one["type"] == "Ready" and one["status"] == "True" for one in conditions)
+
+
+def _load_failure(body: Manifest) -> Trouble | None:
+    failure = body.get("status", {}).get("modelStatus", {}).get("lastFailureInfo", {})
+    if failure.get("reason") != "ModelLoadFailed":
+        return None
+    return Trouble("BundleRefused", _short(failure.get("message", "")) or "the loader failed")
+
+
+def read_record(text: str) -> VersionRecord | None:
+    """Return the record an annotation holds, or None when it holds none."""
+    try:
+        return VersionRecord.model_validate_json(text) if text else None
+    except ValidationError:
+        return None
+
+
+def read_pointer(body: Manifest) -> Pointer:
+    """Return the version a Service or HTTPRoute points at."""
+    return Pointer(version=label(body, names.LABEL_VERSION), body=body)
+
+
+def read_cleanup(job: Manifest) -> Cleanup:
+    """Return the clean-up a Job is."""
+    conditions = job.get("status", {}).get("conditions", ())
+    succeeded = any(one["type"] == "Complete" and one["status"] == "True" for one in conditions)
+    return Cleanup(name=job["metadata"]["name"], succeeded=succeeded, body=job)

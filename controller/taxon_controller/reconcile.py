@@ -1,0 +1,156 @@
+"""Carries one look at a model through: observe, plan, apply, report."""
+
+import contextlib
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from taxon_contracts import names
+from taxon_controller import clock
+from taxon_controller.api import (
+    KINDS,
+    MODEL,
+    AlreadyExists,
+    Api,
+    ApiError,
+    Conflict,
+    Manifest,
+    Refused,
+    WebhookUnavailable,
+)
+from taxon_controller.covers import covers
+from taxon_controller.decisions import Apply, Create, Delete, Event, Finalize, Plan, Write
+from taxon_controller.model import Model, read_model
+from taxon_controller.objects.event import event
+from taxon_controller.observe import Asks, observe
+from taxon_controller.plan import plan
+from taxon_controller.reading import owned_by
+from taxon_controller.settings import Settings
+from taxon_controller.telemetry import Telemetry
+
+logger = logging.getLogger(__name__)
+
+
+class NameTaken(ApiError):  # noqa: N818 - a state, not a fault
+    """An object of a name Taxon needs belongs to someone else."""
+
+    def __init__(self, kind: str, name: str) -> None:
+        super().__init__(f"{kind}/{name}")
+
+
+@dataclass(frozen=True)
+class Reconciler:
+    """Reconciles models, one call per look."""
+
+    api: Api
+    ask: Asks
+    settings: Settings
+    telemetry: Telemetry
+    now: Callable[[], datetime] = clock.now
+
+    def reconcile(self, namespace: str, name: str) -> datetime | None:
+        """Bring one model a step nearer to what it asks for; return when to look again.
+
+        Raises:
+            ApiError: the API server did not do as asked; try again.
+        """
+        body = self.api.get(MODEL, namespace, name)
+        if body is None:
+            self.telemetry.forget(namespace, name)
+            return None
+        model = read_model(body)
+        observed = observe(self.api, self.ask, model, self.settings)
+        decided = plan(model, observed, self.now(), self.settings)
+        try:
+            for write in decided.writes:
+                model = self._write(model, write)
+        except NameTaken as taken:
+            told = replace(observed, foreign=(str(taken),))
+            return self._report(model, plan(model, told, self.now(), self.settings))
+        except WebhookUnavailable:
+            told = replace(observed, kserve="Unavailable")
+            self._report(model, plan(model, told, self.now(), self.settings))
+            raise
+        return self._report(model, decided)
+
+    def _write(self, model: Model, write: Write) -> Model:
+        """Carry out one write; return the model, which a finalizer changes."""
+        match write:
+            case Finalize(wanted=wanted):
+                return self._finalize(model, wanted=wanted)
+            case Create(manifest=manifest):
+                there = self._create(model, manifest)
+                if there is not None:
+                    raise Conflict(f"{manifest['metadata']['name']} was made meanwhile: read again")
+            case Apply(manifest=manifest, over=over):
+                there = over or self._create(model, manifest)
+                if there is not None:
+                    self._apply(model, manifest, there)
+            case Delete(kind=kind, body=body):
+                self._log(model, "Deleting", kind=kind.name, object=body["metadata"]["name"])
+                self.api.delete(kind, body)
+        return model
+
+    def _create(self, model: Model, manifest: Manifest) -> Manifest | None:
+        """Create an object; return the one that is in the way, if it is Taxon's own."""
+        kind, metadata = manifest["kind"], manifest["metadata"]
+        self._log(model, "Creating", kind=kind, object=metadata["name"])
+        try:
+            self.api.create(manifest)
+        except AlreadyExists as exists:
+            there = self.api.get(KINDS[kind], metadata["namespace"], metadata["name"])
+            if there is None or "deletionTimestamp" in there["metadata"]:
+                raise Conflict(f"{kind}/{metadata['name']} is just going: read again") from exists
+            if not _is_ours(there, manifest, model):
+                raise NameTaken(kind, metadata["name"]) from exists
+            return there
+        return None
+
+    def _apply(self, model: Model, manifest: Manifest, over: Manifest) -> None:
+        """Bring an object to a state, unless it is in that state already."""
+        if covers(over, manifest):
+            return
+        metadata = manifest["metadata"]
+        self._log(model, "Applying", kind=manifest["kind"], object=metadata["name"])
+        version = over["metadata"]["resourceVersion"]
+        self.api.apply(manifest | {"metadata": metadata | {"resourceVersion": version}})
+
+    def _finalize(self, model: Model, *, wanted: bool) -> Model:
+        others = [one for one in model.finalizers if one != names.FINALIZER]
+        finalizers = [*others, names.FINALIZER] if wanted else others
+        metadata = model.body["metadata"] | {"finalizers": finalizers}
+        return read_model(self.api.replace(model.body | {"metadata": metadata}))
+
+    def _report(self, model: Model, decided: Plan) -> datetime | None:
+        """Write Events and the status, each only if there is something new to say."""
+        for told in decided.events:
+            self._tell(model, told)
+        gone = model.deleted is not None and names.FINALIZER not in model.finalizers
+        if decided.status != model.status and not gone:
+            status = decided.status.model_dump(mode="json", by_alias=True, exclude_none=True)
+            self.api.replace(model.body | {"status": status}, part="status")
+            self.telemetry.count_runs(model, decided.status)
+        self.telemetry.show(model, decided.status)
+        return decided.look_again
+
+    def _tell(self, model: Model, told: Event) -> None:
+        """Write a Kubernetes Event; its name is derived, so that it is told once.
+
+        A namespace that is going takes no Events, which holds nothing up.
+        """
+        self._log(model, told.reason, told=told.message)
+        with contextlib.suppress(AlreadyExists, Refused):
+            self.api.create(event(model, told, time=clock.text(self.now())))
+
+    def _log(self, model: Model, what: str, **fields: str) -> None:
+        run = model.status.run.version if model.status.run else None
+        logger.info(what, extra={"model": model.key, "run": run, **fields})
+
+
+def _is_ours(there: Manifest, wanted: Manifest, model: Model) -> bool:
+    """Tell whether an object that is in the way is Taxon's own."""
+    if "ownerReferences" in wanted["metadata"]:
+        return owned_by(there, model.uid)
+    labels = there["metadata"].get("labels", {})
+    return all(labels.get(key) == value for key, value in wanted["metadata"]["labels"].items())

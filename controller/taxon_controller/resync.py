@@ -1,0 +1,82 @@
+"""Makes every model due now and then: what no event told is seen all the same."""
+
+import logging
+import random
+import threading
+from collections.abc import Callable, Collection, Iterable
+
+from taxon_controller.api import MODEL, Api, ApiError, Kind, KindMissing
+from taxon_controller.settings import Settings
+from taxon_controller.work import Key
+
+logger = logging.getLogger(__name__)
+
+CRD_LOOK_SECONDS = 5.0
+NO_OBJECT = {"taxon.dev/model": "none"}
+
+
+class KindAppeared(Exception):  # noqa: N818 - a state, not a fault
+    """A kind was installed that is not watched yet: the process begins anew."""
+
+
+def namespaces(settings: Settings) -> tuple[str | None, ...]:
+    """Return the namespaces that are looked after; None stands for all."""
+    return settings.watch_namespaces or (None,)
+
+
+def is_served(api: Api, kind: Kind, settings: Settings) -> bool:
+    """Tell whether the API server knows a kind.
+
+    Raises:
+        ApiError: it did not answer.
+    """
+    try:
+        api.list(kind, namespaces(settings)[0], labels=NO_OBJECT)
+    except KindMissing:
+        return False
+    return True
+
+
+def await_models(api: Api, settings: Settings, stop: threading.Event) -> bool:
+    """Wait until the ClassifierModel is known; return False when told to stop first."""
+    while not stop.is_set():
+        try:
+            if is_served(api, MODEL, settings):
+                return True
+            logger.warning("Waiting: the CustomResourceDefinition of ClassifierModel is missing")
+        except ApiError as error:
+            logger.warning("Waiting: %s", error)
+        stop.wait(CRD_LOOK_SECONDS)
+    return False
+
+
+def resync(
+    api: Api,
+    settings: Settings,
+    add: Callable[[Key, float], None],
+    absent: Collection[Kind],
+    stop: threading.Event,
+) -> None:
+    """Make every model due once per interval, spread over it, until told to stop.
+
+    Raises:
+        KindAppeared: one of the ``absent`` kinds is there now.
+    """
+    while not stop.wait(settings.resync_seconds):
+        try:
+            for kind in absent:
+                if is_served(api, kind, settings):
+                    raise KindAppeared(f"{kind.name} is installed now: beginning anew to watch it")
+            _add_all(api, namespaces(settings), add, settings.resync_seconds)
+        except ApiError as error:
+            logger.warning("Not everything could be listed: %s", error)
+
+
+def _add_all(
+    api: Api, wanted: Iterable[str | None], add: Callable[[Key, float], None], spread: float
+) -> None:
+    for namespace in wanted:
+        for body in api.list(MODEL, namespace):
+            metadata = body["metadata"]
+            delay = random.uniform(0, spread / 2)  # noqa: S311 - spreads load, no secret
+            add((metadata["namespace"], metadata["name"]), delay)

@@ -1,0 +1,90 @@
+"""Which versions are kept, and the removal of the rest.
+
+A version leaves in steps, each of which can be seen in the cluster: its servers go, then a
+clean-up Job removes its bundle, then its training Jobs go, then its record leaves the status. Even
+without the status, a Job that is left says that there is a bundle.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from taxon_contracts import names
+from taxon_contracts.status import VERSIONS_AT_MOST, VersionRecord
+from taxon_controller.api import JOB, Manifest
+from taxon_controller.decisions import Create, Delete, Write
+from taxon_controller.model import Model
+from taxon_controller.objects.cleanup_job import cleanup_job, version_cleanup_name
+from taxon_controller.observed import Observed
+from taxon_controller.runs import Records
+from taxon_controller.settings import Settings
+
+CLEANUP_LOOK = timedelta(seconds=60)
+CLEANUPS_AT_A_TIME = 2
+
+
+@dataclass(frozen=True)
+class RetentionPlan:
+    """What becomes of old versions."""
+
+    records: Records
+    writes: tuple[Write, ...] = ()
+    due: tuple[datetime, ...] = ()
+
+
+def plan_retention(
+    model: Model,
+    observed: Observed,
+    records: Records,
+    *,
+    protected: frozenset[str],
+    now: datetime,
+    settings: Settings,
+) -> RetentionPlan:
+    """Decide about old versions; ``protected`` ones are kept whatever their age."""
+    leaving = _leaving(records, protected, model.spec.version_history_limit)
+    if not leaving:
+        return RetentionPlan(records)
+    writes: list[Write] = []
+    gone: set[str] = set()
+    for record in reversed(leaving):
+        attempts = [one for one in observed.attempts if one.version == record.version]
+        job = observed.cleanup(version_cleanup_name(model, record))
+        if job is not None and job.succeeded:
+            writes += [Delete(JOB, one.body) for one in attempts if not one.deleting]
+            gone |= set() if attempts else {record.version}
+        elif job is None and _may_begin(observed, record, writes):
+            writes.append(Create(_cleanup(model, record, settings)))
+    kept = tuple(one for one in records if one.version not in gone)
+    return RetentionPlan(_bounded(kept, protected), tuple(writes), (now + CLEANUP_LOOK,))
+
+
+def _leaving(records: Records, protected: frozenset[str], limit: int) -> tuple[VersionRecord, ...]:
+    """Return the versions that are not kept, newest first."""
+    room = limit - sum(one.version in protected for one in records)
+    others = [one for one in records if one.version not in protected]
+    return tuple(others[max(0, room) :])
+
+
+def _may_begin(observed: Observed, record: VersionRecord, writes: list[Write]) -> bool:
+    """Tell whether a bundle may be removed now: nobody reads it, and not all go at once."""
+    served = any(one.version == record.version for one in observed.servers)
+    begun = sum(isinstance(one, Create) for one in writes)
+    return not served and begun < CLEANUPS_AT_A_TIME
+
+
+def _cleanup(model: Model, record: VersionRecord, settings: Settings) -> Manifest:
+    uri = names.bundle_uri(
+        settings.bundle_root, namespace=model.namespace, model=model.name, version=record.version
+    )
+    name = version_cleanup_name(model, record)
+    seconds = int(settings.cleanup_seconds)
+    return cleanup_job(model, name, uri, seconds=seconds, settings=settings)
+
+
+def _bounded(records: Records, protected: frozenset[str]) -> Records:
+    """Forget the oldest records when bundles cannot be removed for long: a status is bounded."""
+    excess = len(records) - VERSIONS_AT_MOST
+    if excess <= 0:
+        return records
+    forgotten = [one.version for one in records if one.version not in protected][-excess:]
+    return tuple(one for one in records if one.version not in forgotten)

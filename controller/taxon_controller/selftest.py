@@ -1,0 +1,167 @@
+"""`python -m taxon_controller.selftest`: trains a tiny model in the cluster and asks it once.
+
+`helm test` runs it, with rights of its own on models of one namespace. It proves the whole way:
+training, gate, object storage, KServe, and an answer.
+"""
+
+import json
+import sys
+import time
+from collections.abc import Callable
+from http.client import HTTPConnection, HTTPException
+from typing import Any, Protocol
+from urllib.parse import urlsplit
+
+from pydantic import Field
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from taxon_contracts import names
+from taxon_controller.api import MODEL, AlreadyExists, ApiError, Kind, Manifest
+
+ASK_SECONDS = 10
+ROW = [13.2, 1.8, 2.1, 11.2, 100.0, 2.6, 2.8, 0.3, 1.3, 4.4, 1.05, 3.4, 1050.0]
+"""A wine, as the sample table describes one."""
+
+
+class Settings(BaseSettings):
+    """Settings from environment variables with the prefix ``TAXON_SELFTEST_``."""
+
+    model_config = SettingsConfigDict(env_prefix="TAXON_SELFTEST_", frozen=True)
+
+    namespace: str = Field(description="Namespace the model is made in.")
+    name: str = Field(default="taxon-selftest", description="Name of the model.")
+    table: str = Field(default="s3://samples/wine.csv", description="Table it is trained on.")
+    patience_seconds: float = Field(
+        default=300, ge=0, description="Seconds until it must be Ready."
+    )
+    answer_seconds: float = Field(
+        default=15, ge=0, description="Seconds a Ready model may take to answer inside the cluster."
+    )
+    pause_seconds: float = Field(default=1, gt=0, description="Seconds between two looks.")
+
+
+class Models(Protocol):
+    """What this needs of a cluster; see ``api.Api`` for what each call promises."""
+
+    def get(self, kind: Kind, namespace: str, name: str) -> Manifest | None:
+        """Return one object, or None when there is none."""
+
+    def create(self, manifest: Manifest) -> Manifest:
+        """Create an object."""
+
+    def delete(self, kind: Kind, manifest: Manifest) -> None:
+        """Delete exactly the object that was read."""
+
+
+class TestFailed(Exception):  # noqa: N818 - an outcome, not a fault here
+    """Something did not work; the message says what."""
+
+    __test__ = False  # its name tells pytest that it were a test
+
+
+def carry_out(api: Models, ask: Callable[[str, str], Any], settings: Settings) -> str:
+    """Make the model, wait until it is Ready, ask it, remove it; return what it answered.
+
+    Args:
+        api: the cluster.
+        ask: takes the model's URL and name; returns the answer to one row.
+        settings: what the environment decides.
+
+    Raises:
+        TestFailed: the model was not Ready in time, or did not answer.
+        ApiError: the API server does not do as asked.
+    """
+    try:
+        api.create(_model(settings))
+    except AlreadyExists as exists:
+        raise TestFailed(
+            f"{settings.namespace}/{settings.name} is there already: remove it, then test again"
+        ) from exists
+    try:
+        url = _await_ready(api, settings)
+        return _patiently(lambda: str(ask(url, settings.name)), settings)
+    finally:
+        there = api.get(MODEL, settings.namespace, settings.name)
+        if there is not None:
+            api.delete(MODEL, there)
+
+
+def _model(settings: Settings) -> Manifest:
+    return {
+        "apiVersion": names.API_VERSION,
+        "kind": names.KIND,
+        "metadata": {"name": settings.name, "namespace": settings.namespace},
+        "spec": {
+            "dataset": {"uri": settings.table, "target": "cultivar"},
+            "pipeline": {"classifier": {"type": "LogisticRegression"}},
+            "search": {"folds": 2},
+            "deletionPolicy": "Delete",
+        },
+    }
+
+
+def _await_ready(api: Models, settings: Settings) -> str:
+    """Return the URL of the model once it is Ready."""
+    deadline = time.monotonic() + settings.patience_seconds
+    while True:
+        body = api.get(MODEL, settings.namespace, settings.name) or {}
+        status = body.get("status", {})
+        conditions = {one["type"]: one for one in status.get("conditions", ())}
+        ready = conditions.get("Ready", {})
+        if ready.get("status") == "True":
+            return str(status["address"]["url"])
+        told = f"{ready.get('reason', 'no condition')}: {ready.get('message', 'none')}"
+        if "Stalled" in conditions:
+            raise TestFailed(f"the model is stalled, {told}")
+        if time.monotonic() >= deadline:
+            raise TestFailed(f"not Ready after {settings.patience_seconds:.0f} s, {told}")
+        time.sleep(settings.pause_seconds)
+
+
+def _patiently(question: Callable[[], str], settings: Settings) -> str:
+    """Ask until there is an answer: nodes learn of a new Service a moment after it is there."""
+    deadline = time.monotonic() + settings.answer_seconds
+    while True:
+        try:
+            return question()
+        except TestFailed:
+            if time.monotonic() >= deadline:
+                raise
+        time.sleep(settings.pause_seconds)
+
+
+def ask(url: str, model: str) -> Any:
+    """Return a model's label for one row.
+
+    Raises:
+        TestFailed: it did not answer with one.
+    """
+    address = urlsplit(url)
+    connection = HTTPConnection(address.hostname or "", address.port or 80, timeout=ASK_SECONDS)
+    tensor = {"name": "input", "shape": [1, len(ROW)], "datatype": "FP64", "data": ROW}
+    try:
+        connection.request("POST", f"/v2/models/{model}/infer", json.dumps({"inputs": [tensor]}))
+        response = connection.getresponse()
+        content = response.read()
+        outputs = {one["name"]: one for one in json.loads(content)["outputs"]}
+        return outputs["label"]["data"][0]
+    except (OSError, HTTPException, ValueError, KeyError) as error:
+        raise TestFailed(f"{url} gave no label ({type(error).__name__})") from error
+    finally:
+        connection.close()
+
+
+def main() -> None:
+    """Run once; a failure is one sentence."""
+    from taxon_controller.cluster import Cluster  # noqa: PLC0415 - the Kubernetes client takes a second; settings are refused at once
+
+    settings = Settings()
+    try:
+        label = carry_out(Cluster(), ask, settings)
+    except (ApiError, TestFailed) as error:
+        sys.exit(f"{error}.")
+    sys.stdout.write(f"A model was trained, served and asked: the wine is {label}.\n")
+
+
+if __name__ == "__main__":
+    main()

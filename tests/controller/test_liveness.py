@@ -1,0 +1,158 @@
+"""Probes, metrics and logs tell how the controller is."""
+
+import json
+import logging
+import threading
+from http.client import HTTPConnection
+
+import pytest
+from support.story import Story, served
+from support.world import World
+
+from taxon_contracts.metrics import CONTROLLER_METRICS
+from taxon_controller.crew import Crew
+from taxon_controller.liveness import Liveness, page, serve
+from taxon_controller.model import read_model
+from taxon_controller.telemetry import JsonLines, Telemetry
+
+
+def test_a_heartbeat_that_comes_back_is_alive() -> None:
+    """Written, then seen through the watch."""
+    health = Liveness(limit=180, monotonic=lambda: 101.0)
+    health.wrote(100.0)
+    health.saw()
+    health.wrote(150.0)
+
+    assert health.alive()
+    assert health.age() == 49.0
+
+
+def test_a_deaf_watch_is_not_alive() -> None:
+    """Heartbeats are written and none comes back."""
+    health = Liveness(limit=180, monotonic=lambda: 101.0)
+    health.wrote(100.0)
+    health.saw()
+    health.wrote(300.0)
+
+    assert not health.alive()
+    assert page("/healthz", health, Telemetry())[0] == "503 Service Unavailable"
+
+
+def test_an_absent_api_server_is_nothing_to_restart_for() -> None:
+    """Nothing is written, so nothing has to come back."""
+    health = Liveness(limit=180)
+
+    assert health.alive()
+    assert health.age() == 0.0
+
+
+def test_the_pages_are_served() -> None:
+    """Over HTTP, as the kubelet and Prometheus ask."""
+    health, telemetry = Liveness(limit=180), Telemetry()
+    server = serve(0, health, telemetry)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    connection = HTTPConnection("127.0.0.1", server.server_port, timeout=10)
+
+    def ask(path: str) -> tuple[int, str]:
+        connection.request("GET", path)
+        answer = connection.getresponse()
+        return answer.status, answer.read().decode()
+
+    assert ask("/readyz")[0] == 503
+    health.ready.set()
+    assert ask("/readyz") == (200, "ok\n")
+    assert ask("/healthz") == (200, "ok\n")
+    assert "taxon_lease_held" in ask("/metrics")[1]
+    assert ask("/")[0] == 404
+    connection.close()
+    server.shutdown()
+    server.server_close()
+
+
+def test_every_metric_of_the_contracts_is_exposed() -> None:
+    """Dashboards and alerts are held to the same list."""
+    exposed = {family.name for family in Telemetry().registry.collect()}
+
+    assert {one.name.removesuffix("_total") for one in CONTROLLER_METRICS} <= exposed
+
+
+def test_a_models_conditions_and_figures_are_shown_until_it_is_gone() -> None:
+    """And those of versions that are gone are withdrawn."""
+    story, telemetry = served(), Telemetry()
+    model = read_model(story.world.model())
+    labels = {"namespace": "default", "model": "wine"}
+    telemetry.show(model, model.status)
+
+    def condition(status: str) -> float | None:
+        return telemetry.registry.get_sample_value(
+            "model_condition", {**labels, "type": "Ready", "status": status}
+        )
+
+    assert condition("True") == 1
+    assert telemetry.registry.get_sample_value(
+        "model_metric", {**labels, "version": story.live, "metric": "roc_auc"}
+    ) == pytest.approx(0.99)
+
+    telemetry.show(model, model.status.model_copy(update={"conditions": None, "versions": None}))
+    assert condition("True") is None
+    telemetry.forget("default", "wine")
+
+
+def test_a_run_is_counted_when_its_outcome_is_new() -> None:
+    """Once, with how long it took and how accurate it is."""
+    story, telemetry = served(), Telemetry()
+    after = read_model(story.world.model())
+    before = read_model(story.world.model() | {"status": {}})
+    telemetry.count_runs(before, after.status)
+    telemetry.count_runs(after, after.status)
+
+    value = telemetry.registry.get_sample_value
+    assert value("taxon_run_seconds_count", {"outcome": "Accepted"}) == 1
+    assert value("model_accuracy_count", {"namespace": "default", "model": "wine"}) == 1
+
+
+def test_logs_are_json_with_model_and_run(caplog: pytest.LogCaptureFixture) -> None:
+    """One object per line."""
+    caplog.set_level(logging.INFO)
+    story = Story(World())
+    story.submit()
+    story.run()
+    lines = [json.loads(JsonLines().format(record)) for record in caplog.records]
+    created = [one for one in lines if one.get("kind") == "InferenceService"]
+
+    assert created[0] | {"time": ""} == {
+        "time": "",
+        "level": "info",
+        "logger": "taxon_controller.reconcile",
+        "message": "Creating",
+        "model": "default/wine",
+        "run": story.live,
+        "kind": "InferenceService",
+        "object": f"wine-{story.live}",
+    }
+
+
+def test_a_log_line_holds_its_error() -> None:
+    """With where it came from."""
+    error = ValueError("why")
+    record = logging.LogRecord(
+        "x", logging.ERROR, "", 0, "it broke", None, (ValueError, error, None)
+    )
+
+    assert json.loads(JsonLines().format(record))["error"] == "ValueError: why"
+
+
+def test_when_one_thread_ends_all_are_told_to() -> None:
+    """And its error comes out."""
+    crew = Crew(threading.Event())
+
+    def wait() -> None:
+        crew.stop.wait(10)
+
+    def fail() -> None:
+        raise ValueError("why")
+
+    crew.start("patient", wait)
+    crew.start("hasty", fail)
+    with pytest.raises(ValueError, match="why"):
+        crew.join()

@@ -1,0 +1,69 @@
+"""Only as many versions as asked for are kept, and the live, previous and pinned ones always.
+
+Every look is by a new reconciler, so nothing can be remembered between two of them.
+"""
+
+from support.story import Story, served
+from support.world import SETTINGS
+
+from taxon_controller.api import JOB
+
+
+def retrained(story: Story, times: int) -> None:
+    """Make more versions of the same spec."""
+    for number in range(times):
+        story.world.pass_time(hours=2)
+        story.submit(annotation=f"number {number}", versionHistoryLimit=2)
+        story.run()
+
+
+def test_only_as_many_versions_as_asked_for_are_kept() -> None:
+    """Objects, bundles and records go together."""
+    story = served(versionHistoryLimit=2)
+    retrained(story, 4)
+    story.world.pass_time(hours=2)
+    story.run()
+    kept = {one.version for one in story.status.versions or ()}
+
+    assert len(kept) == 2
+    assert story.live in kept
+    assert {one.rstrip("/").rpartition("/")[2] for one in story.world.bundles} == kept
+    assert len(story.world.named(JOB)) == 2
+
+
+def test_the_live_previous_and_pinned_versions_are_always_kept() -> None:
+    """Whatever their age."""
+    story = served(versionHistoryLimit=2)
+    first = story.live
+    for number in range(4):
+        story.world.pass_time(minutes=1)
+        story.submit(annotation=f"number {number}", versionHistoryLimit=2, pinnedVersion=first)
+        story.run()
+
+    assert story.live == first
+    assert first in {one.version for one in story.status.versions or ()}
+    assert f"s3://taxon/default/wine/{first}/" in story.world.bundles
+
+
+def test_bundles_are_removed_in_the_controllers_own_namespace() -> None:
+    """A namespace that is going refuses new Jobs."""
+    story = served(versionHistoryLimit=2)
+    retrained(story, 3)
+    jobs = story.world.named(JOB, SETTINGS.namespace)
+
+    assert jobs
+    assert all("ownerReferences" not in body["metadata"] for body in jobs.values())
+
+
+def test_a_record_stays_until_its_bundle_is_gone() -> None:
+    """Nothing is forgotten that still costs."""
+    story = served(versionHistoryLimit=2)
+    story.world.cleans = False
+    retrained(story, 3)
+    story.world.pass_time(hours=2)
+    story.run()
+    assert len(story.status.versions or ()) == 4
+
+    story.world.cleans = True
+    story.run()
+    assert len(story.status.versions or ()) == 2

@@ -1,0 +1,149 @@
+"""Versions that do not become ready, and the way back to one that did.
+
+Every look is by a new reconciler, so nothing can be remembered between two of them.
+"""
+
+from support.story import READY, Story, served
+from support.world import World, refused
+
+from taxon_controller.api import INFERENCE_SERVICE, JOB
+
+CRASHING = {
+    "containerStatuses": [
+        {
+            "name": "kserve-container",
+            "lastState": {"terminated": {"exitCode": 1, "message": "start\nno module named x"}},
+        }
+    ]
+}
+
+
+def test_a_version_that_is_never_ready_is_abandoned_and_the_live_one_stays() -> None:
+    """After progressDeadlineSeconds, with the last line it said."""
+    story = served()
+    first = story.live
+    story.world.serves = False
+    story.world.server_state = CRASHING
+    story.submit(seed=7)
+    story.world.objects[INFERENCE_SERVICE.name, "default", f"wine-{first}"]["status"] = {
+        "conditions": [{"type": "PredictorReady", "status": "True"}]
+    }
+    story.run(4)
+    assert story.conditions["Ready"] == ("False", "RollingOut")
+    assert "no module named x" in story.message("Ready")
+
+    story.world.pass_time(seconds=601)
+    story.look()
+    assert story.live == first
+    assert story.outcomes[0] == ("Spec", "Abandoned", "ServerCrashed")
+    assert story.conditions["Stalled"] == ("True", "ServerCrashed")
+    story.look()
+    assert list(story.world.named(INFERENCE_SERVICE)) == [f"wine-{first}"]
+
+
+def test_deadlines_are_paused_while_kserve_does_not_answer() -> None:
+    """Its webhook being away is no fault of the version."""
+    story = Story(World())
+    story.submit()
+    story.run(2)
+    story.world.serves = False
+    story.run(3)
+    story.world.webhook_away = True
+    story.world.pass_time(seconds=900)
+    story.look()
+    assert story.conditions["Ready"] == ("False", "KServeUnavailable")
+    assert story.outcomes[0][1] == "Accepted"
+
+    story.world.webhook_away = False
+    story.world.serves = True
+    story.run()
+    assert story.conditions == READY
+
+
+def test_a_version_kserve_has_not_looked_at_is_not_late() -> None:
+    """The clock begins when KServe's manager has seen it."""
+    story = Story(World())
+    story.submit()
+    story.look()
+    story.world.settle()
+    story.look()
+    story.world.pass_time(seconds=900)
+    story.look()
+
+    assert story.outcomes[0][1] == "Accepted"
+    assert story.status.candidate is not None
+
+
+def test_a_pin_rolls_back_without_training_and_unpinning_returns() -> None:
+    """Rollback is a switch of traffic to a kept version."""
+    story = served()
+    first = story.live
+    story.world.pass_time(minutes=1)
+    story.submit(seed=7)
+    story.run()
+    second, jobs = story.live, len(story.world.named(JOB))
+
+    story.submit(seed=7, pinnedVersion=first)
+    story.run()
+    assert story.live == first
+    assert story.conditions == READY
+
+    story.submit(seed=7)
+    story.run()
+    assert story.live == second
+    assert story.conditions == READY
+    assert len(story.world.named(JOB)) == jobs
+
+
+def test_a_pin_of_a_version_that_is_not_kept_is_reported() -> None:
+    """Nothing breaks, and the message lists what can be pinned."""
+    story = served()
+    first = story.live
+    story.submit(pinnedVersion="v0000000000")
+    story.run()
+
+    assert story.conditions["Stalled"] == ("True", "PinNotFound")
+    assert first in story.message("Stalled")
+    assert story.live == first
+
+
+def test_a_refused_version_cannot_be_pinned() -> None:
+    """The gate decides whether a version may be rolled out at all."""
+    story = served()
+    first = story.live
+    story.world.train = refused
+    story.world.pass_time(minutes=1)
+    story.submit(seed=7)
+    story.run()
+    assert story.status.versions is not None
+    story.submit(seed=7, pinnedVersion=story.status.versions[0].version)
+    story.run()
+
+    assert story.conditions["Stalled"] == ("True", "PinNotAccepted")
+    assert story.live == first
+
+
+def test_a_pinned_version_that_is_not_ready_is_reported_and_kept_trying() -> None:
+    """A person asked for it; it goes live when it is ready after all."""
+    story = served()
+    first = story.live
+    story.world.pass_time(minutes=1)
+    story.submit(seed=7)
+    story.run()
+    second = story.live
+    story.world.pass_time(hours=2)
+    story.run()
+    story.world.serves = False
+    live = story.world.objects[INFERENCE_SERVICE.name, "default", f"wine-{second}"]
+    story.submit(seed=7, pinnedVersion=first)
+    story.run(3)
+    live["status"] = {"conditions": [{"type": "PredictorReady", "status": "True"}]}
+    story.world.pass_time(seconds=601)
+    story.look()
+    assert story.conditions["Stalled"] == ("True", "ProgressDeadlineExceeded")
+    assert story.live == second
+
+    story.world.serves = True
+    story.run()
+    assert story.live == first
+    assert story.conditions == READY

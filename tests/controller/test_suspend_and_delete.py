@@ -1,0 +1,110 @@
+"""A model is suspended, and a model is deleted.
+
+Every look is by a new reconciler, so nothing can be remembered between two of them.
+"""
+
+from support.story import READY, served
+from support.world import SETTINGS, dependents
+
+from taxon_contracts import names
+from taxon_controller.api import INFERENCE_SERVICE, JOB
+
+
+def test_suspend_stops_a_run_and_leaves_serving_alone() -> None:
+    """The Job goes; what is live goes on."""
+    story = served()
+    first = story.live
+    story.world.trains = False
+    story.submit(seed=7)
+    story.run(3)
+    story.submit(seed=7, suspend=True)
+    story.run(6)
+
+    assert [name for name in story.world.named(JOB) if first not in name] == []
+    assert story.conditions["Ready"] == ("False", "Suspended")
+    assert story.conditions["Serving"] == ("True", "VersionServing")
+
+    story.world.trains = True
+    story.world.pass_time(minutes=1)
+    story.submit(seed=7)
+    story.run()
+    assert story.conditions == READY
+
+
+def test_a_suspended_model_that_has_what_it_asks_for_is_ready() -> None:
+    """Suspending does not take the URL away."""
+    story = served()
+    story.submit(suspend=True)
+    story.world.pass_time(days=1)
+    story.run()
+
+    assert story.conditions == READY
+
+
+def test_suspend_stops_a_switch() -> None:
+    """A version that was accepted meanwhile waits."""
+    story = served()
+    first = story.live
+    story.world.trains = False
+    story.submit(seed=7)
+    story.look()
+    story.world.trains = True
+    story.world.settle()
+    story.submit(seed=7, suspend=True)
+    story.run()
+
+    assert story.live == first
+    assert story.outcomes[0][1] == "Accepted"
+    assert list(story.world.named(INFERENCE_SERVICE)) == [f"wine-{first}"]
+
+
+def test_a_deleted_model_takes_its_objects_and_leaves_its_bundles() -> None:
+    """With deletionPolicy Retain it needs no finalizer."""
+    story = served()
+    bundles = set(story.world.bundles)
+    assert "finalizers" not in story.world.model()["metadata"]
+    story.world.remove(story.world.model())
+
+    assert story.look() is None
+    assert sum(map(len, dependents(story.world).values())) == 0
+    assert story.world.bundles == bundles
+
+
+def test_a_deleted_model_takes_its_bundles_when_it_is_told_to() -> None:
+    """With deletionPolicy Delete the model waits until they are gone."""
+    story = served(deletionPolicy="Delete")
+    assert story.world.model()["metadata"]["finalizers"] == [names.FINALIZER]
+    story.world.remove(story.world.model())
+    for _ in range(6):
+        story.look()
+        story.world.settle()
+
+    assert ("ClassifierModel", "default", "wine") not in story.world.objects
+    assert story.world.bundles == set()
+
+
+def test_a_clean_up_that_hangs_holds_nothing_for_longer_than_promised() -> None:
+    """The model goes, an Event says what is left, and the late Job cannot hit a later model."""
+    story = served(deletionPolicy="Delete")
+    story.world.cleans = False
+    story.world.remove(story.world.model())
+    story.look()
+    story.look()
+    assert story.conditions["Ready"] == ("False", "Deleting")
+    assert story.world.named(JOB, SETTINGS.namespace)
+
+    story.world.pass_time(seconds=601)
+    story.look()
+    assert ("ClassifierModel", "default", "wine") not in story.world.objects
+    assert story.world.named(JOB, SETTINGS.namespace) == {}
+    told = [body["reason"] for key, body in story.world.objects.items() if key[0] == "Event"]
+    assert "CleanupFailed" in told
+
+
+def test_the_finalizer_goes_with_the_policy() -> None:
+    """Back to Retain there is nothing to wait for."""
+    story = served(deletionPolicy="Delete")
+    story.submit()
+    story.run(2)
+
+    assert story.world.model()["metadata"]["finalizers"] == []

@@ -1,0 +1,58 @@
+"""What the controller's metrics say of a model beside its conditions."""
+
+from support.story import Story
+from support.world import World
+
+from taxon_controller.model import Model, read_model
+from taxon_controller.telemetry import Telemetry
+
+KEY = {"namespace": "default", "model": "wine"}
+GATE = {"limits": [{"metric": "accuracy", "min": 0.5}, {"metric": "brier", "max": 0.9}]}
+
+
+def live() -> Model:
+    """Return a model with a live version."""
+    story = Story(World())
+    story.submit(gate=GATE)
+    story.run()
+    return read_model(story.world.model("wine", "default"))
+
+
+def test_the_live_version_is_shown_with_the_time_since_when() -> None:
+    """model_live_since_seconds has the live version, and its Unix time."""
+    model, telemetry = live(), Telemetry()
+    telemetry.show(model, model.status)
+    assert model.status.live
+    labels = {**KEY, "version": model.status.live.version}
+    since = telemetry.registry.get_sample_value("model_live_since_seconds", labels)
+    assert since
+    assert since > 1_500_000_000
+
+
+def test_limits_of_the_gate_are_shown() -> None:
+    """Each bound of each limit is one series."""
+    model, telemetry = live(), Telemetry()
+    telemetry.show(model, model.status)
+    for metric, bound, value in (("accuracy", "min", 0.5), ("brier", "max", 0.9)):
+        labels = {**KEY, "metric": metric, "bound": bound}
+        assert telemetry.registry.get_sample_value("model_gate_limit", labels) == value
+
+
+def test_runs_of_a_model_start_at_zero_and_are_counted_by_outcome() -> None:
+    """A first failure is an increase: the series was there before."""
+    model, telemetry = live(), Telemetry()
+    telemetry.show(model, model.status)
+    before = read_model(model.body | {"status": {}})
+    telemetry.count_runs(before, model.status)
+    for outcome, count in (("Accepted", 1), ("Failed", 0)):
+        labels = {**KEY, "outcome": outcome}
+        assert telemetry.registry.get_sample_value("taxon_runs_total", labels) == count
+
+
+def test_nothing_is_shown_of_a_model_that_is_gone() -> None:
+    """Live version, gate and runs go with the model."""
+    model, telemetry = live(), Telemetry()
+    telemetry.show(model, model.status)
+    telemetry.forget("default", "wine")
+    shown = [sample.labels for family in telemetry.registry.collect() for sample in family.samples]
+    assert not [labels for labels in shown if labels.get("model") == "wine"]

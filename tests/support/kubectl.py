@@ -1,0 +1,121 @@
+"""The cluster of `make cluster`, as its tests see it: kubectl, and what it says as JSON."""
+
+import json
+import re
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+from urllib.parse import quote
+
+from support.waiting import wait_until
+
+from hack.cluster import layout
+
+Object = dict[str, Any]
+
+PROGRAM = str(layout.BIN / "kubectl")
+PROMETHEUS = "/api/v1/namespaces/monitoring/services/prometheus-operated:9090/proxy/api/v1"
+
+
+def kubectl(*words: str, stdin: str | None = None) -> str:
+    """Run kubectl and return what it printed; a failure shows its own words."""
+    done = subprocess.run(
+        [PROGRAM, *words],
+        input=stdin,
+        env=layout.environment(),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, f"kubectl {' '.join(words)}: {done.stderr}"
+    return done.stdout
+
+
+def apply(*objects: Object) -> None:
+    """Apply objects on the server."""
+    manifest = json.dumps({"apiVersion": "v1", "kind": "List", "items": objects})
+    kubectl("apply", "--server-side", "--force-conflicts", "-f", "-", stdin=manifest)
+
+
+def delete(*objects: Object) -> None:
+    """Begin to delete objects."""
+    manifest = json.dumps({"apiVersion": "v1", "kind": "List", "items": objects})
+    kubectl("delete", "--wait=false", "--ignore-not-found", "-f", "-", stdin=manifest)
+
+
+def find(kind: str, name: str, namespace: str) -> Object | None:
+    """Return an object, None where there is none."""
+    command = ("get", kind, name, "-n", namespace, "--ignore-not-found", "--output=json")
+    text = kubectl(*command)
+    found: Object | None = json.loads(text) if text else None
+    return found
+
+
+def wait_for(condition: str, what: str, namespace: str, *, seconds: int) -> None:
+    """Return once an object reports a condition; on failure, show what it reports instead."""
+    command = [PROGRAM, "wait", what, "-n", namespace, f"--for={condition}"]
+    done = subprocess.run(
+        [*command, f"--timeout={seconds}s"],
+        env=layout.environment(),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if done.returncode:
+        said = kubectl("get", what, "-n", namespace, "--output=jsonpath={.status}")
+        raise AssertionError(f"{what}: {done.stderr.strip()}: {said}")
+
+
+def restricted_warnings(namespace: str) -> str:
+    """Return which running pods of a namespace the level ``restricted`` would not take."""
+    words = ("--dry-run=server", "--overwrite", "pod-security.kubernetes.io/enforce=restricted")
+    done = subprocess.run(
+        [PROGRAM, "label", "namespace", namespace, *words],
+        env=layout.environment(),
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    return done.stderr
+
+
+def output_of(pod: Object, *, seconds: int) -> str:
+    """Run a pod to its end and return what it printed."""
+    name, namespace = pod["metadata"]["name"], pod["metadata"]["namespace"]
+    apply(pod)
+    try:
+        wait_for("jsonpath={.status.phase}=Succeeded", f"pod/{name}", namespace, seconds=seconds)
+        return kubectl("logs", name, "-n", namespace)
+    finally:
+        delete(pod)
+
+
+@contextmanager
+def forwarded(service: str, namespace: str, port: int) -> Iterator[int]:
+    """Yield a port of 127.0.0.1 that leads to a Service's port."""
+    command = [PROGRAM, "port-forward", "-n", namespace, f"service/{service}", f":{port}"]
+    with subprocess.Popen(
+        command, env=layout.environment(), stdout=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stdout is not None
+        found = re.search(r"127\.0\.0\.1:(\d+)", process.stdout.readline())
+        assert found, f"{service}: no forwarding"
+        try:
+            yield int(found.group(1))
+        finally:
+            process.terminate()
+
+
+def prometheus_value(query: str, *, seconds: float) -> float:
+    """Return the one value of a query, once Prometheus has it."""
+    results: list[Any] = []
+
+    def answered() -> bool:
+        text = kubectl("get", "--raw", f"{PROMETHEUS}/query?query={quote(query)}")
+        results[:] = json.loads(text)["data"]["result"]
+        return bool(results)
+
+    wait_until(answered, seconds=seconds, every=1)
+    [result] = results
+    return float(result["value"][1])

@@ -1,0 +1,433 @@
+"""A tiny cluster in memory: what the API server, the Job controller, KServe and the Gateway do.
+
+Objects have uids, resource versions, owners and finalizers; writes conflict, deletions cascade.
+Time stands still until a test moves it.
+"""
+
+import copy
+import itertools
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from taxon_contracts import names
+from taxon_contracts.run import RunRequest, RunResult
+from taxon_controller import clock
+from taxon_controller.api import (
+    HTTP_ROUTE,
+    INFERENCE_SERVICE,
+    JOB,
+    KINDS,
+    MODEL,
+    SERVICE,
+    AlreadyExists,
+    ApiError,
+    Conflict,
+    Kind,
+    KindMissing,
+    Manifest,
+    WebhookUnavailable,
+)
+from taxon_controller.settings import Settings
+
+START = datetime(2026, 11, 2, 12, 0, tzinfo=UTC)
+SETTINGS = Settings(
+    namespace="taxon-system",
+    identity="controller-0",
+    trainer_image="taxon/training-job:0.1.0",
+    bundle_root="s3://taxon",
+    gateway="kserve/gateway",
+    gateway_url="http://gateway",
+)
+DIGEST = "sha256:" + "5" * 64
+
+Key = tuple[str, str, str]
+Outcome = Callable[[RunRequest, int], Manifest]
+
+
+class Crashed(BaseException):
+    """The controller was killed."""
+
+
+def model_body(name: str = "wine", namespace: str = "default", **spec: Any) -> Manifest:
+    """Return a ClassifierModel as a team writes it."""
+    return {
+        "apiVersion": names.API_VERSION,
+        "kind": names.KIND,
+        "metadata": {"name": name, "namespace": namespace},
+        "spec": {"dataset": {"uri": "s3://samples/wine.csv", "target": "cultivar"}, **spec},
+    }
+
+
+def accepted(request: RunRequest, _attempt: int) -> Manifest:
+    """Return the pod state of a run whose version passed the gate."""
+    return ended(result(request, "Accepted", "LimitsMet", "roc_auc 0.9900 >= 0.8"))
+
+
+def refused(request: RunRequest, _attempt: int) -> Manifest:
+    """Return the pod state of a run whose version the gate refused."""
+    return ended(result(request, "Refused", "LimitNotMet", "roc_auc 0.7000 is below 0.8"))
+
+
+def failed(reason: str, message: str = "the reason in one sentence") -> Outcome:
+    """Return the outcome of a run that fails with a reason."""
+
+    def outcome(request: RunRequest, _attempt: int) -> Manifest:
+        told = RunResult.model_validate(
+            {
+                "version": request.version,
+                "outcome": "Failed",
+                "reason": reason,
+                "message": message,
+            }
+        )
+        return ended(told, exit_code=75)
+
+    return outcome
+
+
+def lost(_request: RunRequest, _attempt: int) -> Manifest:
+    """Return the pod state of a pod whose node went away."""
+    return {}
+
+
+def out_of_memory(_request: RunRequest, _attempt: int) -> Manifest:
+    """Return the pod state of a container that was killed for its memory."""
+    return {"terminated": {"exitCode": 137, "reason": "OOMKilled"}}
+
+
+def ended(told: RunResult, *, exit_code: int = 0) -> Manifest:
+    """Return the state of a container that left a result."""
+    return {"terminated": {"exitCode": exit_code, "message": told.encode()}}
+
+
+def result(request: RunRequest, outcome: str, reason: str, message: str) -> RunResult:
+    """Return the trainer's answer for a version with a bundle."""
+    figures = [
+        {"name": name, "value": 0.99, "low": 0.98, "high": 1.0} for name in ("roc_auc", "accuracy")
+    ]
+    return RunResult.model_validate(
+        {
+            "version": request.version,
+            "outcome": outcome,
+            "reason": reason,
+            "message": message,
+            "bundle_uri": request.destination,
+            "manifest_digest": DIGEST,
+            "metrics": figures,
+        }
+    )
+
+
+@dataclass
+class World:
+    """The cluster, and the switches a test turns."""
+
+    now: datetime = START
+    objects: dict[Key, Manifest] = field(default_factory=dict)
+    missing: set[str] = field(default_factory=set)
+    webhook_away: bool = False
+    train: Outcome = accepted
+    trains: bool = True
+    serves: bool = True
+    cleans: bool = True
+    routes: bool = True
+    server_state: Manifest = field(default_factory=dict)
+    bundles: set[str] = field(default_factory=set)
+    writes: list[str] = field(default_factory=list)
+    crash_at: int | None = None
+    crash_after: bool = False
+    log: list[tuple[str, Manifest]] = field(default_factory=list)
+    forgotten: set[str] = field(default_factory=set)
+    tried_again: int = 0
+    changes: int = 0
+    counter: Iterator[int] = field(default_factory=lambda: itertools.count(1))
+
+    def __post_init__(self) -> None:
+        """Prepare a namespace as the chart does."""
+        for namespace in ("default", "other", SETTINGS.namespace):
+            for account in ("taxon-trainer", "taxon-server"):
+                self.put("ServiceAccount", namespace, account)
+
+    # What a person does
+
+    def put(self, kind: str, namespace: str, name: str, **content: Any) -> Manifest:
+        """Put an object there as someone else would."""
+        body: Manifest = {
+            "apiVersion": KINDS[kind].api_version,
+            "kind": kind,
+            "metadata": {"name": name, "namespace": namespace},
+            **content,
+        }
+        return self._store(body)
+
+    def submit(self, body: Manifest) -> Manifest:
+        """Apply a model as kubectl does: the generation moves with the spec."""
+        metadata = body["metadata"]
+        key = (MODEL.name, metadata["namespace"], metadata["name"])
+        there = self.objects.get(key)
+        if there is None:
+            return self._store(copy.deepcopy(body))
+        changed = there["spec"] != body["spec"]
+        there["spec"] = copy.deepcopy(body["spec"])
+        there["metadata"]["annotations"] = dict(metadata.get("annotations", {}))
+        there["metadata"]["generation"] += int(changed)
+        self._touch(there)
+        return there
+
+    def model(self, name: str = "wine", namespace: str = "default") -> Manifest:
+        """Return a model as it is stored."""
+        return self.objects[(MODEL.name, namespace, name)]
+
+    def named(self, kind: Kind, namespace: str = "default") -> dict[str, Manifest]:
+        """Return the objects of a kind in a namespace, by name."""
+        return {
+            key[2]: body
+            for key, body in sorted(self.objects.items())
+            if key[:2] == (kind.name, namespace)
+        }
+
+    def pass_time(self, **amount: float) -> None:
+        """Let time go by."""
+        self.now += timedelta(**amount)
+
+    # What the API server does
+
+    def get(self, kind: Kind, namespace: str, name: str) -> Manifest | None:
+        """Return one object, or None when there is none."""
+        return copy.deepcopy(self.objects.get((kind.name, namespace, name)))
+
+    def list(
+        self, kind: Kind, namespace: str | None, *, labels: dict[str, str] | None = None
+    ) -> list[Manifest]:
+        """Return the objects of a namespace that carry these labels."""
+        if kind.name in self.missing:
+            raise KindMissing(kind.name)
+        wanted = (labels or {}).items()
+        return [
+            copy.deepcopy(body)
+            for key, body in sorted(self.objects.items())
+            if key[0] == kind.name
+            and namespace in (None, key[1])
+            and wanted <= body["metadata"].get("labels", {}).items()
+        ]
+
+    def create(self, manifest: Manifest) -> Manifest:
+        """Create an object."""
+        with self._write("create", manifest):
+            self._admit(manifest)
+            if self._key(manifest) in self.objects:
+                raise AlreadyExists(str(self._key(manifest)))
+            return self._store(copy.deepcopy(manifest))
+
+    def apply(self, manifest: Manifest) -> Manifest:
+        """Apply an object server-side; this controller sends all it wants each time."""
+        with self._write("apply", manifest):
+            self._admit(manifest)
+            there = self._current(manifest)
+            sent = copy.deepcopy(manifest)
+            del sent["metadata"]["resourceVersion"]
+            for part in ("labels", "annotations"):
+                merged = there["metadata"].get(part, {}) | sent["metadata"].get(part, {})
+                there["metadata"][part] = merged
+            there["metadata"]["ownerReferences"] = sent["metadata"]["ownerReferences"]
+            there["spec"] = sent["spec"]
+            self._touch(there)
+            return copy.deepcopy(there)
+
+    def try_admission(self, manifest: Manifest) -> None:
+        """Send an object through admission."""
+        self._admit(manifest)
+
+    def replace(self, manifest: Manifest, *, part: str = "") -> Manifest:
+        """Replace an object, or its status."""
+        with self._write(f"replace {part}".strip(), manifest):
+            there = self._current(manifest)
+            if part:
+                there[part] = copy.deepcopy(manifest[part])
+            else:
+                there["metadata"]["finalizers"] = list(manifest["metadata"]["finalizers"])
+            self._touch(there)
+            self._remove_if_free(there)
+            return copy.deepcopy(there)
+
+    def delete(self, kind: Kind, manifest: Manifest) -> None:
+        """Delete exactly the object that was read."""
+        named = manifest | {"kind": kind.name}
+        with self._write("delete", named):
+            if self._key(named) in self.objects:
+                self.remove(self._current(named))
+
+    def remove(self, there: Manifest) -> None:
+        """Delete an object as anyone may; finalizers hold it."""
+        there["metadata"]["deletionTimestamp"] = clock.text(self.now)
+        self._touch(there)
+        self._remove_if_free(there)
+
+    def ask(self, base: str, *, host: str, model: str) -> tuple[str | None, str]:
+        """Answer as the version that the Service or the HTTPRoute leads to."""
+        for kind in (HTTP_ROUTE, SERVICE):
+            for (name, namespace, _), body in self.objects.items():
+                outside = names.host_name(model, namespace, SETTINGS.domain)
+                if name == kind.name and host in (outside, f"{model}.{namespace}.svc"):
+                    version = body["metadata"]["labels"].get(names.LABEL_VERSION, "")
+                    server = (
+                        INFERENCE_SERVICE.name, namespace, names.serving_name(model, version),
+                    )  # fmt: skip
+                    if self.routes and server in self.objects:
+                        return version, ""
+        return None, f"{base} does not answer"
+
+    def _key(self, manifest: Manifest) -> Key:
+        metadata = manifest["metadata"]
+        return manifest["kind"], metadata["namespace"], metadata["name"]
+
+    def _current(self, manifest: Manifest) -> Manifest:
+        there = self.objects.get(self._key(manifest))
+        version = manifest["metadata"]["resourceVersion"]
+        if there is None or there["metadata"]["resourceVersion"] != version:
+            raise Conflict(str(self._key(manifest)))
+        return there
+
+    def _store(self, body: Manifest) -> Manifest:
+        number = next(self.counter)
+        body["metadata"] |= {
+            "uid": f"uid-{number}",
+            "creationTimestamp": clock.text(self.now),
+            "generation": 1,
+        }
+        self._touch(body)
+        self.objects[self._key(body)] = body
+        return copy.deepcopy(body)
+
+    def _touch(self, body: Manifest) -> None:
+        self.changes += 1
+        self._tell("MODIFIED", body)
+
+    def _tell(self, what: str, body: Manifest) -> None:
+        """Write a change down; a resource version is the number of changes up to it."""
+        body["metadata"]["resourceVersion"] = str(len(self.log) + 1)
+        self.log.append((what, copy.deepcopy(body)))
+
+    def _remove_if_free(self, there: Manifest) -> None:
+        metadata = there["metadata"]
+        if "deletionTimestamp" not in metadata or metadata.get("finalizers"):
+            return
+        self.objects.pop(self._key(there), None)
+        self._tell("DELETED", there)
+        for body in list(self.objects.values()):
+            owners = body["metadata"].get("ownerReferences", ())
+            if any(owner["uid"] == metadata["uid"] for owner in owners):
+                self.remove(body)
+
+    def _admit(self, manifest: Manifest) -> None:
+        if manifest["kind"] == INFERENCE_SERVICE.name and self.webhook_away:
+            raise WebhookUnavailable("failed calling webhook")
+        if manifest["kind"] in self.missing:
+            raise KindMissing(manifest["kind"])
+
+    def _write(self, verb: str, manifest: Manifest) -> "Written":
+        return Written(self, f"{verb} {'/'.join(self._key(manifest))}")
+
+    # What the other controllers do
+
+    def settle(self) -> None:
+        """Let Jobs end, servers become ready and clean-ups finish."""
+        for (kind, namespace, _), body in list(self.objects.items()):
+            if kind == JOB.name and "status" not in body:
+                if namespace == SETTINGS.namespace:
+                    self._clean(body)
+                elif self.trains:
+                    self.end_job(body, self.train)
+            if kind == INFERENCE_SERVICE.name:
+                self._serve(body)
+
+    def end_job(self, job: Manifest, outcome: Outcome, *, reason: str = "") -> None:
+        """End a training Job, and leave its pod's state."""
+        container = job["spec"]["template"]["spec"]["containers"][0]
+        value = next(one["value"] for one in container["env"] if one["name"] == "TAXON_RUN")
+        request = RunRequest.model_validate_json(value)
+        attempt = int(job["metadata"]["name"].rpartition("-")[2])
+        state = outcome(request, attempt)
+        succeeded = state.get("terminated", {}).get("exitCode") == 0
+        if succeeded:
+            self.bundles.add(request.destination)
+        self._finish(job, "Complete" if succeeded else "Failed", reason)
+        self.add_pod(
+            job, {"containerStatuses": [{"name": "trainer", "state": state}]} if state else {}
+        )
+
+    def add_pod(self, job: Manifest, status: Manifest) -> None:
+        """Put a Job's pod there."""
+        metadata = job["metadata"]
+        owner = {"apiVersion": "batch/v1", "kind": "Job", "name": metadata["name"],
+                 "uid": metadata["uid"], "controller": True}  # fmt: skip
+        body = self.put("Pod", metadata["namespace"], f"{metadata['name']}-pod")
+        stored = self.objects[self._key(body)]
+        labels = {"batch.kubernetes.io/job-name": metadata["name"]}
+        stored["metadata"]["labels"] = metadata.get("labels", {}) | labels
+        stored["metadata"]["ownerReferences"] = [owner]
+        stored["status"] = status
+
+    def _finish(self, job: Manifest, kind: str, reason: str = "") -> None:
+        condition = {
+            "type": kind,
+            "status": "True",
+            "reason": reason,
+            "lastTransitionTime": clock.text(self.now),
+        }
+        job["status"] = {"conditions": [condition]}
+        self._touch(job)
+
+    def _clean(self, job: Manifest) -> None:
+        if not self.cleans:
+            return
+        _, uri = job["spec"]["template"]["spec"]["containers"][0]["args"]
+        self.bundles = {one for one in self.bundles if not one.startswith(uri)}
+        self._finish(job, "Complete")
+
+    def _serve(self, body: Manifest) -> None:
+        status = {"conditions": [{"type": "PredictorReady", "status": str(self.serves)}]}
+        if body.get("status") == status or self.webhook_away:
+            return
+        body["status"] = status
+        self._touch(body)
+        if self.server_state:
+            pod = self.put("Pod", body["metadata"]["namespace"], f"{body['metadata']['name']}-pod")
+            stored = self.objects[self._key(pod)]
+            stored["metadata"]["labels"] = body["metadata"]["labels"] | {
+                "serving.kserve.io/inferenceservice": body["metadata"]["name"]
+            }
+            stored["metadata"]["ownerReferences"] = body["metadata"]["ownerReferences"]
+            stored["status"] = copy.deepcopy(self.server_state)
+
+
+@dataclass
+class Written:
+    """One write: it is counted, and the controller may be killed before or after it."""
+
+    world: World
+    what: str
+
+    def __enter__(self) -> None:
+        """Die before the write, if the test says so."""
+        if self._is_the_one() and not self.world.crash_after:
+            raise Crashed(self.what)
+
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        """Die after the write, if the test says so."""
+        due = self._is_the_one()
+        if kind is None or issubclass(kind, ApiError):
+            self.world.writes.append(self.what)
+        if due and kind is None:
+            raise Crashed(self.what)
+
+    def _is_the_one(self) -> bool:
+        return self.world.crash_at == len(self.world.writes)
+
+
+def dependents(world: World, namespace: str = "default") -> dict[str, list[str]]:
+    """Return the names of what the controller keeps in a namespace, by kind."""
+    kinds = (JOB, INFERENCE_SERVICE, SERVICE, HTTP_ROUTE)
+    return {kind.name: list(world.named(kind, namespace)) for kind in kinds}
