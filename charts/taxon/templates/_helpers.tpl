@@ -1,0 +1,207 @@
+{{/* Labels of every object; call with (list $ "component"). */}}
+{{- define "taxon.labels" -}}
+{{- $root := first . -}}
+helm.sh/chart: {{ printf "%s-%s" $root.Chart.Name $root.Chart.Version }}
+app.kubernetes.io/version: {{ $root.Chart.AppVersion | quote }}
+app.kubernetes.io/managed-by: {{ $root.Release.Service }}
+{{ include "taxon.selectorLabels" . }}
+{{- end }}
+
+{{/* Labels that never change, for selectors; call with (list $ "component"). */}}
+{{- define "taxon.selectorLabels" -}}
+{{- $root := first . -}}
+app.kubernetes.io/name: taxon
+app.kubernetes.io/part-of: taxon
+app.kubernetes.io/instance: {{ $root.Release.Name }}
+app.kubernetes.io/component: {{ last . }}
+{{- end }}
+
+{{/* An image; call with (list $ "component"). */}}
+{{- define "taxon.image" -}}
+{{- $root := first . -}}
+{{ printf "%s/%s:%s" $root.Values.image.registry (last .) ($root.Values.image.tag | default $root.Chart.AppVersion) }}
+{{- end }}
+
+{{- define "taxon.podSecurityContext" -}}
+runAsNonRoot: true
+runAsUser: 65532
+runAsGroup: 65532
+fsGroup: 65532
+seccompProfile: {type: RuntimeDefault}
+{{- end }}
+
+{{- define "taxon.securityContext" -}}
+allowPrivilegeEscalation: false
+capabilities: {drop: [ALL]}
+readOnlyRootFilesystem: true
+runAsNonRoot: true
+seccompProfile: {type: RuntimeDefault}
+{{- end }}
+
+{{- define "taxon.imagePullSecrets" -}}
+{{- with .Values.image.pullSecrets }}
+imagePullSecrets:
+{{- range . }}
+- name: {{ . }}
+{{- end }}
+{{- end }}
+{{- end }}
+
+{{/* The namespaces with trainers: those of the models, and the controller's own, which cleans up. */}}
+{{- define "taxon.namespaces" -}}
+{{- append .Values.modelNamespaces .Release.Namespace | uniq | sortAlpha | toJson }}
+{{- end }}
+
+{{- define "taxon.evaluation" -}}
+{{- if or .Values.objectStore.evaluation .Values.database.evaluation }}true{{ end }}
+{{- end }}
+
+{{- define "taxon.credentials" -}}
+{{- if or (include "taxon.evaluation" .) .Values.objectStore.writeSecretName .Values.database.secretName }}true{{ end }}
+{{- end }}
+
+{{/* The environment of the controller; every name is a field of its Settings. */}}
+{{- define "taxon.controllerEnv" -}}
+- name: TAXON_CONTROLLER_NAMESPACE
+  valueFrom: {fieldRef: {fieldPath: metadata.namespace}}
+- name: TAXON_CONTROLLER_IDENTITY
+  valueFrom: {fieldRef: {fieldPath: metadata.name}}
+- name: TAXON_CONTROLLER_TRAINER_IMAGE
+  value: {{ include "taxon.image" (list . "training-job") }}
+- name: TAXON_CONTROLLER_BUNDLE_ROOT
+  value: {{ .Values.objectStore.bundles }}
+- name: TAXON_CONTROLLER_RUNTIME
+  value: {{ include "taxon.runtimeName" . }}
+- name: TAXON_CONTROLLER_DOMAIN
+  value: {{ .Values.gateway.domain }}
+{{- with .Values.gateway.name }}
+- name: TAXON_CONTROLLER_GATEWAY
+  value: {{ . }}
+{{- end }}
+{{- with .Values.gateway.url }}
+- name: TAXON_CONTROLLER_GATEWAY_URL
+  value: {{ . }}
+{{- end }}
+{{- if eq .Values.controller.scope "Namespaces" }}
+- name: TAXON_CONTROLLER_WATCH_NAMESPACES
+  value: {{ join "," .Values.modelNamespaces }}
+{{- end }}
+{{- with .Values.controller.extraEnv }}
+{{ toYaml . }}
+{{- end }}
+{{- end }}
+
+{{/* Name of the ClusterServingRuntime. It follows the content, because a version keeps the one it
+began with: an upgrade makes another and leaves the servers alone. */}}
+{{- define "taxon.runtimeName" -}}
+{{- $digest := include "taxon.runtimeSpec" . | sha256sum | trunc 8 -}}
+{{ printf "%s-%s-%s" .Release.Name .Chart.AppVersion $digest }}
+{{- end }}
+
+{{/* What serves a version. The controller sets resources, log mode and database for each model; KServe
+copies an InferenceService's labels and annotations to its pods. */}}
+{{- define "taxon.runtimeSpec" -}}
+supportedModelFormats:
+- {name: taxon, version: "1"}
+protocolVersions: [v2]
+containers:
+- name: kserve-container
+  image: {{ include "taxon.image" (list . "model-server") }}
+  imagePullPolicy: {{ .Values.image.pullPolicy }}
+  env:
+  - {name: TAXON_SERVER_BUNDLE, value: /mnt/models}
+  - name: TAXON_SERVER_DIGEST
+    valueFrom: {fieldRef: {fieldPath: "metadata.annotations['taxon.dev/manifest-digest']"}}
+  - name: TAXON_SERVER_NAME
+    valueFrom: {fieldRef: {fieldPath: "metadata.labels['taxon.dev/model']"}}
+  - name: TAXON_SERVER_NAMESPACE
+    valueFrom: {fieldRef: {fieldPath: metadata.namespace}}
+  - {name: TAXON_SERVER_HOST, value: 0.0.0.0}
+  - {name: TAXON_SERVER_PORT, value: "8080"}
+  ports:
+  - {name: http, containerPort: 8080, protocol: TCP}
+  startupProbe:
+    httpGet: {path: /v2/health/live, port: http}
+    periodSeconds: 1
+    failureThreshold: 60
+  livenessProbe:
+    httpGet: {path: /v2/health/live, port: http}
+    periodSeconds: 10
+    timeoutSeconds: 5
+  readinessProbe:
+    httpGet: {path: /v2/health/ready, port: http}
+    periodSeconds: 2
+    timeoutSeconds: 2
+  resources:
+    requests: {cpu: 100m, memory: 256Mi}
+    limits: {cpu: "1", memory: 1Gi}
+  securityContext: {{- include "taxon.securityContext" . | nindent 4 }}
+  terminationMessagePolicy: FallbackToLogsOnError
+  volumeMounts:
+  - {name: tmp, mountPath: /tmp} # holds the spool of the prediction log
+volumes:
+- name: tmp
+  emptyDir: {sizeLimit: 512Mi}
+{{- end }}
+
+{{/* The bucket in s3://bucket/prefix. */}}
+{{- define "taxon.bucket" -}}
+{{- .Values.objectStore.bundles | trimPrefix "s3://" | splitList "/" | first -}}
+{{- end }}
+
+{{- define "taxon.objectStoreURL" -}}
+{{ printf "http://%s-object-store.%s.svc:8333" .Release.Name .Release.Namespace }}
+{{- end }}
+
+{{/* Edges that several policies have: names, and the API server, which is no pod. */}}
+{{- define "taxon.egressNames" -}}
+- ports:
+  - {protocol: UDP, port: 53}
+  - {protocol: TCP, port: 53}
+{{- end }}
+
+{{- define "taxon.egressAPI" -}}
+- ports:
+  - {protocol: TCP, port: 443}
+  - {protocol: TCP, port: 6443}
+{{- end }}
+
+{{/* A part of this release, in its own namespace; call with (list $ "component"). */}}
+{{- define "taxon.ownPeer" -}}
+{{- $root := first . -}}
+- namespaceSelector:
+    matchLabels: {kubernetes.io/metadata.name: {{ $root.Release.Namespace }}}
+  podSelector:
+    matchLabels: {{- include "taxon.selectorLabels" . | nindent 6 }}
+{{- end }}
+
+{{/* The object store: the evaluation's, or one whose address stands in a Secret. */}}
+{{- define "taxon.egressObjectStore" -}}
+{{- if .Values.objectStore.evaluation }}
+- to: {{- include "taxon.ownPeer" (list . "object-store") | nindent 2 }}
+  ports:
+  - {protocol: TCP, port: 8333}
+{{- else }}
+- {} # its address stands in a Secret
+{{- end }}
+{{- end }}
+
+{{/* The database: the evaluation's, or one whose address stands in a Secret. */}}
+{{- define "taxon.egressDatabase" -}}
+{{- if .Values.database.evaluation }}
+- to: {{- include "taxon.ownPeer" (list . "postgres") | nindent 2 }}
+  ports:
+  - {protocol: TCP, port: 5432}
+{{- else if .Values.database.secretName }}
+- {} # its address stands in a Secret
+{{- end }}
+{{- end }}
+
+{{/* Refuses a cluster that lacks a kind; call with (list $ "group/version" "Kind" "remedy"). Only who
+asked a cluster knows v1/Pod by name: rendering without one refuses nothing. */}}
+{{- define "taxon.require" -}}
+{{- $known := (first .).Capabilities.APIVersions }}
+{{- if and ($known.Has "v1/Pod") (not ($known.Has (printf "%s/%s" (index . 1) (index . 2)))) }}
+{{- fail (printf "this cluster has no %s (%s): %s" (index . 2) (index . 1) (index . 3)) }}
+{{- end }}
+{{- end }}

@@ -1,0 +1,80 @@
+"""What the chart needs in a cluster: told in one sentence, and only where a cluster was asked."""
+
+from typing import Any
+
+import pytest
+from support import charts
+
+KUBERNETES = "v1/Pod"
+"""Known by this name only where a cluster was asked."""
+KSERVE = ("ClusterServingRuntime", "ClusterStorageContainer")
+KSERVE_KINDS = tuple(f"serving.kserve.io/v1alpha1/{kind}" for kind in KSERVE)
+GATEWAY = {"gateway": {"name": "infra/public"}}
+MONITORING = {"monitoring": {"enabled": True}}
+
+
+@pytest.mark.parametrize(
+    ("values", "kinds", "told"),
+    [
+        pytest.param(
+            {},
+            (),
+            "this cluster has no ClusterServingRuntime (serving.kserve.io/v1alpha1):"
+            " install KServe first",
+            id="no-kserve",
+        ),
+        pytest.param(
+            {},
+            KSERVE_KINDS[:1],
+            "this cluster has no ClusterStorageContainer (serving.kserve.io/v1alpha1):"
+            " install KServe first",
+            id="half-of-kserve",
+        ),
+        pytest.param(
+            GATEWAY,
+            KSERVE_KINDS,
+            "this cluster has no HTTPRoute (gateway.networking.k8s.io/v1):"
+            " install the Gateway API first, or leave gateway.name empty",
+            id="no-gateway-api",
+        ),
+        pytest.param(
+            MONITORING,
+            KSERVE_KINDS,
+            "this cluster has no PodMonitor (monitoring.coreos.com/v1):"
+            " install the Prometheus Operator first, or set monitoring.enabled to false",
+            id="no-prometheus-operator",
+        ),
+    ],
+)
+@pytest.mark.parametrize("helm", [3, 4])
+def test_a_cluster_that_lacks_something_is_refused(
+    values: dict[str, Any], kinds: tuple[str, ...], told: str, helm: int
+) -> None:
+    """Either Helm says what is missing and what to do about it."""
+    programs = charts.helm_3() if helm == 3 else None
+    with pytest.raises(charts.Refused) as refused:
+        charts.render(values, kinds=(KUBERNETES, *kinds), programs=programs)
+    assert told in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    ("values", "kinds"),
+    [
+        pytest.param({}, KSERVE_KINDS, id="kserve-alone"),
+        pytest.param(
+            GATEWAY | MONITORING,
+            (
+                *KSERVE_KINDS,
+                "gateway.networking.k8s.io/v1/HTTPRoute",
+                "monitoring.coreos.com/v1/PodMonitor",
+            ),
+            id="everything",
+        ),
+    ],
+)
+def test_a_cluster_that_has_what_is_asked_for_gets_what_is_reviewed(
+    values: dict[str, Any], kinds: tuple[str, ...]
+) -> None:
+    """What a cluster knows changes nothing of what is rendered."""
+    asked = charts.render(values, kinds=(KUBERNETES, *kinds))
+    assert charts.objects(asked) == charts.objects(charts.render(values))
