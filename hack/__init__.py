@@ -1,0 +1,1 @@
+"""What developing Taxon needs and no part of it imports."""

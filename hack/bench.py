@@ -1,0 +1,232 @@
+"""Measure a training, one call and the served model on this machine; figures and ratios of one run.
+
+Needs wrk on the path (Debian: ``apt-get install wrk``). All load goes to loopback and stops by
+itself.
+"""
+
+import http.client
+import io
+import json
+import shutil
+import socket
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import partial
+from http import HTTPStatus
+from pathlib import Path
+
+import joblib
+import numpy as np
+import yaml
+from numpy.typing import NDArray
+
+from taxon_bundle.bundle import Bundle, open_bundle
+from taxon_bundle.classifier import Classifier
+from taxon_contracts.identity import version_id
+from taxon_contracts.manifest import MODEL_NAME
+from taxon_contracts.resource import ClassifierModel
+from taxon_contracts.run import RunRequest, RunResult
+
+ROOT = Path(__file__).resolve().parent.parent
+SAMPLE = ROOT / "manifests" / "samples" / "breast-cancer"
+BIN = Path(sys.executable).parent
+LOOPBACK = "127.0.0.1"
+BATCHES = (1, 100)
+CONNECTIONS = (1, 8, 64)
+LOAD_SECONDS = 2
+READY_SECONDS = 30.0
+REPORT = """
+done = function(summary, latency, requests)
+  local errors = summary.errors
+  local failed = errors.status + errors.connect + errors.read + errors.write + errors.timeout
+  io.write(string.format("RATE %f %d\\n", summary.requests / summary.duration * 1e6, failed))
+end
+"""
+"""What wrk runs at its end: requests per second, and how many failed."""
+FOREST = {"n_estimators": "100", "max_depth": "10"}
+
+
+@dataclass(frozen=True)
+class Server:
+    """A running server: its address, how long it took to be ready, its resident memory in MB."""
+
+    url: str
+    ready_seconds: float
+    resident_mb: float
+
+
+def main() -> None:
+    """Print every figure."""
+    if shutil.which("wrk") is None:
+        sys.exit("bench needs wrk, which is not installed: apt-get install wrk")
+    with tempfile.TemporaryDirectory(prefix="taxon-bench-") as folder:
+        sample, seconds = _train(Path(folder) / "sample", forest=None)
+        print(_figure("training    the sample: search, fit, proof, seal", seconds, "s"))
+        bundle, seconds = _train(Path(folder) / "forest", forest=FOREST)
+        print(_figure("training    100 trees of depth 10, no search", seconds, "s") + "\n")
+        _print_calls(bundle)
+        with _served(sample) as server:
+            print(_figure("server      ready after start", server.ready_seconds, "s"))
+            print(_figure("server      resident memory", server.resident_mb, "MB") + "\n")
+        with _served(bundle) as server:
+            _print_load(server, bundle, Path(folder))
+
+
+def _figure(what: str, value: float, unit: str) -> str:
+    return f"{what:<56}{value:10,.2f} {unit}"
+
+
+def _train(folder: Path, *, forest: dict[str, str] | None) -> tuple[Bundle, float]:
+    """Train the sample's table with ``taxon-train``; return the bundle and the wall time."""
+    folder.mkdir()
+    model = ClassifierModel.model_validate(yaml.safe_load(SAMPLE.with_suffix(".yaml").read_text()))
+    identity = model.spec.identity().model_dump(mode="json", by_alias=True, exclude_none=True)
+    if forest:
+        parameters = [{"name": name, "values": [value]} for name, value in forest.items()]
+        identity["pipeline"]["classifier"]["parameters"] = parameters
+        identity["search"] = {"strategy": "None"}
+    request = RunRequest.model_validate(
+        {
+            "version": version_id(model.spec.identity()),
+            "namespace": "default",
+            "model": model.metadata.name,
+            "source": str(SAMPLE.with_suffix(".csv")),
+            "identity": identity,
+            "destination": f"{folder}/bundle/",
+        }
+    )
+    run, result = folder / "run.json", folder / "result.json"
+    run.write_text(request.encode())
+    started = time.perf_counter()
+    subprocess.run(
+        [str(BIN / "taxon-train"), "--run", str(run), "--result", str(result)],
+        check=True,
+        capture_output=True,
+    )
+    seconds = time.perf_counter() - started
+    answer = RunResult.model_validate_json(result.read_text())
+    if answer.bundle_uri is None or answer.manifest_digest is None:
+        sys.exit(f"bench: the run failed: {answer.message}")
+    return open_bundle(answer.bundle_uri, answer.manifest_digest), seconds
+
+
+def _print_calls(bundle: Bundle) -> None:
+    """Print the time of one call beside scikit-learn's, over rows of the table."""
+    classifier = Classifier.load(bundle)
+    pipeline = joblib.load(io.BytesIO(bundle.read(MODEL_NAME)))  # written by _train a moment ago
+    for count in BATCHES:
+        rows = _rows(bundle, count)
+        own = _microseconds(partial(classifier.probabilities, rows), 400)
+        reference = _microseconds(partial(pipeline.predict_proba, rows), 20)
+        line = _figure(f"call        {count} rows, in process", own, "us")
+        print(f"{line}   scikit-learn {reference:9,.0f} us, {reference / own:.0f} times as long")
+    print()
+
+
+def _rows(bundle: Bundle, count: int) -> NDArray[np.float64]:
+    names = [feature.name for feature in bundle.manifest.features]
+    lines = SAMPLE.with_suffix(".csv").read_text().splitlines()
+    header = lines[0].split(",")
+    columns = [header.index(name) for name in names]
+    chosen = [line.split(",") for line in lines[1 : count + 1]]
+    return np.array([[float(row[column]) for column in columns] for row in chosen])
+
+
+def _microseconds(call: Callable[[], object], repeats: int) -> float:
+    """Return the median time of a call."""
+    times = []
+    for _ in range(repeats):
+        started = time.perf_counter()
+        call()
+        times.append(time.perf_counter() - started)
+    return statistics.median(times) * 1e6
+
+
+@contextmanager
+def _served(bundle: Bundle) -> Iterator[Server]:
+    """Run ``taxon-server`` on a free port of loopback until the block ends."""
+    port = _free_port()
+    command = [str(BIN / "taxon-server"), "--bundle", bundle.uri, "--digest", bundle.digest]
+    command += ["--name", bundle.manifest.model, "--port", str(port), "--drain-seconds", "0"]
+    started = time.perf_counter()
+    process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
+    try:
+        while not _ready(port):
+            if process.poll() is not None or time.perf_counter() - started > READY_SECONDS:
+                process.kill()
+                sys.exit(f"bench: the server did not become ready: {process.communicate()[1]}")
+            time.sleep(0.02)
+        seconds = time.perf_counter() - started
+        yield Server(f"http://{LOOPBACK}:{port}", seconds, _resident_mb(process.pid))
+    finally:
+        process.terminate()
+        process.communicate(timeout=READY_SECONDS)
+
+
+def _free_port() -> int:
+    with socket.create_server((LOOPBACK, 0)) as probe:
+        port: int = probe.getsockname()[1]
+        return port
+
+
+def _ready(port: int) -> bool:
+    connection = http.client.HTTPConnection(LOOPBACK, port, timeout=1)
+    try:
+        connection.request("GET", "/v2/health/ready")
+        return connection.getresponse().status == HTTPStatus.OK
+    except OSError:
+        return False
+    finally:
+        connection.close()
+
+
+def _resident_mb(pid: int) -> float:
+    status = Path(f"/proc/{pid}/status").read_text()
+    line = next(line for line in status.splitlines() if line.startswith("VmRSS"))
+    return int(line.split()[1]) / 1024
+
+
+def _print_load(server: Server, bundle: Bundle, folder: Path) -> None:
+    """Print requests per second, and as a share of what the server does for an empty answer."""
+    floor = {c: _wrk(server.url + "/v2/health/live", c, folder, body=None) for c in CONNECTIONS}
+    print("requests per second                     1 connection   8 connections  64 connections")
+    print(
+        "  health check (the floor)           " + "".join(f"{floor[c]:16,.0f}" for c in CONNECTIONS)
+    )
+    for count in BATCHES:
+        rows = _rows(bundle, count)
+        tensor = {
+            "name": "input",
+            "shape": rows.shape,
+            "datatype": "FP64",
+            "data": rows.ravel().tolist(),
+        }
+        body = json.dumps({"inputs": [tensor]})
+        url = f"{server.url}/v2/models/{bundle.manifest.model}/infer"
+        rates = {c: _wrk(url, c, folder, body=body) for c in CONNECTIONS}
+        cells = "".join(f"{rates[c]:9,.0f} ({rates[c] / floor[c]:4.0%})" for c in CONNECTIONS)
+        print(f"  V2 JSON, {count:3d} rows of {rows.shape[1]} features       {cells}")
+
+
+def _wrk(url: str, connections: int, folder: Path, *, body: str | None) -> float:
+    """Return the requests per second wrk counts; every answer must be 200."""
+    script = folder / "request.lua"
+    posting = "" if body is None else f'wrk.method = "POST"\nwrk.body = [[{body}]]\n'
+    script.write_text(posting + REPORT)
+    command = ["wrk", "-t1", f"-c{connections}", f"-d{LOAD_SECONDS}s", "-s", str(script), url]
+    output = subprocess.run(command, check=True, capture_output=True, text=True).stdout
+    line = next(line for line in output.splitlines() if line.startswith("RATE"))
+    rate, failed = line.split()[1:]
+    if failed != "0":
+        sys.exit(f"bench: {failed} requests to {url} failed")
+    return float(rate)
+
+
+if __name__ == "__main__":
+    main()

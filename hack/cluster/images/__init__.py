@@ -1,0 +1,1 @@
+"""The project's images: built from one Dockerfile each, kept as archives a cluster can load."""

@@ -1,0 +1,127 @@
+"""Plays who stands behind an API server: the Job controller, KServe and the Gateway.
+
+Every training Job ends well at once, and every InferenceService is ready at once.
+"""
+
+import json
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from http import HTTPStatus
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+from hack.cluster.api_server import Admin, ApiServer
+from taxon_contracts import names
+from taxon_contracts.run import RunRequest, RunResult
+from taxon_controller import clock
+from taxon_controller.api import INFERENCE_SERVICE, JOB, POD, ApiError, Kind, Manifest
+
+Versions = dict[tuple[str, str], str]
+"""The newest version served, by model and namespace."""
+
+
+@contextmanager
+def playing(server: ApiServer) -> Iterator[str]:
+    """Play on until the block ends; yield the URL of the Gateway."""
+    played = Played(server, server.cluster())
+    gateway = ThreadingHTTPServer(("127.0.0.1", 0), _gateway(played.versions))
+    for part in (played.jobs, played.servers, gateway.serve_forever):
+        threading.Thread(target=part, daemon=True).start()
+    yield f"http://127.0.0.1:{gateway.server_port}"
+    gateway.shutdown()
+    gateway.server_close()
+
+
+@dataclass(frozen=True)
+class Played:
+    """What is done with new objects, as long as the server lives."""
+
+    server: ApiServer
+    admin: Admin
+    versions: Versions = field(default_factory=dict)
+
+    def jobs(self) -> None:
+        """End every training Job."""
+        self._follow(JOB, self._end)
+
+    def servers(self) -> None:
+        """Make every InferenceService ready."""
+        self._follow(INFERENCE_SERVICE, self._serve)
+
+    def _follow(self, kind: Kind, added: Callable[[Manifest], None]) -> None:
+        """Call ``added`` with each object of a kind when it is new."""
+        with self.server.open(f"{kind.path}/{kind.plural}?watch=1&timeoutSeconds=7200") as lines:
+            for line in lines:
+                event = json.loads(line)
+                if event["type"] == "ADDED":
+                    added(event["object"])
+
+    def _serve(self, body: Manifest) -> None:
+        metadata = body["metadata"]
+        key = (metadata["labels"][names.LABEL_MODEL], metadata["namespace"])
+        self.versions[key] = metadata["labels"][names.LABEL_VERSION]
+        self._status(body, {"conditions": [{"type": "PredictorReady", "status": "True"}]})
+
+    def _end(self, job: Manifest) -> None:
+        """End a training Job well; its pod comes first, as its Job is done only then."""
+        metadata, template = job["metadata"], job["spec"]["template"]
+        environment = template["spec"]["containers"][0]["env"]
+        run = next(one["value"] for one in environment if one["name"] == "TAXON_RUN")
+        labels = template["metadata"]["labels"] | {"batch.kubernetes.io/job-name": metadata["name"]}
+        place = {"name": metadata["name"], "namespace": metadata["namespace"], "labels": labels}
+        pod = self.admin.create(
+            {"apiVersion": "v1", "kind": POD.name, "metadata": place, "spec": template["spec"]}
+        )
+        ended = {"exitCode": 0, "message": _result(RunRequest.model_validate_json(run))}
+        container = {"name": "trainer", "image": "", "imageID": "", "ready": False}
+        told = container | {"restartCount": 0, "state": {"terminated": ended}}
+        self._status(pod, {"phase": "Succeeded", "containerStatuses": [told]})
+        now = clock.text(datetime.now(UTC))
+        conditions = [
+            {"type": kind, "status": "True", "lastTransitionTime": now}
+            for kind in ("SuccessCriteriaMet", "Complete")
+        ]
+        times = {"startTime": now, "completionTime": now}
+        self._status(job, times | {"succeeded": 1, "conditions": conditions})
+
+    def _status(self, body: Manifest, status: Manifest) -> None:
+        try:
+            self.admin.replace(body | {"status": status}, part="status")
+        except ApiError as error:
+            print(f"{body['kind']} is not played: {error}", file=sys.stderr)
+
+
+def _result(request: RunRequest) -> str:
+    figures = [
+        {"name": name, "value": 0.99, "low": 0.98, "high": 1.0} for name in ("roc_auc", "accuracy")
+    ]
+    told = {
+        "version": request.version,
+        "outcome": "Accepted",
+        "reason": "LimitsMet",
+        "message": "roc_auc 0.9900 >= 0.8",
+        "bundle_uri": request.destination,
+        "manifest_digest": "sha256:" + "5" * 64,
+        "metrics": figures,
+    }
+    return RunResult.model_validate(told).encode()
+
+
+def _gateway(versions: Versions) -> type[BaseHTTPRequestHandler]:
+    class Gateway(BaseHTTPRequestHandler):
+        """Answers as the version of the model's newest InferenceService."""
+
+        def do_GET(self) -> None:
+            model, namespace, _ = self.headers["Host"].split(".", 2)
+            version = versions.get((model, namespace), "")
+            self.send_response(HTTPStatus.OK if version else HTTPStatus.NOT_FOUND)
+            self.end_headers()
+            self.wfile.write(json.dumps({"name": model, "versions": [version]}).encode())
+
+        def log_message(self, *_: object) -> None:
+            """Write nothing."""
+
+    return Gateway

@@ -1,0 +1,211 @@
+"""API performance: what clients ask for and how well it is answered."""
+
+from hack.dashboards.grafana import VERSION, Dashboard, Panel, Query, Row, of_servers
+
+ASKED = 'endpoint=~"/predict(-batch)?|/v2/models/.+/infer"'
+"""The endpoints that predict, as the alerts' objectives count them."""
+FAILED = 'code=~"5.."'
+REFUSED = 'code=~"4.."'
+TURNED_AWAY = 'code=~"413|429|503"'
+AVAILABILITY_BUDGET = 0.001
+LATENCY_BUDGET = 0.01
+
+
+def requests(more: str = "", *, window: str = "$__rate_interval", by: str = "") -> str:
+    """Return the rate of predicting requests."""
+    chosen = ",".join(filter(None, (VERSION, ASKED, more)))
+    return f"sum{f' by ({by})' if by else ''} (rate(requests_total{{{chosen}}}[{window}]))"
+
+
+def share(more: str, *, window: str = "$__rate_interval") -> str:
+    """Return the share of predicting requests that ended so; 0 where none did."""
+    every = requests(window=window)
+    return f"({requests(more, window=window)} or 0 * {every}) / {every}"
+
+
+def slow(window: str) -> str:
+    """Return the share of requests that took longer than a tenth of a second."""
+    within = f'prediction_latency_seconds_bucket{{{VERSION},le="0.1"}}[{window}]'
+    every = f"prediction_latency_seconds_count{{{VERSION}}}[{window}]"
+    return f"1 - sum(rate({within})) / sum(rate({every}))"
+
+
+def quantile(part: float, by: str = "") -> str:
+    """Return a quantile of the latency, in seconds."""
+    buckets = f"rate(prediction_latency_seconds_bucket{{{VERSION}}}[$__rate_interval])"
+    return f"histogram_quantile({part}, sum by ({', '.join(filter(None, ('le', by)))}) ({buckets}))"
+
+
+AT_A_GLANCE = Row(
+    "At a glance",
+    (
+        Panel(
+            "Requests",
+            "Predicting requests a second, over every chosen model and version.",
+            "reqps",
+            (Query(requests()),),
+            kind="stat",
+            width=6,
+        ),
+        Panel(
+            "Failed requests",
+            "Share of predicting requests that ended in a 5xx. The objective is below 0.1 %.",
+            "percentunit",
+            (Query(share(FAILED)),),
+            kind="stat",
+            width=6,
+            steps=(0.001, 0.01),
+        ),
+        Panel(
+            "p99 latency",
+            "99 of 100 requests are answered within this time. The objective is 100 ms.",
+            "s",
+            (Query(quantile(0.99)),),
+            kind="stat",
+            width=6,
+            steps=(0.05, 0.1),
+        ),
+        Panel(
+            "Ready servers",
+            "Server pods with a verified bundle, over every chosen model and version.",
+            "none",
+            (Query(f"sum(model_loaded{{{VERSION}}})"),),
+            kind="stat",
+            width=6,
+            steps=(1,),
+        ),
+    ),
+)
+TRAFFIC = Row(
+    "Traffic",
+    (
+        Panel(
+            "Requests by endpoint",
+            "Every request by its route. Probes and scrapes are among them; unmatched are paths"
+            " the server does not have.",
+            "reqps",
+            (
+                Query(
+                    f"sum by (endpoint) (rate(requests_total{{{VERSION}}}[$__rate_interval]))",
+                    "{{endpoint}}",
+                ),
+            ),
+        ),
+        Panel(
+            "Answers by status code",
+            "Predicting requests by how they ended: 4xx is the client's to mend, 5xx is ours.",
+            "reqps",
+            (Query(requests(by="code"), "{{code}}"),),
+            stacked=True,
+        ),
+        Panel(
+            "Error rate",
+            "Share of predicting requests that were refused (4xx) and that failed (5xx).",
+            "percentunit",
+            (Query(share(FAILED), "5xx"), Query(share(REFUSED), "4xx")),
+        ),
+    ),
+)
+LATENCY = Row(
+    "Latency",
+    (
+        Panel(
+            "Latency",
+            "From a request's last byte to its answer, in the server. The network and the Gateway"
+            " come on top.",
+            "s",
+            tuple(Query(quantile(part), f"p{part * 100:.0f}") for part in (0.5, 0.95, 0.99)),
+        ),
+        Panel(
+            "p99 latency by version",
+            "A new version that is slower than the one before shows here first.",
+            "s",
+            (Query(quantile(0.99, by="model, version"), "{{model}} {{version}}"),),
+        ),
+        Panel(
+            "Where requests lie",
+            "How many requests took how long: the darker, the more.",
+            "s",
+            (
+                Query(
+                    "sum by (le) (increase(prediction_latency_seconds_bucket"
+                    f"{{{VERSION}}}[$__rate_interval]))",
+                    "{{le}}",
+                ),
+            ),
+            kind="heatmap",
+        ),
+    ),
+)
+SATURATION = Row(
+    "Saturation",
+    (
+        Panel(
+            "Processor time by server",
+            "Cores each server uses. One answers on one core at most: near 1, add replicas.",
+            "none",
+            (
+                Query(
+                    of_servers("rate(process_cpu_seconds_total[$__rate_interval])"),
+                    "{{model}} {{pod}}",
+                ),
+            ),
+            steps=(0.7, 0.9),
+        ),
+        Panel(
+            "Open connections and files",
+            "Share of the file descriptors a server may open that it has open. Near 1, it refuses"
+            " connections.",
+            "percentunit",
+            (Query(of_servers("process_open_fds / process_max_fds"), "{{model}} {{pod}}"),),
+            maximum=1,
+        ),
+        Panel(
+            "Turned away",
+            "Requests a second refused for being too many (429), too large (413), or before the"
+            " model was loaded (503).",
+            "reqps",
+            (
+                Query(
+                    f"{requests(TURNED_AWAY)} or 0 * {requests()}",
+                    "turned away",
+                ),
+            ),
+        ),
+    ),
+)
+OBJECTIVES = Row(
+    "Objectives",
+    (
+        Panel(
+            "Burn of the availability objective",
+            "How many times faster than allowed errors use up the budget of 0.1 %. Above 14.4 in"
+            " the hour, the budget of 30 days is gone in two.",
+            "none",
+            tuple(
+                Query(f"({share(FAILED, window=window)}) / {AVAILABILITY_BUDGET}", window)
+                for window in ("5m", "1h", "6h")
+            ),
+            width=12,
+            steps=(6, 14.4),
+        ),
+        Panel(
+            "Burn of the latency objective",
+            "The same for the budget of 1 % of requests that may take longer than 100 ms.",
+            "none",
+            tuple(
+                Query(f"({slow(window)}) / {LATENCY_BUDGET}", window)
+                for window in ("5m", "1h", "6h")
+            ),
+            width=12,
+            steps=(6, 14.4),
+        ),
+    ),
+)
+
+DASHBOARD = Dashboard(
+    "taxon-api",
+    "Taxon / API performance",
+    "What clients ask of the models, how fast and how well it is answered, and how much more fits.",
+    (AT_A_GLANCE, TRAFFIC, LATENCY, SATURATION, OBJECTIVES),
+)

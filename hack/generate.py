@@ -1,0 +1,55 @@
+"""Write every file that is generated: from the contracts, and from hack/dashboards."""
+
+from pathlib import Path
+
+import yaml
+
+from hack.dashboards import DASHBOARDS
+from hack.reference import resource_page
+from taxon_contracts.conditions import conditions_page
+from taxon_contracts.crd import custom_resource_definition
+
+ROOT = Path(__file__).resolve().parent.parent
+CRD_PATH = ROOT / "manifests" / "crds" / "classifiermodels.taxon.dev.yaml"
+DASHBOARDS_PATH = ROOT / "charts" / "taxon" / "dashboards"
+CHART_CRD_PATH = ROOT / "charts" / "taxon" / "templates" / "crd.yaml"
+HEADER = "# Generated from contracts/taxon_contracts by `make generate`; do not edit.\n"
+KEEP = {"helm.sh/resource-policy": "keep"}
+
+
+def rendered_crd() -> str:
+    """Return the CustomResourceDefinition as the committed file holds it."""
+    return HEADER + yaml.safe_dump(custom_resource_definition(), sort_keys=False, width=100)
+
+
+def chart_crd() -> str:
+    """Return the CustomResourceDefinition as a template of the chart.
+
+    Helm never upgrades what stands in a ``crds`` folder; a template is upgraded, and the annotation
+    keeps it, and with it every model, when the release is uninstalled.
+
+    Raises:
+        ValueError: the definition holds what Helm would take for an action.
+    """
+    definition = custom_resource_definition()
+    kept = {"name": definition["metadata"]["name"], "annotations": KEEP}
+    text = yaml.safe_dump(definition | {"metadata": kept}, sort_keys=False, width=100)
+    if "{{" in text:
+        raise ValueError("the definition contains {{, which Helm would evaluate")
+    return f"{{{{- if .Values.crds.create }}}}\n{HEADER}{text}{{{{- end }}}}\n"
+
+
+def generated_files() -> dict[Path, str]:
+    """Return every generated file's content by its path."""
+    return {
+        CRD_PATH: rendered_crd(),
+        CHART_CRD_PATH: chart_crd(),
+        ROOT / "docs" / "conditions.md": conditions_page(),
+        ROOT / "docs" / "resource.md": resource_page(custom_resource_definition()),
+        **{DASHBOARDS_PATH / f"{one.uid}.json": one.text() for one in DASHBOARDS},
+    }
+
+
+if __name__ == "__main__":
+    for path, content in generated_files().items():
+        path.write_text(content)
