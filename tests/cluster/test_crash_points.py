@@ -1,0 +1,304 @@
+"""Killed between any two writes, against a real kube-apiserver, the same end is reached.
+
+What Kubernetes and KServe do to Jobs and InferenceServices is played by this test, so that a run
+takes a second; everything the controller does goes through a real API server.
+"""
+
+import json
+import os
+import signal
+import threading
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+
+import pytest
+from support.killed import CONTEXT, Fate, Moment, run
+from support.waiting import wait_until
+from support.world import SETTINGS, accepted, model_body
+
+from hack.cluster.api_server import NAMESPACE, Admin, ApiServer, running_api_server
+from taxon_cli.local.ports import PortBlock
+from taxon_contracts import names
+from taxon_contracts.run import RunRequest
+from taxon_controller import clock
+from taxon_controller.api import (
+    HTTP_ROUTE,
+    INFERENCE_SERVICE,
+    JOB,
+    MODEL,
+    SERVICE,
+    ApiError,
+    Kind,
+    Manifest,
+)
+
+POD = Kind("Pod", "v1", "pods")
+SECONDS = 120.0
+AT_A_TIME = 4
+"""Stories told at a time: each mostly waits."""
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory, ports: PortBlock) -> Iterator[ApiServer]:
+    """Yield an API server that knows the kinds the controller needs."""
+    with running_api_server(tmp_path_factory.mktemp("api"), ports) as found:
+        found.install_kinds()
+        found.cluster().put(NAMESPACE, {"metadata": {"name": SETTINGS.namespace}})
+        yield found
+
+
+@dataclass
+class Stage:
+    """One namespace, and everyone but the controller."""
+
+    admin: Admin
+    namespace: str
+    server: ApiServer
+    gateway: str
+    writes: Path
+
+    def start(self, fate: Fate | None = None, identity: str = "one") -> Any:
+        """Start a controller; return its process."""
+        settings = {
+            "watch_namespaces": (self.namespace,),
+            "namespace": self.namespace,
+            "identity": identity,
+            "gateway_url": self.gateway,
+            "lease_seconds": 6.0,
+            "port": 0,
+        }
+        arguments = (self.server, settings, fate or Fate(), self.writes)
+        process = CONTEXT.Process(target=run, args=arguments, daemon=True)
+        process.start()
+        return process
+
+    def list(self, kind: Kind) -> list[Manifest]:
+        """Return the objects of a kind."""
+        return self.admin.list(kind, self.namespace)
+
+    def submit(self, *, pin: str | None = None, annotation: str = "", **spec: Any) -> None:
+        """Apply the model as a person does."""
+        body = model_body(namespace=self.namespace, **spec)
+        if pin:
+            body["spec"]["pinnedVersion"] = pin
+        body["metadata"]["annotations"] = {names.ANNOTATION_RETRAIN: annotation}
+        there = self.admin.get(MODEL, self.namespace, "wine")
+        if there is None:
+            self.admin.create(body)
+        else:
+            metadata = there["metadata"] | {"annotations": body["metadata"]["annotations"]}
+            self.admin.replace(there | {"spec": body["spec"], "metadata": metadata})
+
+    def play(self) -> None:
+        """Let Jobs end and servers become ready, as Kubernetes and KServe do."""
+        for job in self.list(JOB):
+            if not job.get("status", {}).get("conditions"):
+                self._end(job)
+        for body in self.list(INFERENCE_SERVICE):
+            if "status" not in body:
+                ready = {"conditions": [{"type": "PredictorReady", "status": "True"}]}
+                self._say(body, ready)
+
+    def _say(self, body: Manifest, status: Manifest) -> None:
+        try:
+            self.admin.replace(body | {"status": status}, part="status")
+        except ApiError:
+            return
+
+    def _end(self, job: Manifest) -> None:
+        """End a training Job well; its pod comes first, as its Job is done only then."""
+        template = job["spec"]["template"]
+        container = template["spec"]["containers"][0]
+        value = next(one["value"] for one in container["env"] if one["name"] == "TAXON_RUN")
+        state = accepted(RunRequest.model_validate_json(value), 1)
+        name = f"{job['metadata']['name']}-pod"
+        if self.admin.get(POD, self.namespace, name) is None:
+            labels = template["metadata"]["labels"] | {
+                "batch.kubernetes.io/job-name": job["metadata"]["name"]
+            }
+            place = {"name": name, "namespace": self.namespace, "labels": labels}
+            pod = self.admin.create(
+                {"apiVersion": "v1", "kind": "Pod", "metadata": place, "spec": template["spec"]}
+            )
+            status = {"name": "trainer", "image": "", "imageID": "", "ready": False}
+            ended = [status | {"restartCount": 0, "state": state}]
+            self._say(pod, {"phase": "Succeeded", "containerStatuses": ended})
+        now = clock.text(datetime.now(UTC))
+        conditions = [
+            {"type": kind, "status": "True", "lastTransitionTime": now}
+            for kind in ("SuccessCriteriaMet", "Complete")
+        ]
+        times = {"startTime": now, "completionTime": now}
+        self._say(job, times | {"succeeded": 1, "conditions": conditions})
+
+    def conditions(self) -> dict[str, str]:
+        """Return the model's conditions, once they are about its newest spec."""
+        body = self.admin.get(MODEL, self.namespace, "wine") or {}
+        status = body.get("status", {})
+        if status.get("observedGeneration") != body["metadata"]["generation"]:
+            return {}
+        return {one["type"]: one["status"] for one in status.get("conditions", ())}
+
+    def settled(self, versions: int, live: str | None = None) -> bool:
+        """Play on; tell whether so many versions are recorded and the right one is live."""
+        self.play()
+        body = self.admin.get(MODEL, self.namespace, "wine") or {}
+        status = body.get("status", {})
+        recorded = [one["version"] for one in status.get("versions", ())]
+        wanted = live or (recorded[0] if recorded else "")
+        return (
+            len(recorded) == versions
+            and status.get("live", {}).get("version") == wanted
+            and self.conditions().get("Ready") == "True"
+            and "run" not in status
+            and "candidate" not in status
+        )
+
+    def state(self) -> Manifest:
+        """Return what must be the same whether or not the controller was killed."""
+        body = self.admin.get(MODEL, self.namespace, "wine") or {}
+        versions = body["status"]["versions"]
+        kinds = (JOB, INFERENCE_SERVICE, SERVICE, HTTP_ROUTE)
+        return {
+            "objects": [[one["metadata"]["name"] for one in self.list(kind)] for kind in kinds],
+            "versions": [(one["version"], one["outcome"]) for one in versions],
+            "live": body["status"]["live"]["version"],
+            "conditions": self.conditions(),
+        }
+
+
+@pytest.fixture(scope="module")
+def gateway(server: ApiServer) -> Iterator[str]:
+    """Yield the URL of a Gateway that answers as the version the HTTPRoute leads to."""
+    cluster = server.cluster()
+
+    class Gateway(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            model, namespace, _ = self.headers["Host"].split(".", 2)
+            route = cluster.get(HTTP_ROUTE, namespace, model)
+            version = route["metadata"]["labels"][names.LABEL_VERSION] if route else ""
+            self.send_response(200 if route else 404)
+            self.end_headers()
+            self.wfile.write(json.dumps({"name": model, "versions": [version]}).encode())
+
+        def log_message(self, *_: object) -> None:
+            """Write nothing."""
+
+    listener = ThreadingHTTPServer(("127.0.0.1", 0), Gateway)
+    threading.Thread(target=listener.serve_forever, daemon=True).start()
+    yield f"http://127.0.0.1:{listener.server_port}"
+    listener.shutdown()
+    listener.server_close()
+
+
+@pytest.fixture(scope="module")
+def numbers() -> Iterator[int]:
+    """Return numbers of namespaces."""
+    return iter(range(10**6))
+
+
+@pytest.fixture
+def stages(
+    server: ApiServer, gateway: str, numbers: Iterator[int], tmp_path: Path
+) -> Iterator[Stage]:
+    """Yield one fresh stage after the other."""
+
+    def fresh() -> Iterator[Stage]:
+        while True:
+            admin = server.cluster()
+            namespace = f"stage-{next(numbers)}"
+            admin.put_namespace(namespace)
+            yield Stage(admin, namespace, server, gateway, tmp_path / namespace)
+
+    return fresh()
+
+
+def create(stage: Stage) -> None:
+    """Make a model, up to Ready."""
+    stage.submit()
+    wait_until(lambda: stage.settled(1), seconds=SECONDS, every=0.1)
+
+
+def retrain(stage: Stage) -> None:
+    """Make a second version, up to Ready."""
+    create(stage)
+    stage.submit(annotation="again")
+    wait_until(lambda: stage.settled(2), seconds=SECONDS, every=0.1)
+
+
+def rollback(stage: Stage) -> None:
+    """Pin the first version, up to Ready."""
+    retrain(stage)
+    body = stage.admin.get(MODEL, stage.namespace, "wine") or {}
+    first = body["status"]["versions"][-1]["version"]
+    stage.submit(annotation="again", pin=first)
+    wait_until(lambda: stage.settled(2, first), seconds=SECONDS, every=0.1)
+
+
+def tell(story: Any, stage: Stage, fate: Fate | None = None) -> Manifest:
+    """Tell a story; when the controller is killed, another is started. Return how it ends."""
+    ended = threading.Event()
+    running = [stage.start(fate)]
+
+    def revive() -> None:
+        running[0].join()
+        if not ended.is_set():
+            running.append(stage.start())
+
+    watcher = threading.Thread(target=revive)
+    watcher.start()
+    try:
+        story(stage)
+        return stage.state()
+    finally:
+        ended.set()
+        running[0].kill()
+        watcher.join()
+        for one in running:
+            one.kill()
+            one.join()
+
+
+@pytest.mark.timeout(1200)
+def test_killed_before_or_after_any_write_the_same_end_is_reached(stages: Iterator[Stage]) -> None:
+    """Create, retrain and rollback in one story; every write of it is a point to be killed at."""
+    undisturbed = next(stages)
+    expected = tell(rollback, undisturbed)
+    writes = undisturbed.writes.read_text().splitlines()
+    assert len(writes) > 20
+    moments: tuple[Moment, ...] = ("before", "after")
+    fates = [(Fate(at, moment), next(stages)) for at in range(len(writes)) for moment in moments]
+    with ThreadPoolExecutor(AT_A_TIME) as pool:
+        ends = pool.map(lambda one: tell(rollback, one[1], one[0]), fates)
+        for (fate, _), state in zip(fates, ends, strict=True):
+            assert state == expected, f"killed {fate.moment} {fate.write}: {writes[fate.write]}"
+
+
+@pytest.mark.timeout(300)
+def test_a_late_write_of_a_controller_that_slept_conflicts(stages: Iterator[Stage]) -> None:
+    """Stopped between its look at the Lease and its write, woken after another has taken over."""
+    stage = next(stages)
+    old = stage.start(Fate(2, "asleep"), identity="old")
+    stage.submit()
+    wait_until(lambda: _is_stopped(old.pid), seconds=SECONDS)
+    new = stage.start(identity="new")
+    wait_until(lambda: stage.settled(1), seconds=SECONDS, every=0.1)
+    before = stage.admin.get(MODEL, stage.namespace, "wine")
+    os.kill(old.pid, signal.SIGCONT)
+    old.join(SECONDS)
+    after = stage.admin.get(MODEL, stage.namespace, "wine")
+    new.kill()
+    new.join()
+
+    assert old.exitcode == 1
+    assert after == before
+    assert len(stage.list(JOB)) == 1
+
+
+def _is_stopped(pid: int) -> bool:
+    return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "T"

@@ -1,0 +1,76 @@
+"""What the chart brings to watch Taxon, on the cluster's own Prometheus."""
+
+import json
+import math
+from collections.abc import Iterator
+from typing import Any
+from urllib.parse import quote
+
+import pytest
+import yaml
+from support import monitoring
+from support.kubectl import PROMETHEUS, apply, delete, kubectl, wait_for
+from support.monitoring import Target
+from support.traffic import Target as Asked
+from support.traffic import traffic
+from support.waiting import wait_until
+
+from hack.cluster import layout
+
+NAMESPACE, MODEL, SAMPLE = "default", "on-dashboards", "wine"
+SAMPLES = layout.ROOT / "manifests" / "samples"
+
+
+def asked(path: str) -> Any:
+    """Return what Prometheus' API answers."""
+    return json.loads(kubectl("get", "--raw", f"{PROMETHEUS}/{path}"))["data"]
+
+
+def shown(expr: str) -> bool:
+    """Say whether a query has a value that can be drawn."""
+    result = asked(f"query?query={quote(expr)}")["result"]
+    return any(math.isfinite(float(one["value"][1])) for one in result)
+
+
+@pytest.fixture(scope="module")
+def model(release: str) -> Iterator[str]:
+    """Yield a model that is live behind the Gateway, and asked ten times a second meanwhile."""
+    assert release
+    body = yaml.safe_load((SAMPLES / f"{SAMPLE}.yaml").read_text())
+    body["metadata"] = {"name": MODEL, "namespace": NAMESPACE}
+    body["spec"]["gate"] = {"limits": [{"metric": "accuracy", "min": 0.5}]}
+    row = (SAMPLES / f"{SAMPLE}.csv").read_text().splitlines()[1].split(",")[:-1]
+    tensor = {"name": "input", "shape": [1, len(row)], "datatype": "FP64"}
+    request = {"inputs": [tensor | {"data": [float(value) for value in row]}]}
+    host = f"{MODEL}.{NAMESPACE}.example.com"
+    apply(body)
+    try:
+        wait_for("condition=Ready", f"clm/{MODEL}", NAMESPACE, seconds=180)
+        target = Asked(layout.GATEWAY_PORT, host, f"/v2/models/{MODEL}/infer", request)
+        with traffic(target, rate=10):
+            yield MODEL
+    finally:
+        delete(body)
+
+
+@pytest.mark.parametrize(
+    "target", monitoring.targets(), ids=lambda one: f"{one.dashboard}: {one.panel}"
+)
+def test_every_query_of_a_dashboard_returns_data(target: Target, model: str) -> None:
+    """After a rollout and some traffic, every panel and every mark has something to draw."""
+    expr = monitoring.filled(target.expr, namespace=NAMESPACE, model=model)
+    wait_until(lambda: shown(expr), seconds=120, every=3)
+
+
+def test_every_alert_is_evaluated(model: str) -> None:
+    """Prometheus has every alert of the chart and none fails to evaluate."""
+    assert model
+    files = (monitoring.CHART / "alerts").glob("*.yaml")
+    expected = {yaml.safe_load(file.read_text())["alert"]: "ok" for file in files}
+
+    def found() -> dict[str, str]:
+        groups = asked("rules?type=alert")["groups"]
+        rules = [rule for group in groups if group["name"] == "taxon" for rule in group["rules"]]
+        return {rule["name"]: rule["health"] for rule in rules}
+
+    wait_until(lambda: found() == expected, seconds=120, every=3)
