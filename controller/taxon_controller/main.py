@@ -20,7 +20,7 @@ from taxon_controller.crew import Crew
 from taxon_controller.lease import Lease, acquire, keep
 from taxon_controller.observe import Asks
 from taxon_controller.reconcile import Reconciler
-from taxon_controller.resync import await_models, is_served, resync
+from taxon_controller.resync import await_kinds, await_models, is_served, resync
 from taxon_controller.settings import Settings
 from taxon_controller.telemetry import JsonLines, Telemetry
 from taxon_controller.work import BURST_SECONDS, Key, Worker, WorkQueue
@@ -132,7 +132,9 @@ class Controller:
         own = handlers.watch_own_namespace(changed, health.saw, self.login)
         crew.start("watch", self._operator(models, settings.watch_namespaces, health.ready))
         crew.start("own watch", self._operator(own, (settings.namespace,), threading.Event()))
-        crew.start("resync", lambda: resync(cluster, settings, queue.add, absent, self.stop))
+        crew.start("resync", lambda: resync(cluster, settings, queue.add, self.stop))
+        if absent:
+            crew.start("kinds", lambda: await_kinds(cluster, settings, absent, self.stop))
 
     def _operator(
         self, registry: kopf.OperatorRegistry, namespaces: tuple[str, ...], ready: threading.Event

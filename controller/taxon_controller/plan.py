@@ -21,8 +21,8 @@ from taxon_controller.rollout import RolloutPlan, Scene, host, live_version, pla
 from taxon_controller.runs import Records, RunPlan, find, newest_first, plan_runs, with_record
 from taxon_controller.settings import Settings
 
-FOREIGN_LOOK = timedelta(seconds=15)
-"""When to look again whether a name is free: what is not Taxon's is not watched."""
+UNWATCHED_LOOK = timedelta(seconds=15)
+"""When to look again for what a person has to do: what is not Taxon's is not watched."""
 
 
 def plan(model: Model, observed: Observed, now: datetime, settings: Settings) -> Plan:
@@ -49,12 +49,13 @@ def plan(model: Model, observed: Observed, now: datetime, settings: Settings) ->
         settings=settings,
     )
     status = _status(scene, training, rollout, kept.records, obstacle)
-    foreign = (now + FOREIGN_LOOK,) if observed.foreign else ()
+    unwatched = observed.foreign or not observed.accounts.issuperset(_accounts(model, settings))
+    look = (now + UNWATCHED_LOOK,) if unwatched else ()
     return Plan(
         writes=(*_finalizer(model), *training.writes, *rollout.writes, *kept.writes),
         status=status,
         events=events_between(model.status, status),
-        look_again=_soonest((*training.due, *rollout.due, *kept.due, *foreign), now),
+        look_again=_soonest((*training.due, *rollout.due, *kept.due, *look), now),
     )
 
 
@@ -93,8 +94,8 @@ def _held(
         return Phase("Suspended", "spec.suspend stops runs")
     if obstacle is not None:
         return obstacle
-    account = model.spec.training.service_account_name or settings.trainer_account
-    return _account_missing(model, observed, account)
+    trainer, _ = _accounts(model, settings)
+    return _account_missing(model, observed, trainer)
 
 
 def _serving_blocked(model: Model, observed: Observed, settings: Settings) -> Phase | None:
@@ -103,8 +104,16 @@ def _serving_blocked(model: Model, observed: Observed, settings: Settings) -> Ph
         return Phase(
             "KServeMissing", "the kind InferenceService of KServe is missing: install KServe"
         )
-    account = model.spec.serving.service_account_name or settings.server_account
-    return _account_missing(model, observed, account)
+    _, server = _accounts(model, settings)
+    return _account_missing(model, observed, server)
+
+
+def _accounts(model: Model, settings: Settings) -> tuple[str, str]:
+    """Return the ServiceAccounts of training pods and of servers."""
+    return (
+        model.spec.training.service_account_name or settings.trainer_account,
+        model.spec.serving.service_account_name or settings.server_account,
+    )
 
 
 def _account_missing(model: Model, observed: Observed, account: str) -> Phase | None:

@@ -12,6 +12,7 @@ from taxon_controller.work import Key
 logger = logging.getLogger(__name__)
 
 CRD_LOOK_SECONDS = 5.0
+KIND_LOOK_SECONDS = 15.0
 NO_OBJECT = {"taxon.dev/model": "none"}
 
 
@@ -50,23 +51,29 @@ def await_models(api: Api, settings: Settings, stop: threading.Event) -> bool:
     return False
 
 
-def resync(
-    api: Api,
-    settings: Settings,
-    add: Callable[[Key, float], None],
-    absent: Collection[Kind],
-    stop: threading.Event,
+def await_kinds(
+    api: Api, settings: Settings, absent: Collection[Kind], stop: threading.Event
 ) -> None:
-    """Make every model due once per interval, spread over it, until told to stop.
+    """Look for kinds that were not there at the start, until told to stop.
 
     Raises:
-        KindAppeared: one of the ``absent`` kinds is there now.
+        KindAppeared: one of them is there now.
     """
-    while not stop.wait(settings.resync_seconds):
-        try:
-            for kind in absent:
+    while not stop.wait(KIND_LOOK_SECONDS):
+        for kind in absent:
+            try:
                 if is_served(api, kind, settings):
                     raise KindAppeared(f"{kind.name} is installed now: beginning anew to watch it")
+            except ApiError as error:
+                logger.warning("Waiting for %s: %s", kind.name, error)
+
+
+def resync(
+    api: Api, settings: Settings, add: Callable[[Key, float], None], stop: threading.Event
+) -> None:
+    """Make every model due once per interval, spread over it, until told to stop."""
+    while not stop.wait(settings.resync_seconds):
+        try:
             _add_all(api, namespaces(settings), add, settings.resync_seconds)
         except ApiError as error:
             logger.warning("Not everything could be listed: %s", error)

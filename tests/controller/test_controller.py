@@ -147,10 +147,13 @@ async def test_another_writer_ends_this_one(running: Running) -> None:
 
 
 @pytest.mark.asyncio
-async def test_a_kind_installed_later_makes_the_controller_begin_anew(running: Running) -> None:
-    """Only what was there at the start is watched."""
+async def test_a_kind_installed_later_makes_the_controller_begin_anew(
+    running: Running, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Only what was there at the start is watched; the resync is not waited for."""
+    monkeypatch.setattr("taxon_controller.resync.KIND_LOOK_SECONDS", 0.2)
     running.emulated.world.missing.add("HTTPRoute")
-    running.start(resync_seconds=0.2)
+    running.start()
     await running.until(lambda: "GET HTTPRoute" in running.emulated.calls)
     running.emulated.world.missing.clear()
     await running.until(lambda: running.errors != [])

@@ -9,7 +9,7 @@ from support.world import SETTINGS, World, dependents
 
 from taxon_contracts import names
 from taxon_controller.api import HTTP_ROUTE, INFERENCE_SERVICE, JOB, SERVICE
-from taxon_controller.plan import FOREIGN_LOOK
+from taxon_controller.plan import UNWATCHED_LOOK
 
 
 def test_two_models_of_one_name_live_in_two_namespaces() -> None:
@@ -94,7 +94,7 @@ def test_for_a_name_that_is_taken_no_run_is_made(kind: str) -> None:
     assert story.conditions["Stalled"] == ("True", "NameTaken")
     assert f"{kind}/wine" in story.message("Stalled")
     assert not world.named(JOB)
-    assert again == world.now + FOREIGN_LOOK
+    assert again == world.now + UNWATCHED_LOOK
 
 
 def test_a_child_without_its_labels_is_still_taxons_own() -> None:
@@ -156,6 +156,23 @@ def test_a_namespace_without_credentials_is_told() -> None:
     assert story.conditions["Stalled"] == ("True", "CredentialsMissing")
     assert "modelNamespaces" in story.message("Stalled")
     assert world.named(JOB) == {}
+
+
+@pytest.mark.parametrize("account", ["taxon-trainer", "taxon-server"])
+def test_whether_credentials_are_there_by_now_is_asked_soon(account: str) -> None:
+    """ServiceAccounts are not watched, and nobody should wait for the resync."""
+    world = World()
+    world.remove(world.objects["ServiceAccount", "default", account])
+    story = Story(world)
+    story.submit()
+    story.run()
+    again = story.look()
+    assert again is not None
+    assert again <= world.now + UNWATCHED_LOOK
+
+    world.put("ServiceAccount", "default", account)
+    story.run()
+    assert story.conditions == READY
 
 
 def test_a_spec_that_cannot_be_read_is_told_by_its_field() -> None:
