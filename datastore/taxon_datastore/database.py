@@ -4,10 +4,10 @@ import contextlib
 import os
 import socket
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from importlib import resources
 
-from sqlalchemy import Connection, Engine, NullPool, create_engine, make_url, text
+from sqlalchemy import Connection, Engine, NullPool, create_engine, event, make_url, text
 from sqlalchemy.exc import ArgumentError, DBAPIError
 
 CONNECT_SECONDS = 5
@@ -62,6 +62,14 @@ def engine(url: str, *, statement_seconds: float = STATEMENT_SECONDS) -> Engine:
 _BAD_URL = "the database URL must be like postgresql://user:password@host:port/database"
 
 
+def count_connections(
+    engine: Engine, *, opened: Callable[[], object], closed: Callable[[], object]
+) -> None:
+    """Call one of these whenever a connection of the engine is opened, the other when it ends."""
+    event.listen(engine, "connect", lambda *_: opened())
+    event.listen(engine, "close", lambda *_: closed())
+
+
 @contextlib.contextmanager
 def transaction(engine: Engine) -> Iterator[Connection]:
     """Yield a connection in a transaction; commit it unless something is raised.
@@ -109,16 +117,41 @@ def _cut(wire: socket.socket) -> None:
 def migrate(url: str) -> None:
     """Bring the schema up to date; several at once take turns.
 
+    A schema of a newer release is left as it is: it only grows, so an older release works on it.
+
     Raises:
         ValueError: the URL is not one of PostgreSQL.
         DatabaseUnavailable: PostgreSQL does not answer, or does not allow the change.
+        DatabaseRefused: what is there cannot be changed by the steps of this release.
     """
     from alembic import command  # noqa: PLC0415 - costs 0.3 s, which a starting server need not pay
     from alembic.config import Config  # noqa: PLC0415
+    from alembic.runtime.migration import MigrationContext  # noqa: PLC0415
+    from alembic.script import ScriptDirectory  # noqa: PLC0415
 
     config = Config()
     config.set_main_option("script_location", str(resources.files(__package__) / "migrations"))
+    steps = [step.revision for step in ScriptDirectory.from_config(config).walk_revisions()]
     with transaction(engine(url)) as connection:
         connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": MIGRATION_LOCK})
+        present = MigrationContext.configure(connection).get_current_revision()
+        if present and _is_newer(present, steps):
+            return
         config.attributes["connection"] = connection
         command.upgrade(config, "head")
+
+
+def _is_newer(present: str, steps: Sequence[str]) -> bool:
+    """Say whether a schema's version comes after the steps of this release, which are numbered.
+
+    Raises:
+        DatabaseRefused: it is no version of Taxon's.
+    """
+    if present in steps:
+        return False
+    if present.isdigit() and present > max(steps):
+        return True
+    raise DatabaseRefused(
+        f"its table alembic_version says {present}, which is not Taxon's: choose a database of"
+        " its own"
+    )

@@ -30,6 +30,8 @@ def main() -> None:
             database.migrate(settings.url)
         except ValueError as error:
             sys.exit(f"{error}.")
+        except database.DatabaseRefused as error:
+            sys.exit(f"the schema cannot be brought up to date: {error}.")
         except database.DatabaseUnavailable as error:
             if time.monotonic() >= deadline:
                 sys.exit(f"PostgreSQL does not answer ({error}): look at its pod or its URL.")

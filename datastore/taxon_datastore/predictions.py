@@ -23,9 +23,10 @@ def store_predictions(engine: Engine, events: Sequence[PredictionEvent]) -> int:
     """Store events in one transaction; return how many were new.
 
     Events already stored are left as they are, so a batch may be sent again after any failure.
+    Columns of a newer release than this one get their defaults.
 
     Raises:
-        DatabaseUnavailable: worth trying again.
+        DatabaseUnavailable: worth trying again, a schema that lacks something among others.
         DatabaseRefused: PostgreSQL will never take these events.
     """
     if not events:
@@ -33,7 +34,12 @@ def store_predictions(engine: Engine, events: Sequence[PredictionEvent]) -> int:
     columns = ", ".join(COLUMNS)
     with transaction(engine) as connection:
         _make_partitions(connection, datetime.now(UTC).date())
-        connection.execute(text("CREATE TEMPORARY TABLE staging (LIKE predictions) ON COMMIT DROP"))
+        connection.execute(
+            text(
+                "CREATE TEMPORARY TABLE staging ON COMMIT DROP"  # noqa: S608 - the names are the contract's own fields
+                f" AS SELECT {columns} FROM predictions WITH NO DATA"
+            )
+        )
         with closing(connection.connection.cursor()) as cursor:
             cursor.copy_expert(f"COPY staging ({columns}) FROM STDIN", _copy_text(events))
         stored = connection.execute(

@@ -1,34 +1,28 @@
 import os
+import re
 import signal
 import socket
 import threading
 import time
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import pytest
 from sqlalchemy import Engine, text
+from support.databases import execute
 
 from taxon_cli.local.postgres import Postgres
 from taxon_datastore import database
 from taxon_datastore.database import (
     DatabaseRefused,
     DatabaseUnavailable,
+    count_connections,
     engine,
     migrate,
     transaction,
 )
 
-
-@pytest.fixture
-def empty_database(postgres: Postgres) -> Iterator[str]:
-    """Yield the URL of a database nobody migrated."""
-    server = engine(postgres.url).execution_options(isolation_level="AUTOCOMMIT")
-    with server.connect() as connection:
-        connection.execute(text("CREATE DATABASE empty"))
-    yield postgres.url.rpartition("/")[0] + "/empty"
-    with server.connect() as connection:
-        connection.execute(text("DROP DATABASE empty WITH (FORCE)"))
+VERSIONS = Path(database.__file__).parent / "migrations" / "versions"
 
 
 def ask_a_frozen_server(database: Engine) -> None:
@@ -56,13 +50,6 @@ def schema(url: str) -> list[tuple[str, str, str]]:
         return [(a, b, c) for a, b, c in columns] + [("version", v, "") for (v,) in versions]
 
 
-def execute(database: Engine, *statements: str) -> None:
-    """Carry out statements in one transaction."""
-    with transaction(database) as connection:
-        for statement in statements:
-            connection.execute(text(statement))
-
-
 def test_a_second_migration_changes_nothing(empty_database: str) -> None:
     """Migrating a database that is up to date leaves it as it is."""
     migrate(empty_database)
@@ -72,6 +59,40 @@ def test_a_second_migration_changes_nothing(empty_database: str) -> None:
 
     assert schema(empty_database) == before
     assert ("predictions", "id", "uuid") in before
+
+
+def test_a_schema_of_a_newer_release_is_left_as_it_is(empty_database: str) -> None:
+    """An older release that is brought back finds a step it does not know, and changes nothing."""
+    migrate(empty_database)
+    execute(
+        engine(empty_database),
+        "ALTER TABLE predictions ADD COLUMN reviewed boolean NOT NULL DEFAULT false",
+        "UPDATE alembic_version SET version_num = '9999'",
+    )
+    before = schema(empty_database)
+
+    migrate(empty_database)
+
+    assert schema(empty_database) == before
+
+
+def test_a_schema_of_something_else_is_refused(empty_database: str) -> None:
+    """A database whose steps are another program's is left alone, and that is said."""
+    execute(
+        engine(empty_database),
+        "CREATE TABLE alembic_version (version_num text)",
+        "INSERT INTO alembic_version VALUES ('ae1027a6acf')",
+    )
+
+    with pytest.raises(DatabaseRefused, match="ae1027a6acf, which is not Taxon's"):
+        migrate(empty_database)
+
+
+def test_steps_are_numbered() -> None:
+    """Which of two releases is newer shows in the names of their last steps."""
+    steps = [path.stem for path in VERSIONS.glob("[!_]*.py")]
+    assert steps
+    assert all(re.fullmatch(r"\d{4}_\w+", step) for step in steps)
 
 
 def test_migrations_at_once_take_turns(empty_database: str) -> None:
@@ -109,6 +130,36 @@ def test_a_server_that_is_away_is_unavailable(postgres: Postgres) -> None:
 
     with pytest.raises(DatabaseUnavailable, match="refused"), transaction(nobody):
         pass
+
+
+def test_connections_are_counted_while_they_are_open(database_url: str) -> None:
+    """A connection counts from its opening to its end, one that PostgreSQL cut off too."""
+    counted = engine(database_url)
+    seen: list[str] = []
+    count_connections(
+        counted, opened=lambda: seen.append("opened"), closed=lambda: seen.append("closed")
+    )
+
+    with transaction(counted):
+        assert seen == ["opened"]
+    with pytest.raises(DatabaseUnavailable):
+        execute(counted, "SELECT pg_terminate_backend(pg_backend_pid())")
+
+    assert seen == ["opened", "closed"] * 2
+
+
+def test_a_connection_that_fails_is_not_counted(postgres: Postgres) -> None:
+    """Who never was connected has no connection open."""
+    nobody = engine(postgres.url.replace("127.0.0.1", "127.0.0.2"))
+    seen: list[str] = []
+    count_connections(
+        nobody, opened=lambda: seen.append("opened"), closed=lambda: seen.append("closed")
+    )
+
+    with pytest.raises(DatabaseUnavailable):
+        execute(nobody, "SELECT 1")
+
+    assert seen == []
 
 
 def test_a_missing_table_is_unavailable(empty_database: str) -> None:

@@ -2,6 +2,7 @@
 
 import pytest
 from sqlalchemy import inspect
+from support.databases import execute
 
 from taxon_cli.local.ports import PortBlock
 from taxon_datastore import migrate
@@ -32,4 +33,18 @@ def test_a_url_of_something_else_is_refused_at_once(monkeypatch: pytest.MonkeyPa
     """A URL that is not PostgreSQL's is no reason to wait."""
     monkeypatch.setenv("TAXON_DATABASE_URL", "mysql://u:p@127.0.0.1/x")
     with pytest.raises(SystemExit, match="database URL must be like"):
+        migrate.main()
+
+
+def test_a_database_of_another_program_is_refused_at_once(
+    empty_database: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Waiting would not make another program's database Taxon's."""
+    execute(
+        engine(empty_database),
+        "CREATE TABLE alembic_version (version_num text)",
+        "INSERT INTO alembic_version VALUES ('ae1027a6acf')",
+    )
+    monkeypatch.setenv("TAXON_DATABASE_URL", empty_database)
+    with pytest.raises(SystemExit, match=r"cannot be brought up to date: .* not Taxon's"):
         migrate.main()

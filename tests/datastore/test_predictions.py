@@ -5,9 +5,16 @@ from uuid import uuid4
 
 import pytest
 from sqlalchemy import Engine, text
+from support.databases import execute
 
 from taxon_contracts.prediction import PredictionEvent
-from taxon_datastore.database import DatabaseRefused, engine, transaction
+from taxon_datastore.database import (
+    DatabaseRefused,
+    DatabaseUnavailable,
+    engine,
+    migrate,
+    transaction,
+)
 from taxon_datastore.predictions import DAYS_AHEAD, recent_predictions, store_predictions
 
 
@@ -161,6 +168,36 @@ def test_values_postgresql_never_takes_are_refused(database: Engine) -> None:
 
     with pytest.warns(UserWarning, match="serialized value"), pytest.raises(DatabaseRefused):
         store_predictions(database, [broken])
+
+
+@pytest.mark.parametrize(
+    "older",
+    [
+        pytest.param("DROP TABLE predictions", id="no-table"),
+        pytest.param("ALTER TABLE predictions DROP COLUMN outcome", id="no-column"),
+    ],
+)
+def test_a_schema_of_an_older_release_is_unavailable(empty_database: str, older: str) -> None:
+    """Until a migration brings what this release stores into, its events are worth another try."""
+    migrate(empty_database)
+    execute(engine(empty_database), older)
+
+    with pytest.raises(DatabaseUnavailable, match="does not exist"):
+        store_predictions(engine(empty_database), [event()])
+
+
+def test_a_schema_of_a_newer_release_is_stored_into(empty_database: str) -> None:
+    """After a rollback the older release goes on: columns it does not know get their defaults."""
+    migrate(empty_database)
+    execute(
+        engine(empty_database),
+        "ALTER TABLE predictions ADD COLUMN reviewed boolean NOT NULL DEFAULT false",
+    )
+    original = event()
+
+    store_predictions(engine(empty_database), [original])
+
+    assert stored(engine(empty_database)) == [original]
 
 
 def test_partitions_are_made_ahead_by_day(database: Engine) -> None:

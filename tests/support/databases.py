@@ -1,0 +1,29 @@
+"""Databases of a test's own on the PostgreSQL that tests share."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from uuid import uuid4
+
+from sqlalchemy import Engine, text
+
+from taxon_cli.local.postgres import Postgres
+from taxon_datastore.database import engine, transaction
+
+
+@contextmanager
+def empty_database(postgres: Postgres) -> Iterator[str]:
+    """Yield the URL of a database nobody migrated; remove it afterwards."""
+    name = f"test_{uuid4().hex}"
+    server = engine(postgres.url).execution_options(isolation_level="AUTOCOMMIT")
+    with server.connect() as connection:
+        connection.execute(text(f"CREATE DATABASE {name}"))
+    yield postgres.url.rpartition("/")[0] + f"/{name}"
+    with server.connect() as connection:
+        connection.execute(text(f"DROP DATABASE {name} WITH (FORCE)"))
+
+
+def execute(database: Engine, *statements: str) -> None:
+    """Carry out statements in one transaction."""
+    with transaction(database) as connection:
+        for statement in statements:
+            connection.execute(text(statement))
