@@ -56,6 +56,15 @@ LOG_DROPPED = Metric(
 LOG_WRITTEN = Metric(
     "prediction_log_written_total", "counter", (), "Prediction events stored in the database."
 )
+LOG_STORE_SECONDS = Metric(
+    "prediction_log_store_seconds",
+    "histogram",
+    ("outcome",),
+    "Seconds a try to store a batch of events took, by what the database said.",
+)
+DATABASE_CONNECTIONS = Metric(
+    "database_connections", "gauge", (), "Connections to the database that are open."
+)
 
 SERVER_METRICS = (
     PREDICTIONS,
@@ -67,6 +76,8 @@ SERVER_METRICS = (
     LOG_SPOOL_EVENTS,
     LOG_DROPPED,
     LOG_WRITTEN,
+    LOG_STORE_SECONDS,
+    DATABASE_CONNECTIONS,
 )
 
 RECONCILE_SECONDS = Metric(

@@ -136,7 +136,8 @@ def open_log(settings: Settings, telemetry: Telemetry) -> PredictionLog | None:
     if settings.database_url is None or settings.log_mode == "Disabled":
         return None
     spool = Spool(settings.spool_folder, max_bytes=settings.spool_max_bytes)
-    store = PredictionStore(settings.database_url.get_secret_value())
+    url = settings.database_url.get_secret_value()
+    store = PredictionStore(url, telemetry.connections)
     return PredictionLog(settings.namespace, settings.name, spool, store, telemetry)
 
 

@@ -210,14 +210,25 @@ class PredictionLog:
 
     def _stored(self, events: Sequence[PredictionEvent]) -> int:
         """Store events; return how many of them the database refuses, found by halving."""
+        if not events or self._takes(events):
+            return 0
+        if len(events) == 1:
+            return 1
+        half = len(events) // 2
+        return self._stored(events[:half]) + self._stored(events[half:])
+
+    def _takes(self, events: Sequence[PredictionEvent]) -> bool:
+        """Try once to store events, on the clock; say whether the database takes them."""
+        outcome = "unavailable"
+        started = time.monotonic()
         try:
             self._store(events)
+            outcome = "stored"
         except Refused:
-            if len(events) == 1:
-                return 1
-            half = len(events) // 2
-            return self._stored(events[:half]) + self._stored(events[half:])
-        return 0
+            outcome = "refused"
+        finally:
+            self._telemetry.store_seconds.labels(outcome).observe(time.monotonic() - started)
+        return outcome == "stored"
 
 
 def _lines(segment: Path) -> list[str]:

@@ -3,6 +3,8 @@
 from collections.abc import Callable, Sequence
 from functools import cached_property, partial
 
+from prometheus_client import Gauge
+
 from taxon_contracts.prediction import PredictionEvent
 from taxon_model_server.prediction_log import Refused, TryLater
 
@@ -10,8 +12,9 @@ from taxon_model_server.prediction_log import Refused, TryLater
 class PredictionStore:
     """Stores events; loading SQLAlchemy takes half a second, which readiness need not wait for."""
 
-    def __init__(self, database_url: str) -> None:
+    def __init__(self, database_url: str, connections: Gauge) -> None:
         self._url = database_url
+        self._connections = connections
 
     def __call__(self, events: Sequence[PredictionEvent]) -> None:
         """Store events, leaving those already stored as they are.
@@ -34,7 +37,9 @@ class PredictionStore:
 
     @cached_property
     def _store(self) -> Callable[[Sequence[PredictionEvent]], int]:
-        from taxon_datastore.database import engine  # noqa: PLC0415 - see the class
+        from taxon_datastore.database import count_connections, engine  # noqa: PLC0415 - see the class
         from taxon_datastore.predictions import store_predictions  # noqa: PLC0415
 
-        return partial(store_predictions, engine(self._url))
+        database = engine(self._url)
+        count_connections(database, opened=self._connections.inc, closed=self._connections.dec)
+        return partial(store_predictions, database)

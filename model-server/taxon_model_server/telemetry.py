@@ -14,8 +14,10 @@ from taxon_contracts import metrics as names
 
 LATENCY_BUCKETS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5)
 CONFIDENCE_BUCKETS = (0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.99, 1.0)
+STORE_BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 5.0, 30.0)
 MOST_IMPORTANT = 20
 DROP_REASONS = ("queue_full", "spool_full", "spool_failed", "refused", "unreadable")
+STORE_OUTCOMES = ("stored", "unavailable", "refused")
 
 
 class Telemetry:
@@ -37,8 +39,14 @@ class Telemetry:
         self.spooled = Gauge(*_declared(names.LOG_SPOOL_EVENTS), registry=self.registry)
         self.dropped = self._counter(names.LOG_DROPPED)
         self.written = self._counter(names.LOG_WRITTEN)
+        self.store_seconds = Histogram(
+            *_declared(names.LOG_STORE_SECONDS), buckets=STORE_BUCKETS, registry=self.registry
+        )
+        self.connections = Gauge(*_declared(names.DATABASE_CONNECTIONS), registry=self.registry)
         for reason in DROP_REASONS:
             self.dropped.labels(reason)
+        for outcome in STORE_OUTCOMES:
+            self.store_seconds.labels(outcome)
 
     def _counter(self, metric: names.Metric) -> Counter:
         return Counter(*_declared(metric), registry=self.registry)

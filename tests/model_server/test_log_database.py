@@ -7,16 +7,20 @@ from uuid import uuid4
 
 import pytest
 from model_server.serving import ServerProcess, serving
+from sqlalchemy import text
+from support.databases import empty_database
 from support.waiting import wait_until
 
 from taxon_bundle.bundle import Bundle
 from taxon_cli.local.postgres import Postgres
 from taxon_contracts.prediction import PredictionEvent
-from taxon_datastore.database import engine
+from taxon_datastore.database import engine, migrate, transaction
 from taxon_datastore.predictions import recent_predictions
 
 ROW = {"length": 1.1, "width": 2.2, "batch": 7}
 SPOOLED = "prediction_log_spool_events"
+CONNECTIONS = "database_connections"
+TRIES = 'prediction_log_store_seconds_count{{outcome="{}"}}'
 
 
 @pytest.fixture
@@ -43,6 +47,13 @@ def stopped(postgres: Postgres, database_url: str) -> Iterator[Postgres]:
     yield postgres
     postgres.stop()
     postgres.start()
+
+
+@pytest.fixture
+def early(postgres: Postgres, flags: dict[str, str]) -> Iterator[dict[str, str]]:
+    """Yield the flags of a server whose database nobody migrated yet."""
+    with empty_database(postgres) as url:
+        yield flags | {"database_url": url}
 
 
 def logged(database_url: str, namespace: str) -> list[PredictionEvent]:
@@ -101,6 +112,38 @@ def test_answers_go_on_while_the_database_is_down_and_arrive_once(
     assert len(events) == 25
     assert {str(event.id) for event in events} == ids
     assert dropped == 0
+
+
+def test_a_server_does_not_wait_for_the_schema(
+    bundle: Bundle, tmp_path: Path, early: dict[str, str], namespace: str
+) -> None:
+    """Before the migration a server is ready and answers; what it answered arrives afterwards."""
+    with serving(bundle, tmp_path, **early) as server:
+        ids = ask(server, 3)
+        wait_until(lambda: server.metric(SPOOLED) == 3)
+        wait_until(lambda: server.metric(TRIES.format("unavailable")) > 0)
+        migrate(early["database_url"])
+        wait_until(lambda: server.metric(SPOOLED) == 0)
+        refused = server.metric(TRIES.format("refused"))
+    events = logged(early["database_url"], namespace)
+
+    assert {str(event.id) for event in events} == ids
+    assert refused == 0
+
+
+def test_a_connection_shows_while_it_is_open(
+    bundle: Bundle, tmp_path: Path, flags: dict[str, str]
+) -> None:
+    """One connection is open while a batch waits for PostgreSQL, and none once it is stored."""
+    with serving(bundle, tmp_path, **flags) as server:
+        with transaction(engine(flags["database_url"])) as other:
+            other.execute(text("LOCK TABLE predictions"))
+            ask(server, 1)
+            wait_until(lambda: server.metric(CONNECTIONS) == 1)
+        wait_until(lambda: server.metric(CONNECTIONS) == 0)
+        stored = server.metric("prediction_log_written_total")
+
+    assert stored == 1
 
 
 def test_kill_loses_nothing_that_was_spooled(

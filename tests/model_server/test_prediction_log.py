@@ -98,6 +98,11 @@ def dropped(telemetry: Telemetry, reason: str) -> float:
     return count(telemetry, "prediction_log_dropped_total", reason=reason)
 
 
+def tries(telemetry: Telemetry, outcome: str) -> float:
+    """Return how many tries to store a batch ended so."""
+    return count(telemetry, "prediction_log_store_seconds_count", outcome=outcome)
+
+
 def test_every_row_becomes_an_event(
     tmp_path: Path, store: MemoryStore, telemetry: Telemetry
 ) -> None:
@@ -135,6 +140,18 @@ def test_what_was_moved_leaves_the_spool(
     assert count(telemetry, "prediction_log_spool_events") == 0
 
 
+def test_the_time_to_store_a_batch_is_observed(
+    tmp_path: Path, store: MemoryStore, telemetry: Telemetry
+) -> None:
+    """Each batch the database took counts once, and one without events was never tried."""
+    (tmp_path / "000000000001.jsonl").write_bytes(b"spoilt\n")
+    with running(tmp_path, store, telemetry) as log:
+        log.put(batch(rows=3))
+
+    assert tries(telemetry, "stored") == 1
+    assert tries(telemetry, "unavailable") == tries(telemetry, "refused") == 0
+
+
 def test_events_wait_while_the_database_is_down(
     tmp_path: Path,
     store: MemoryStore,
@@ -156,6 +173,7 @@ def test_events_wait_while_the_database_is_down(
     assert told.count("prediction_log_waits") == 1
     assert "the database is down" in told
     assert told.count("prediction_log_flows") == 1
+    assert tries(telemetry, "unavailable") > 2
 
 
 def test_what_is_left_at_the_end_is_moved_by_the_next_process(
@@ -231,6 +249,7 @@ def test_an_event_the_database_refuses_does_not_take_others_with_it(
     assert {event.request_id for event in store.events.values()} == {"a", "b", "c", "d"}
     assert dropped(telemetry, "refused") == 1
     assert count(telemetry, "prediction_log_written_total") == 4
+    assert tries(telemetry, "refused") > 0
 
 
 def test_a_spoilt_line_does_not_take_others_with_it(
@@ -265,6 +284,7 @@ def test_a_fault_in_the_store_does_not_end_the_log(
     log.close(SECONDS)
 
     assert dropped(telemetry, "refused") == 0
+    assert (tries(telemetry, "unavailable"), tries(telemetry, "stored")) == (1, 1)
 
 
 def test_a_disk_that_takes_nothing_is_counted(

@@ -1,0 +1,76 @@
+"""KServe's own client of the protocol against a real server."""
+
+import asyncio
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import numpy as np
+import pytest
+from httpx import HTTPStatusError
+from model_server.serving import serving
+from support.kserve_sdk import kserve_sdk
+
+from taxon_bundle.bundle import Bundle
+from taxon_bundle.classifier import Classifier
+
+ROWS = np.array([[0.1, 0.2, 7.0], [1.1, 2.2, 7.0]])
+
+Ask = Callable[..., Any]
+
+
+@pytest.fixture(scope="module")
+def ask(bundle: Bundle, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ask]:
+    """Yield a function that calls one method of the client of a running server."""
+    sdk = kserve_sdk()
+    with serving(bundle, tmp_path_factory.mktemp("server")) as server:
+
+        async def call(method: str, *given: Any, **named: Any) -> Any:
+            async with sdk.InferenceRESTClient(sdk.RESTConfig(protocol="v2")) as client:
+                return await getattr(client, method)(f"http://{server.address}", *given, **named)
+
+        yield lambda *given, **named: asyncio.run(call(*given, **named))
+
+
+def request(values: Any, *, binary: bool, binary_answer: bool = False, **tensor: Any) -> Any:
+    """Return a request of the client for one tensor."""
+    sdk = kserve_sdk()
+    described = {"name": "input", "shape": list(values.shape), "datatype": "FP64"} | tensor
+    given = sdk.InferInput(**described)
+    given.set_data_from_numpy(values, binary_data=binary)
+    return sdk.InferRequest(
+        "small", [given], request_id="q1", parameters={"binary_data_output": binary_answer}
+    )
+
+
+def test_it_checks(ask: Ask) -> None:
+    """The client finds the server alive and ready, and the model ready."""
+    assert ask("is_server_live")
+    assert ask("is_server_ready")
+    assert ask("is_model_ready", "small")
+    assert not ask("is_model_ready", "other")
+
+
+@pytest.mark.parametrize("binary_answer", [True, False])
+@pytest.mark.parametrize("binary", [True, False])
+def test_it_infers(ask: Ask, bundle: Bundle, *, binary: bool, binary_answer: bool) -> None:
+    """JSON and binary tensors, both ways, give the classifier's answers bit for bit."""
+    answer = ask("infer", request(ROWS, binary=binary, binary_answer=binary_answer), "small")
+    probabilities = answer.get_output_by_name("probabilities").as_numpy()
+
+    assert np.array_equal(probabilities, Classifier.load(bundle).probabilities(ROWS))
+    assert answer.get_output_by_name("label").data == ["benign", "malignant"]
+
+
+def test_it_reads_what_goes_with_an_answer(ask: Ask) -> None:
+    """The model, the request's id, the classes and an id for every prediction."""
+    answer = ask("infer", request(ROWS, binary=False), "small")
+
+    assert (answer.model_name, answer.id) == ("small", "q1")
+    assert answer.parameters["classes"] == ["benign", "malignant"]
+    assert len(answer.parameters["prediction_ids"]) == len(ROWS)
+
+
+def test_it_is_told_what_is_wrong(ask: Ask) -> None:
+    """The client raises the server's own sentence."""
+    with pytest.raises(HTTPStatusError, match=r"shape \[2, 2\] is not \[rows, 3\], '400"):
+        ask("infer", request(ROWS[:, :2].copy(), binary=False), "small")
