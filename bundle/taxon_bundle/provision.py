@@ -11,9 +11,12 @@ from pathlib import Path
 
 from taxon_bundle.storage import StorageDenied, StorageError, create_bucket, open_store
 
+TABLE_SUFFIXES = (".csv", ".parquet")
+"""What the trainer reads."""
+
 
 def provision(buckets: Sequence[str], tables: Path | None, into: str) -> None:
-    """Make the buckets that are missing, then write every file of a folder into one of them.
+    """Make the buckets that are missing, then write every table of a folder into one of them.
 
     Raises:
         StorageDenied: the credentials do not allow it.
@@ -24,8 +27,9 @@ def provision(buckets: Sequence[str], tables: Path | None, into: str) -> None:
     if tables is None:
         return
     store = open_store(f"s3://{into}/")
-    for table in sorted(path for path in tables.iterdir() if path.is_file()):
-        store.write(table.name, table.read_bytes())
+    for path in sorted(tables.iterdir()):
+        if path.suffix.lower() in TABLE_SUFFIXES:
+            store.write(path.name, path.read_bytes())
 
 
 def patiently(action: Callable[[], None], *, seconds: float, pause: float) -> None:
@@ -48,7 +52,7 @@ def main() -> None:
     """Run the command; a failure is one sentence."""
     parser = argparse.ArgumentParser(prog="python -m taxon_bundle.provision", description=__doc__)
     parser.add_argument("buckets", nargs="+", help="buckets to make")
-    parser.add_argument("--tables", type=Path, help="folder whose files are written")
+    parser.add_argument("--tables", type=Path, help="folder whose tables are written")
     parser.add_argument("--into", default="samples", help="bucket they are written into")
     parser.add_argument("--patience", type=float, default=120, help="seconds storage may take")
     parser.add_argument("--pause", type=float, default=2, help="seconds between two tries")

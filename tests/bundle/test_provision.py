@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from taxon_bundle import provision
-from taxon_bundle.storage import StorageDenied, read_object
+from taxon_bundle.storage import StorageDenied, open_store, read_object
 from taxon_cli.local.ports import PortBlock
 
 
@@ -20,13 +20,24 @@ def run(monkeypatch: pytest.MonkeyPatch, *words: str) -> None:
 def test_buckets_and_tables_are_there_afterwards(
     s3_bucket: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A bucket that is there stays, one that is missing is made, files are written; twice alike."""
+    """A bucket that is there stays, one that is missing is made, tables are written; twice alike."""
     (tmp_path / "wine.csv").write_text("a,b\n1,2\n")
-    (tmp_path / "..data").mkdir()
     new = f"test-{secrets.token_hex(6)}"
     for _ in range(2):
         run(monkeypatch, s3_bucket, new, f"--tables={tmp_path}", f"--into={new}")
     assert read_object(f"s3://{new}/wine.csv") == b"a,b\n1,2\n"
+
+
+def test_only_tables_are_written(
+    s3_bucket: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What stands beside the tables, a mounted folder's own entries among it, stays where it is."""
+    for name in ("wine.csv", "shop.PARQUET", "wine.yaml", "README.md"):
+        (tmp_path / name).touch()
+    (tmp_path / "..data").mkdir()
+    run(monkeypatch, s3_bucket, f"--tables={tmp_path}", f"--into={s3_bucket}")
+
+    assert open_store(f"s3://{s3_bucket}/").keys() == ("shop.PARQUET", "wine.csv")
 
 
 def test_buckets_alone_need_no_tables(s3_bucket: str, monkeypatch: pytest.MonkeyPatch) -> None:
