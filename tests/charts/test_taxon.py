@@ -257,14 +257,6 @@ def test_the_resource_definition_is_the_generated_one_and_is_kept(values: Path) 
     assert definition["metadata"]["annotations"]["helm.sh/resource-policy"] == "keep"
 
 
-def test_nothing_is_a_hook_but_the_test() -> None:
-    """An install waits for ready pods, and pods never wait for a hook that runs after them."""
-    for values in VALUES:
-        for manifest in rendered(values):
-            annotations = manifest["metadata"].get("annotations", {})
-            assert annotations.get("helm.sh/hook", "test") == "test", charts.title(manifest)
-
-
 @pytest.mark.parametrize("kind", ["ClusterServingRuntime", "ClusterStorageContainer"])
 def test_what_running_models_need_is_kept(kind: str) -> None:
     """Versions that began with a runtime or loader find it after an upgrade or uninstall."""
