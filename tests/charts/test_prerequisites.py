@@ -9,6 +9,8 @@ KUBERNETES = "v1/Pod"
 """Known by this name only where a cluster was asked."""
 KSERVE = ("ClusterServingRuntime", "ClusterStorageContainer")
 KSERVE_KINDS = tuple(f"serving.kserve.io/v1alpha1/{kind}" for kind in KSERVE)
+OPERATOR = ("PodMonitor", "PrometheusRule", "ServiceMonitor")
+OPERATOR_KINDS = tuple(f"monitoring.coreos.com/v1/{kind}" for kind in OPERATOR)
 GATEWAY = {"gateway": {"name": "infra/public"}}
 MONITORING = {"monitoring": {"enabled": True}}
 
@@ -44,6 +46,13 @@ MONITORING = {"monitoring": {"enabled": True}}
             " install the Prometheus Operator first, or set monitoring.enabled to false",
             id="no-prometheus-operator",
         ),
+        pytest.param(
+            MONITORING,
+            (*KSERVE_KINDS, *OPERATOR_KINDS[:2]),
+            "this cluster has no ServiceMonitor (monitoring.coreos.com/v1):"
+            " install the Prometheus Operator first, or set monitoring.enabled to false",
+            id="part-of-the-prometheus-operator",
+        ),
     ],
 )
 @pytest.mark.parametrize("helm", [3, 4])
@@ -63,11 +72,7 @@ def test_a_cluster_that_lacks_something_is_refused(
         pytest.param({}, KSERVE_KINDS, id="kserve-alone"),
         pytest.param(
             GATEWAY | MONITORING,
-            (
-                *KSERVE_KINDS,
-                "gateway.networking.k8s.io/v1/HTTPRoute",
-                "monitoring.coreos.com/v1/PodMonitor",
-            ),
+            (*KSERVE_KINDS, "gateway.networking.k8s.io/v1/HTTPRoute", *OPERATOR_KINDS),
             id="everything",
         ),
     ],

@@ -26,6 +26,7 @@ ELSEWHERE = {
     "ClusterStorageContainer": "serving.kserve.io/v1alpha1",
     "PodMonitor": "monitoring.coreos.com/v1",
     "PrometheusRule": "monitoring.coreos.com/v1",
+    "ServiceMonitor": "monitoring.coreos.com/v1",
 }
 """Kinds whose schemas are not Kubernetes' own; the suite on a cluster has them admitted there."""
 SETTINGS: dict[str, type[BaseSettings]] = {
