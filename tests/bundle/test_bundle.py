@@ -8,7 +8,6 @@ from support.training import run_request, small_table, train
 
 from taxon_bundle.bundle import Bundle, BundleError, find_bundle, open_bundle, seal, verify
 from taxon_bundle.classifier import Classifier, check_golden
-from taxon_bundle.storage import FolderStore
 from taxon_contracts.canonical import sha256_digest
 from taxon_contracts.manifest import (
     BUNDLE_FILES,
@@ -175,46 +174,6 @@ def test_sealing_another_bundle_over_a_sealed_one_is_refused(bundle: Bundle) -> 
 
     with pytest.raises(BundleError, match="not the"):
         seal(bundle.uri, other, contents(bundle), run_record=b"{}")
-
-
-class Killed(BaseException):
-    """What a killed process would not live to see."""
-
-
-WRITES = len(BUNDLE_FILES) + 2  # the files, run.json, the manifest
-
-
-@pytest.mark.parametrize("after", [False, True], ids=["before", "after"])
-@pytest.mark.parametrize("number", range(WRITES))
-def test_a_run_killed_at_any_write_leaves_no_readable_bundle(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int, *, after: bool
-) -> None:
-    """Only the last write, the manifest's, makes it readable; running again finishes it."""
-    request = run_request(small_table(), tmp_path)
-    count = 0
-
-    def dying(original: object) -> object:
-        def write(store: FolderStore, key: str, content: bytes) -> object:
-            nonlocal count
-            count += 1
-            if count == number + 1 and not after:
-                raise Killed
-            result = original(store, key, content)  # type: ignore[operator]  # either write
-            if count == number + 1:
-                raise Killed
-            return result
-
-        return write
-
-    with monkeypatch.context() as patch:
-        for name in ("write", "create"):
-            patch.setattr(FolderStore, name, dying(getattr(FolderStore, name)))
-        with pytest.raises(Killed):
-            train(request)
-
-    readable = find_bundle(request.destination) is not None
-    assert readable == (after and number == WRITES - 1)
-    verify(train(request))
 
 
 def test_a_changed_answer_is_told(bundle: Bundle) -> None:

@@ -20,7 +20,7 @@ def run(monkeypatch: pytest.MonkeyPatch, *words: str) -> None:
 def test_buckets_and_tables_are_there_afterwards(
     s3_bucket: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A bucket that is there stays, one that is missing is made, tables are written; twice alike."""
+    """A bucket that is there stays, a missing one is made, tables are written; twice alike."""
     (tmp_path / "wine.csv").write_text("a,b\n1,2\n")
     new = f"test-{secrets.token_hex(6)}"
     for _ in range(2):
