@@ -18,8 +18,9 @@ from typing import Any
 
 import pytest
 from support.killed import CONTEXT, Fate, Moment, run
+from support.outcomes import accepted
 from support.waiting import wait_until
-from support.world import SETTINGS, accepted, model_body
+from support.world import SETTINGS, model_body
 
 from hack.cluster.api_server import NAMESPACE, Admin, ApiServer, running_api_server
 from taxon_cli.local.ports import PortBlock

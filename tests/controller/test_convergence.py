@@ -6,17 +6,9 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from support.outcomes import accepted, failed, lost, out_of_memory, refused
 from support.story import Story
-from support.world import (
-    Crashed,
-    World,
-    accepted,
-    dependents,
-    failed,
-    lost,
-    out_of_memory,
-    refused,
-)
+from support.world import Crashed, World, dependents
 
 from taxon_controller.api import HTTP_ROUTE, INFERENCE_SERVICE, JOB, SERVICE, ApiError
 

@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 import yaml
 from support import golden
-from support.world import DIGEST, SETTINGS, START, model_body
+from support.outcomes import DIGEST
+from support.world import SETTINGS, START, model_body
 
 from taxon_contracts.resource import Resources
 from taxon_contracts.run import Champion

@@ -5,8 +5,9 @@ Every look is by a new reconciler, so nothing can be remembered between two of t
 
 import itertools
 
+from support.outcomes import accepted, failed, lost, out_of_memory, refused
 from support.story import READY, Story, served
-from support.world import World, accepted, failed, lost, out_of_memory, refused
+from support.world import World
 
 from taxon_controller.api import INFERENCE_SERVICE, JOB
 

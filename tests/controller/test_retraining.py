@@ -3,8 +3,8 @@
 Every look is by a new reconciler, so nothing can be remembered between two of them.
 """
 
+from support.outcomes import failed, refused
 from support.story import READY, served
-from support.world import failed, refused
 
 from taxon_controller.api import JOB
 

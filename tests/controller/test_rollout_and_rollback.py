@@ -3,8 +3,9 @@
 Every look is by a new reconciler, so nothing can be remembered between two of them.
 """
 
+from support.outcomes import refused
 from support.story import READY, Story, served
-from support.world import World, refused
+from support.world import World
 
 from taxon_controller.api import INFERENCE_SERVICE, JOB
 

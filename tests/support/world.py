@@ -6,13 +6,15 @@ Time stands still until a test moves it.
 
 import copy
 import itertools
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from support.outcomes import Outcome, accepted
+
 from taxon_contracts import names
-from taxon_contracts.run import RunRequest, RunResult
+from taxon_contracts.run import RunRequest
 from taxon_controller import clock
 from taxon_controller.api import (
     HTTP_ROUTE,
@@ -40,10 +42,8 @@ SETTINGS = Settings(
     gateway="kserve/gateway",
     gateway_url="http://gateway",
 )
-DIGEST = "sha256:" + "5" * 64
 
 Key = tuple[str, str, str]
-Outcome = Callable[[RunRequest, int], Manifest]
 
 
 class Crashed(BaseException):
@@ -58,66 +58,6 @@ def model_body(name: str = "wine", namespace: str = "default", **spec: Any) -> M
         "metadata": {"name": name, "namespace": namespace},
         "spec": {"dataset": {"uri": "s3://samples/wine.csv", "target": "cultivar"}, **spec},
     }
-
-
-def accepted(request: RunRequest, _attempt: int) -> Manifest:
-    """Return the pod state of a run whose version passed the gate."""
-    return ended(result(request, "Accepted", "LimitsMet", "roc_auc 0.9900 >= 0.8"))
-
-
-def refused(request: RunRequest, _attempt: int) -> Manifest:
-    """Return the pod state of a run whose version the gate refused."""
-    return ended(result(request, "Refused", "LimitNotMet", "roc_auc 0.7000 is below 0.8"))
-
-
-def failed(reason: str, message: str = "the reason in one sentence") -> Outcome:
-    """Return the outcome of a run that fails with a reason."""
-
-    def outcome(request: RunRequest, _attempt: int) -> Manifest:
-        told = RunResult.model_validate(
-            {
-                "version": request.version,
-                "outcome": "Failed",
-                "reason": reason,
-                "message": message,
-            }
-        )
-        return ended(told, exit_code=75)
-
-    return outcome
-
-
-def lost(_request: RunRequest, _attempt: int) -> Manifest:
-    """Return the pod state of a pod whose node went away."""
-    return {}
-
-
-def out_of_memory(_request: RunRequest, _attempt: int) -> Manifest:
-    """Return the pod state of a container that was killed for its memory."""
-    return {"terminated": {"exitCode": 137, "reason": "OOMKilled"}}
-
-
-def ended(told: RunResult, *, exit_code: int = 0) -> Manifest:
-    """Return the state of a container that left a result."""
-    return {"terminated": {"exitCode": exit_code, "message": told.encode()}}
-
-
-def result(request: RunRequest, outcome: str, reason: str, message: str) -> RunResult:
-    """Return the trainer's answer for a version with a bundle."""
-    figures = [
-        {"name": name, "value": 0.99, "low": 0.98, "high": 1.0} for name in ("roc_auc", "accuracy")
-    ]
-    return RunResult.model_validate(
-        {
-            "version": request.version,
-            "outcome": outcome,
-            "reason": reason,
-            "message": message,
-            "bundle_uri": request.destination,
-            "manifest_digest": DIGEST,
-            "metrics": figures,
-        }
-    )
 
 
 @dataclass

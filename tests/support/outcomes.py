@@ -1,0 +1,71 @@
+"""How a training Job may end: what the trainer leaves in its pod."""
+
+from collections.abc import Callable
+
+from taxon_contracts.run import RunRequest, RunResult
+from taxon_controller.api import Manifest
+
+DIGEST = "sha256:" + "5" * 64
+
+Outcome = Callable[[RunRequest, int], Manifest]
+"""Returns the state of the pod's container, for a run and the number of its attempt."""
+
+
+def accepted(request: RunRequest, _attempt: int) -> Manifest:
+    """Return the pod state of a run whose version passed the gate."""
+    return ended(result(request, "Accepted", "LimitsMet", "roc_auc 0.9900 >= 0.8"))
+
+
+def refused(request: RunRequest, _attempt: int) -> Manifest:
+    """Return the pod state of a run whose version the gate refused."""
+    return ended(result(request, "Refused", "LimitNotMet", "roc_auc 0.7000 is below 0.8"))
+
+
+def failed(reason: str, message: str = "the reason in one sentence") -> Outcome:
+    """Return the outcome of a run that fails with a reason."""
+
+    def outcome(request: RunRequest, _attempt: int) -> Manifest:
+        told = RunResult.model_validate(
+            {
+                "version": request.version,
+                "outcome": "Failed",
+                "reason": reason,
+                "message": message,
+            }
+        )
+        return ended(told, exit_code=75)
+
+    return outcome
+
+
+def lost(_request: RunRequest, _attempt: int) -> Manifest:
+    """Return the pod state of a pod whose node went away."""
+    return {}
+
+
+def out_of_memory(_request: RunRequest, _attempt: int) -> Manifest:
+    """Return the pod state of a container that was killed for its memory."""
+    return {"terminated": {"exitCode": 137, "reason": "OOMKilled"}}
+
+
+def ended(told: RunResult, *, exit_code: int = 0) -> Manifest:
+    """Return the state of a container that left a result."""
+    return {"terminated": {"exitCode": exit_code, "message": told.encode()}}
+
+
+def result(request: RunRequest, outcome: str, reason: str, message: str) -> RunResult:
+    """Return the trainer's answer for a version with a bundle."""
+    figures = [
+        {"name": name, "value": 0.99, "low": 0.98, "high": 1.0} for name in ("roc_auc", "accuracy")
+    ]
+    return RunResult.model_validate(
+        {
+            "version": request.version,
+            "outcome": outcome,
+            "reason": reason,
+            "message": message,
+            "bundle_uri": request.destination,
+            "manifest_digest": DIGEST,
+            "metrics": figures,
+        }
+    )
