@@ -16,6 +16,7 @@ from support.release import SYSTEM, helm
 from support.training import run_request, small_table, train
 
 from hack.cluster import layout
+from hack.cluster.release import VALUES
 from taxon_bundle.bundle import Bundle
 from taxon_contracts.names import bundle_uri
 
@@ -27,7 +28,7 @@ NAMESPACE = "default"
 def release() -> str:
     """Bring the release of the chart up to date; return the name of its runtime."""
     assert layout.KUBECONFIG.exists(), "there is no cluster: run `make cluster`"
-    values = ("--reset-then-reuse-values", f"--values={layout.ROOT / 'tests/cluster/values.yaml'}")
+    values = ("--reset-then-reuse-values", f"--values={VALUES}")
     chart = str(layout.ROOT / "charts/taxon")
     helm("upgrade", "--install", "taxon", chart, "--create-namespace", *values)
     for component in ("credentials", "buckets"):
