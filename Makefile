@@ -87,7 +87,8 @@ lock: .venv/.build ## Resolve the dependencies once and export them per extra
 	$(BIN)/python -m hack.lock
 
 .PHONY: clean
-clean: ## Remove the virtual environment and everything local mode keeps
+clean: ## Remove the virtual environment and .taxon, unless a cluster lives in it
+	@test ! -e .taxon/cluster || { echo 'There is a cluster: run `make cluster-down` first.' >&2; exit 1; }
 	rm -rf .venv .taxon
 
 .venv/.build: requirements/build.txt
