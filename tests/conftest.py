@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from taxon_bundle.storage import create_bucket
+from taxon_bundle.s3 import create_bucket
 from taxon_cli.local.object_store import running_object_store
 from taxon_cli.local.ports import PortBlock
 from taxon_cli.local.postgres import Postgres, running_postgres

@@ -8,7 +8,8 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from taxon_bundle.storage import ObjectMissing, Store, open_store
+from taxon_bundle.location import open_store
+from taxon_bundle.storage import ObjectMissing, Store
 from taxon_contracts.canonical import sha256_digest
 from taxon_contracts.manifest import (
     FORMAT_VERSION,

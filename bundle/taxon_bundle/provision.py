@@ -9,7 +9,9 @@ import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from taxon_bundle.storage import StorageDenied, StorageError, create_bucket, open_store
+from taxon_bundle.location import open_store
+from taxon_bundle.s3 import create_bucket
+from taxon_bundle.storage import StorageDenied, StorageError
 
 TABLE_SUFFIXES = (".csv", ".parquet")
 """What the trainer reads."""

@@ -2,7 +2,7 @@
 
 from urllib.parse import urlsplit
 
-from taxon_bundle.storage import open_store
+from taxon_bundle.location import open_store
 from taxon_contracts.manifest import MANIFEST_NAME
 
 FOLDERS = 2

@@ -89,7 +89,12 @@ def s3_store(bucket: str, prefix: str) -> S3Store:
 
 
 def create_bucket(name: str) -> None:
-    """Create a bucket unless it is there already, and ours."""
+    """Create a bucket; one that is already there, and ours, is left as it is.
+
+    Raises:
+        StorageDenied: the credentials do not allow it.
+        StorageUnavailable: storage does not answer.
+    """
     with _errors(f"s3://{name}/"):
         try:
             _client().create_bucket(Bucket=name)

@@ -1,4 +1,4 @@
-"""Object storage: S3, or a folder that behaves like it."""
+"""Object storage: what every store can do, how it fails, and a folder that behaves like S3."""
 
 import contextlib
 import os
@@ -7,13 +7,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
-from urllib.parse import unquote, urlsplit
-
-S3_SCHEMES = ("s3", "taxon+s3")
-
-
-class UnknownScheme(ValueError):  # noqa: N818 - a state, not a fault
-    """A URI is none that storage knows."""
 
 
 class StorageError(Exception):
@@ -59,58 +52,6 @@ class Store(Protocol):
 
     def delete(self, key: str) -> None:
         """Delete an object; one that is gone is no error."""
-
-
-def open_store(uri: str) -> Store:
-    """Return the store for ``s3://bucket/prefix/``, ``file:///folder/`` or a path.
-
-    Raises:
-        UnknownScheme: the scheme is none of these.
-    """
-    parts = urlsplit(uri)
-    if parts.scheme in S3_SCHEMES:
-        from taxon_bundle.s3 import s3_store  # noqa: PLC0415 - boto3 takes longer to import than a folder's bundle to serve
-
-        prefix = parts.path.strip("/")
-        return s3_store(parts.netloc, f"{prefix}/" if prefix else "")
-    return FolderStore(_local_path(uri))
-
-
-def read_object(uri: str) -> bytes:
-    """Return the content of one object, given by URI or path.
-
-    Raises:
-        ObjectMissing: there is none.
-        StorageDenied: the credentials do not allow it.
-        StorageUnavailable: storage does not answer.
-        UnknownScheme: the URI is none that storage knows.
-    """
-    if urlsplit(uri).scheme in S3_SCHEMES:
-        folder, _, key = uri.rpartition("/")
-        return open_store(f"{folder}/").read(key)
-    path = _local_path(uri)
-    return FolderStore(path.parent).read(path.name)
-
-
-def create_bucket(name: str) -> None:
-    """Create a bucket; one that is already there, and ours, is left as it is.
-
-    Raises:
-        StorageDenied: the credentials do not allow it.
-        StorageUnavailable: storage does not answer.
-    """
-    from taxon_bundle import s3  # noqa: PLC0415 - as above
-
-    s3.create_bucket(name)
-
-
-def _local_path(uri: str) -> Path:
-    parts = urlsplit(uri)
-    if parts.scheme == "file":
-        return Path(unquote(parts.path))
-    if parts.scheme:
-        raise UnknownScheme(f"{uri}: use s3://bucket/key, file:///folder or a path")
-    return Path(uri)
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ from support.training import run_request, small_table, train
 from taxon_bundle import fetch
 from taxon_bundle.bundle import Bundle, open_bundle, verify
 from taxon_bundle.classifier import Classifier
-from taxon_bundle.storage import open_store
+from taxon_bundle.location import open_store
 from taxon_contracts.manifest import SERVING_NAME, object_key
 
 OTHER_DIGEST = "sha256:" + "0" * 64

@@ -4,8 +4,9 @@ from pathlib import Path
 
 import pytest
 
+from taxon_bundle.location import open_store
 from taxon_bundle.removal import remove_below
-from taxon_bundle.storage import StorageUnavailable, open_store
+from taxon_bundle.storage import StorageUnavailable
 
 
 @pytest.fixture(params=["folder", "s3"])

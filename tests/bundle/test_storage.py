@@ -7,16 +7,14 @@ import pytest
 from botocore.exceptions import ClientError
 
 from taxon_bundle import s3
+from taxon_bundle.location import UnknownScheme, open_store, read_object
+from taxon_bundle.s3 import create_bucket
 from taxon_bundle.storage import (
     ObjectMissing,
     StorageDenied,
     StorageError,
     StorageUnavailable,
     Store,
-    UnknownScheme,
-    create_bucket,
-    open_store,
-    read_object,
 )
 
 

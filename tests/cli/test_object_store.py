@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from taxon_bundle.storage import create_bucket, open_store
+from taxon_bundle.location import open_store
+from taxon_bundle.s3 import create_bucket
 from taxon_cli.local import object_store
 from taxon_cli.local.object_store import running_object_store
 from taxon_cli.local.ports import PortBlock

@@ -11,7 +11,7 @@ from support.kubectl import kubectl, wait_for
 from support.lifecycle import Life, serving, small_spec
 from support.waiting import wait_until
 
-from taxon_bundle.storage import open_store
+from taxon_bundle.location import open_store
 from taxon_contracts.names import bundle_uri, model_uri
 from taxon_controller import clock
 

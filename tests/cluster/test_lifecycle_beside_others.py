@@ -12,7 +12,7 @@ from support.lifecycle import Life, living, present, serving, small_spec
 from support.release import helm, install
 from support.waiting import wait_until
 
-from taxon_bundle.storage import open_store
+from taxon_bundle.location import open_store
 from taxon_contracts.names import model_uri, serving_name
 
 NEIGHBOUR = "lifecycle-neighbour"

@@ -8,7 +8,7 @@ from support.by_hand import Served, TrainVersion
 from support.kubectl import Object, apply, delete, find, kubectl
 from support.waiting import wait_until
 
-from taxon_bundle.storage import open_store
+from taxon_bundle.location import open_store
 from taxon_contracts.manifest import SERVING_NAME, object_key
 from taxon_contracts.names import ANNOTATION_DIGEST
 

@@ -22,7 +22,7 @@ from support.training import (
 
 from taxon_bundle.bundle import Bundle, find_bundle, open_bundle, verify
 from taxon_bundle.classifier import Classifier
-from taxon_bundle.storage import open_store
+from taxon_bundle.location import open_store
 from taxon_contracts.manifest import (
     GOLDEN_NAME,
     METRICS_NAME,

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from taxon_bundle.bundle import Bundle, BundleError, find_bundle, seal, verify
 from taxon_bundle.classifier import Classifier, check_golden
-from taxon_bundle.storage import UnknownScheme
+from taxon_bundle.location import UnknownScheme
 from taxon_contracts import manifest as layout
 from taxon_contracts.gate import ChampionComparison, judge
 from taxon_contracts.names import ANNOTATION_RETRAIN

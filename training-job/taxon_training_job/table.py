@@ -9,7 +9,8 @@ import pandas as pd
 import pyarrow as pa
 from pyarrow import parquet
 
-from taxon_bundle.storage import ObjectMissing, read_object
+from taxon_bundle.location import read_object
+from taxon_bundle.storage import ObjectMissing
 from taxon_contracts.canonical import sha256_digest
 from taxon_training_job.failure import RunFailed
 
