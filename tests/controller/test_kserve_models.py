@@ -1,5 +1,6 @@
 """What the controller gives KServe, read with KServe's own models."""
 
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -7,6 +8,8 @@ import kubernetes.client
 import pytest
 import yaml
 from support.kserve_sdk import kserve_sdk
+
+from hack.cluster import layout
 
 GOLDEN = Path(__file__).parent / "golden"
 
@@ -28,6 +31,13 @@ def read(document: Any, kind: str) -> Any:
             for field, value in document.items()
         }
     )
+
+
+def test_the_models_are_those_of_the_kserve_that_runs() -> None:
+    """The package has the version that the test cluster is built with."""
+    built = (layout.GO / "kubernetes/go.mod").read_text()
+
+    assert f"github.com/kserve/kserve v{version('kserve')} " in built
 
 
 @pytest.mark.parametrize("name", ["inference-service", "inference-service-full"])
