@@ -11,9 +11,9 @@ from uuid import UUID
 import numpy as np
 from numpy.typing import NDArray
 
-from taxon_bundle.bundle import open_bundle, verify
+from taxon_bundle.bundle import Bundle, BundleError, open_bundle, verify
 from taxon_bundle.classifier import Classifier, Rows, check_golden
-from taxon_contracts.manifest import GOLDEN_NAME, METRICS_NAME
+from taxon_contracts.manifest import GOLDEN_NAME, MANIFEST_NAME, METRICS_NAME
 from taxon_model_server.errors import NotLoaded, UnknownModel
 from taxon_model_server.identifiers import prediction_ids
 from taxon_model_server.prediction_log import Batch, PredictionLog
@@ -127,6 +127,7 @@ class DataPlane:
         """
         bundle = open_bundle(self.settings.bundle, self.settings.digest)
         verify(bundle)
+        self._is_asked_for(bundle)
         classifier = Classifier.load(bundle)
         golden = bundle.read(GOLDEN_NAME)
         check_golden(classifier, golden)
@@ -139,6 +140,15 @@ class DataPlane:
         )
         self.telemetry.loaded(model.version, classifier.classes, figures["importances"])
         self._model = model
+
+    def _is_asked_for(self, bundle: Bundle) -> None:
+        asked = self.settings.version
+        if asked and asked != bundle.manifest.version:
+            raise BundleError(
+                MANIFEST_NAME,
+                f"{bundle.uri} holds version {bundle.manifest.version}, asked for is {asked}:"
+                " name the bundle of that version, or leave the version out",
+            )
 
     def named(self, name: str, version: str | None = None) -> None:
         """See that a client means the model that is here.

@@ -28,6 +28,9 @@ class Settings(BaseSettings):
     bundle: str = Field(min_length=1, description="Bundle: s3:// URI, file:// URI or folder.")
     digest: Digest = Field(description="Digest of the bundle's manifest, as sha256:...")
     name: str = Field(min_length=1, description="Name clients call the model by.")
+    version: str | None = Field(
+        default=None, description="Version the bundle must be of. Absent: whichever it is."
+    )
     namespace: str = Field(default="default", description="Namespace of the model, for the log.")
     host: str = Field(default="127.0.0.1", description="Address to listen on.")
     port: int = Field(default=8000, ge=0, le=65535, description="Port; 0 lets the kernel choose.")

@@ -104,6 +104,19 @@ def test_a_bundle_that_is_not_whole_is_refused(
     assert f"taxon-server: {termination_log.read_text()}" == f"{told}\n"
 
 
+def test_a_bundle_of_another_version_than_the_pod_is_labelled_with_is_refused(
+    bundle: Bundle, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A label that does not tell the truth ends the server with a sentence that has both."""
+    code = serve(
+        Settings(bundle=bundle.uri, digest=bundle.digest, name="x", version="v0000000000", port=0)
+    )
+    told = capsys.readouterr().err.splitlines()[-1]
+
+    assert code == EXIT_REFUSED
+    assert f"holds version {bundle.manifest.version}, asked for is v0000000000" in told
+
+
 def test_storage_that_is_no_storage_is_refused(
     bundle: Bundle, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

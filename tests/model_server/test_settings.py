@@ -12,6 +12,7 @@ EVERYTHING = {
     "name": "iris",
     "namespace": "flowers",
     "host": "0.0.0.0",  # noqa: S104 - what a pod listens on
+    "version": "v0123456789",
     "port": "8080",
     "database_url": "postgresql://user:secret@db/taxon",
     "log_mode": "WithoutFeatures",

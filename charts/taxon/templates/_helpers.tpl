@@ -114,6 +114,8 @@ containers:
     valueFrom: {fieldRef: {fieldPath: "metadata.annotations['taxon.dev/manifest-digest']"}}
   - name: TAXON_SERVER_NAME
     valueFrom: {fieldRef: {fieldPath: "metadata.labels['taxon.dev/model']"}}
+  - name: TAXON_SERVER_VERSION
+    valueFrom: {fieldRef: {fieldPath: "metadata.labels['taxon.dev/version']"}}
   - name: TAXON_SERVER_NAMESPACE
     valueFrom: {fieldRef: {fieldPath: metadata.namespace}}
   - {name: TAXON_SERVER_HOST, value: 0.0.0.0}
