@@ -17,7 +17,7 @@ from taxon_controller.api import Kind, Manifest
 from taxon_controller.cluster import Cluster
 
 CONTEXT = multiprocessing.get_context("forkserver")
-CONTEXT.set_forkserver_preload(["support.killed"])
+CONTEXT.set_forkserver_preload(["taxon_controller.main"])  # forkserver does not find what is ours
 
 Moment = Literal["before", "asleep", "after"]
 
