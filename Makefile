@@ -19,7 +19,9 @@ demo: .venv/.local ## Train, gate and serve a classifier on real data, and ask i
 	rm -rf .taxon/local
 	$(BIN)/taxon local run manifests/samples/breast-cancer.yaml
 
+# Most of the tests' own time would go into compiling what they import, in every process anew.
 .PHONY: test
+test: export PYTHONDONTWRITEBYTECODE :=
 test: .venv/.dev ## Run every test that needs no cluster, with coverage
 	$(BIN)/pytest -n 3 --dist worksteal --cov --cov-report=term
 
