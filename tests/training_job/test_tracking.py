@@ -16,6 +16,7 @@ from typing import Any
 
 import pytest
 from support.training import VERSION, run_request, small_identity, small_table
+from support.waiting import wait_until
 
 from taxon_contracts.run import RunRequest
 from taxon_training_job.progress import Progress
@@ -187,7 +188,7 @@ def test_a_server_that_never_answers_is_given_up(
 
     assert ended.startswith("given up after 2 s")
     assert time.monotonic() - started < 6
-    assert marked_processes() == []
+    wait_until(lambda: marked_processes() == [])
 
 
 @pytest.mark.parametrize("trouble", ["down", "misconfigured", "refusing", "wrong key"])
@@ -265,7 +266,7 @@ def test_what_leaves_the_process_group_is_ended_too(tmp_path: Path) -> None:
     ended = bounded([sys.executable, "-c", program], tmp_path / "log", 1.0, dict(os.environ))
 
     assert ended.startswith("given up after 1 s")
-    assert marked_processes() == []
+    wait_until(lambda: marked_processes() == [])
 
 
 def test_a_command_that_fails_is_told_with_its_log(tmp_path: Path) -> None:
