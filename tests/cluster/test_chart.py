@@ -49,7 +49,7 @@ def target(release: str) -> Iterator[Target]:
 
 @pytest.fixture
 def previous(tmp_path: Path) -> Path:
-    """Return the chart as it was before its last change."""
+    """Return the chart as it was before its last change, as a release of an older version."""
     git = ["git", "-C", str(layout.ROOT)]
     log = [*git, "log", "--skip=1", "--max-count=1", "--format=%H", "--", "charts/taxon"]
     commit = subprocess.run(log, capture_output=True, text=True, check=True).stdout.strip()
@@ -58,7 +58,11 @@ def previous(tmp_path: Path) -> Path:
     content = subprocess.run(archive, capture_output=True, check=True).stdout
     with tarfile.open(fileobj=io.BytesIO(content)) as tar:
         tar.extractall(tmp_path, filter="data")
-    return tmp_path / "charts" / "taxon"
+    chart = tmp_path / "charts" / "taxon"
+    described = yaml.safe_load((chart / "Chart.yaml").read_text())
+    older = described | {"version": "0.0.1", "appVersion": "0.0.1"}
+    (chart / "Chart.yaml").write_text(yaml.safe_dump(older))
+    return chart
 
 
 def known(values: Path, chart: Path, folder: Path) -> Path:
@@ -92,8 +96,12 @@ def credentials() -> dict[str, Manifest | None]:
 def test_upgrade_and_rollback_lose_no_request_and_no_password(
     target: Target, previous: Path, values: Path, tmp_path: Path
 ) -> None:
-    """From the previous chart to this one and back, a live model answers every request."""
-    install(previous, values=known(values, previous, tmp_path))
+    """From the previous chart to this one and back, a live model answers every request.
+
+    Each version has a ClusterServingRuntime of its own, which both releases must know to go back.
+    """
+    tag = yaml.safe_load((charts.TAXON / "Chart.yaml").read_text())["appVersion"]
+    install(previous, f"--set=image.tag={tag}", values=known(values, previous, tmp_path))
     before = credentials()
     with traffic(target, rate=RATE) as answers:
         install(charts.TAXON, values=values)
