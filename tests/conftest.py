@@ -1,10 +1,12 @@
 """Real servers for tests: the ones local mode runs, one of each per test process."""
 
+import functools
 import secrets
 import shutil
 from collections.abc import Iterator
 
 import pytest
+from botocore import session
 
 from taxon_bundle.s3 import create_bucket
 from taxon_cli.local.object_store import running_object_store
@@ -45,6 +47,14 @@ def database_url(postgres: Postgres) -> str:
     """Return the URL of a database with today's schema."""
     database.migrate(postgres.url)
     return postgres.url
+
+
+@pytest.fixture(scope="session", autouse=True)
+def s3_clients_share_a_loader() -> Iterator[None]:
+    """Let botocore parse its descriptions of S3 once: that is most of what a client costs."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(session, "create_loader", functools.cache(session.create_loader))
+        yield
 
 
 @pytest.fixture(scope="session")
