@@ -23,7 +23,7 @@ demo: .venv/.local ## Train, gate and serve a classifier on real data, and ask i
 .PHONY: test
 test: export PYTHONDONTWRITEBYTECODE :=
 test: .venv/.dev ## Run every test that needs no cluster, with coverage
-	$(BIN)/pytest -n 3 --dist worksteal --cov --cov-report=term
+	$(BIN)/pytest -n 3 --dist loadfile --no-loadscope-reorder --cov --cov-report=term
 
 .PHONY: images
 images: .venv/.build ## Build the image of every deployable and print its size
