@@ -25,12 +25,13 @@ from taxon_cli.local.ports import PortBlock
 from taxon_contracts import names
 from taxon_controller.api import JOB, MODEL, Manifest
 
+ROOT = Path(__file__).resolve().parent.parent
 FEW, MANY = 100, 1000
 PER_NAMESPACE = 50
 TRIES = 10
 """Models applied one after the other for the time until their Job is there."""
-IDLE_MINUTES = 2
-"""Length of the idle window; 10 shows a whole resync of every model, and takes its time."""
+IDLE_MINUTES = 10
+"""Length of the idle window: every model has its resync in it."""
 LONGEST_SECONDS = 1800.0
 SYSTEM = "taxon-system"
 CONDITION = re.compile(
@@ -41,6 +42,7 @@ STATUS_WRITES = re.compile(
     r'^apiserver_request_total\{.*resource="classifiermodels".*subresource="status"'
     r'.*verb="(?:PUT|PATCH|APPLY)".*\} (\d+)', re.MULTILINE
 )  # fmt: skip
+IMAGE_SETTINGS = re.compile(r"\b(MALLOC_\w+)=(\d+)")
 TICKS = os.sysconf("SC_CLK_TCK")
 
 
@@ -128,6 +130,7 @@ class Bench:
             "PORT": str(self._port),
         }
         chosen = {f"TAXON_CONTROLLER_{name}": value for name, value in settings.items()}
+        chosen |= dict(IMAGE_SETTINGS.findall((ROOT / "controller" / "Dockerfile").read_text()))
         log = self._folder / "controller.log"
         with log.open("ab") as output:
             process = subprocess.Popen(
@@ -171,7 +174,7 @@ class Bench:
 
     def until_job(self, number: int) -> float:
         """Create a model once the controller is at work; return the seconds until it has a Job."""
-        self._await(lambda: "taxon_lease_held 1.0" in self._page(), "the controller leads")
+        self._await(lambda: self._page("readyz") != "", "the controller watches")
         namespace, name = _place(number)
         began = time.monotonic()
         self.apply(range(number, number + 1))
@@ -199,9 +202,9 @@ class Bench:
     def _await(self, condition: Callable[[], bool], what: str) -> None:
         wait(condition, what=what, seconds=LONGEST_SECONDS, log="bench-controller")
 
-    def _page(self) -> str:
+    def _page(self, name: str = "metrics") -> str:
         try:
-            with urllib.request.urlopen(f"http://127.0.0.1:{self._port}/metrics") as answer:
+            with urllib.request.urlopen(f"http://127.0.0.1:{self._port}/{name}") as answer:
                 text: str = answer.read().decode()
         except OSError:
             return ""
