@@ -4,30 +4,36 @@ Every training Job ends well at once, and every InferenceService is ready at onc
 """
 
 import json
-import sys
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass, field
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from http import HTTPStatus
+from http.client import HTTPException
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 from hack.cluster.api_server import Admin, ApiServer
 from taxon_contracts import names
 from taxon_contracts.run import RunRequest, RunResult
 from taxon_controller import clock
-from taxon_controller.api import INFERENCE_SERVICE, JOB, POD, ApiError, Kind, Manifest
-
-Versions = dict[tuple[str, str], str]
-"""The newest version served, by model and namespace."""
+from taxon_controller.api import (
+    HTTP_ROUTE,
+    INFERENCE_SERVICE,
+    JOB,
+    POD,
+    AlreadyExists,
+    ApiError,
+    Kind,
+    Manifest,
+)
 
 
 @contextmanager
 def playing(server: ApiServer) -> Iterator[str]:
     """Play on until the block ends; yield the URL of the Gateway."""
     played = Played(server, server.cluster())
-    gateway = ThreadingHTTPServer(("127.0.0.1", 0), _gateway(played.versions))
+    gateway = ThreadingHTTPServer(("127.0.0.1", 0), _gateway(played.admin))
     for part in (played.jobs, played.servers, gateway.serve_forever):
         threading.Thread(target=part, daemon=True).start()
     yield f"http://127.0.0.1:{gateway.server_port}"
@@ -37,11 +43,10 @@ def playing(server: ApiServer) -> Iterator[str]:
 
 @dataclass(frozen=True)
 class Played:
-    """What is done with new objects, as long as the server lives."""
+    """What is done with objects that have no status yet, as long as the server lives."""
 
     server: ApiServer
     admin: Admin
-    versions: Versions = field(default_factory=dict)
 
     def jobs(self) -> None:
         """End every training Job."""
@@ -51,22 +56,35 @@ class Played:
         """Make every InferenceService ready."""
         self._follow(INFERENCE_SERVICE, self._serve)
 
-    def _follow(self, kind: Kind, added: Callable[[Manifest], None]) -> None:
-        """Call ``added`` with each object of a kind when it is new."""
-        with self.server.open(f"{kind.path}/{kind.plural}?watch=1&timeoutSeconds=7200") as lines:
+    def _follow(self, kind: Kind, play: Callable[[Manifest], None]) -> None:
+        """Call ``play`` with each object of a kind that is new or has changed."""
+        path = f"{kind.path}/{kind.plural}?watch=1&timeoutSeconds=7200"
+        with suppress(OSError, HTTPException), self.server.open(path) as lines:
             for line in lines:
                 event = json.loads(line)
-                if event["type"] == "ADDED":
-                    added(event["object"])
+                if event["type"] in {"ADDED", "MODIFIED"}:
+                    play(event["object"])
 
     def _serve(self, body: Manifest) -> None:
-        metadata = body["metadata"]
-        key = (metadata["labels"][names.LABEL_MODEL], metadata["namespace"])
-        self.versions[key] = metadata["labels"][names.LABEL_VERSION]
-        self._status(body, {"conditions": [{"type": "PredictorReady", "status": "True"}]})
+        if "status" not in body:
+            self._status(body, {"conditions": [{"type": "PredictorReady", "status": "True"}]})
 
     def _end(self, job: Manifest) -> None:
         """End a training Job well; its pod comes first, as its Job is done only then."""
+        if job.get("status", {}).get("conditions"):
+            return
+        with suppress(AlreadyExists):
+            self._leave_result(job)
+        now = clock.text(datetime.now(UTC))
+        conditions = [
+            {"type": kind, "status": "True", "lastTransitionTime": now}
+            for kind in ("SuccessCriteriaMet", "Complete")
+        ]
+        times = {"startTime": now, "completionTime": now}
+        self._status(job, times | {"succeeded": 1, "conditions": conditions})
+
+    def _leave_result(self, job: Manifest) -> None:
+        """Make the pod of a training Job, ended with its result."""
         metadata, template = job["metadata"], job["spec"]["template"]
         environment = template["spec"]["containers"][0]["env"]
         run = next(one["value"] for one in environment if one["name"] == "TAXON_RUN")
@@ -79,19 +97,10 @@ class Played:
         container = {"name": "trainer", "image": "", "imageID": "", "ready": False}
         told = container | {"restartCount": 0, "state": {"terminated": ended}}
         self._status(pod, {"phase": "Succeeded", "containerStatuses": [told]})
-        now = clock.text(datetime.now(UTC))
-        conditions = [
-            {"type": kind, "status": "True", "lastTransitionTime": now}
-            for kind in ("SuccessCriteriaMet", "Complete")
-        ]
-        times = {"startTime": now, "completionTime": now}
-        self._status(job, times | {"succeeded": 1, "conditions": conditions})
 
     def _status(self, body: Manifest, status: Manifest) -> None:
-        try:
+        with suppress(ApiError):  # it has changed meanwhile, and is seen again
             self.admin.replace(body | {"status": status}, part="status")
-        except ApiError as error:
-            print(f"{body['kind']} is not played: {error}", file=sys.stderr)
 
 
 def _result(request: RunRequest) -> str:
@@ -110,14 +119,15 @@ def _result(request: RunRequest) -> str:
     return RunResult.model_validate(told).encode()
 
 
-def _gateway(versions: Versions) -> type[BaseHTTPRequestHandler]:
+def _gateway(admin: Admin) -> type[BaseHTTPRequestHandler]:
     class Gateway(BaseHTTPRequestHandler):
-        """Answers as the version of the model's newest InferenceService."""
+        """Answers as the version a model's HTTPRoute leads to."""
 
         def do_GET(self) -> None:
             model, namespace, _ = self.headers["Host"].split(".", 2)
-            version = versions.get((model, namespace), "")
-            self.send_response(HTTPStatus.OK if version else HTTPStatus.NOT_FOUND)
+            route = admin.get(HTTP_ROUTE, namespace, model)
+            version = route["metadata"]["labels"][names.LABEL_VERSION] if route else ""
+            self.send_response(HTTPStatus.OK if route else HTTPStatus.NOT_FOUND)
             self.end_headers()
             self.wfile.write(json.dumps({"name": model, "versions": [version]}).encode())
 

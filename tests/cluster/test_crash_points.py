@@ -1,44 +1,38 @@
 """Killed between any two writes, against a real kube-apiserver, the same end is reached.
 
-What Kubernetes and KServe do to Jobs and InferenceServices is played by this test, so that a run
-takes a second; everything the controller does goes through a real API server.
+What Kubernetes and KServe do to Jobs and InferenceServices is played, so that a run takes a
+second; everything the controller does goes through a real API server.
 """
 
-import json
 import os
 import signal
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from datetime import UTC, datetime
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
 import pytest
 from support.killed import CONTEXT, Fate, Moment, run
-from support.outcomes import accepted
 from support.waiting import wait_until
 from support.world import SETTINGS, model_body
 
 from hack.cluster.api_server import NAMESPACE, Admin, ApiServer, running_api_server
+from hack.cluster.played import playing
 from taxon_cli.local.ports import PortBlock
 from taxon_contracts import names
-from taxon_contracts.run import RunRequest
-from taxon_controller import clock
 from taxon_controller.api import (
     HTTP_ROUTE,
     INFERENCE_SERVICE,
     JOB,
     MODEL,
     SERVICE,
-    ApiError,
+    Conflict,
     Kind,
     Manifest,
 )
 
-POD = Kind("Pod", "v1", "pods")
 SECONDS = 120.0
 AT_A_TIME = 6
 """Stories told at a time: each mostly waits."""
@@ -88,54 +82,20 @@ class Stage:
         if pin:
             body["spec"]["pinnedVersion"] = pin
         body["metadata"]["annotations"] = {names.ANNOTATION_RETRAIN: annotation}
+        wait_until(lambda: self._accepts(body), seconds=SECONDS)
+
+    def _accepts(self, body: Manifest) -> bool:
+        """Write the model; tell whether nobody else has written in between."""
         there = self.admin.get(MODEL, self.namespace, "wine")
         if there is None:
             self.admin.create(body)
-        else:
-            metadata = there["metadata"] | {"annotations": body["metadata"]["annotations"]}
-            self.admin.replace(there | {"spec": body["spec"], "metadata": metadata})
-
-    def play(self) -> None:
-        """Let Jobs end and servers become ready, as Kubernetes and KServe do."""
-        for job in self.list(JOB):
-            if not job.get("status", {}).get("conditions"):
-                self._end(job)
-        for body in self.list(INFERENCE_SERVICE):
-            if "status" not in body:
-                ready = {"conditions": [{"type": "PredictorReady", "status": "True"}]}
-                self._say(body, ready)
-
-    def _say(self, body: Manifest, status: Manifest) -> None:
+            return True
+        metadata = there["metadata"] | {"annotations": body["metadata"]["annotations"]}
         try:
-            self.admin.replace(body | {"status": status}, part="status")
-        except ApiError:
-            return
-
-    def _end(self, job: Manifest) -> None:
-        """End a training Job well; its pod comes first, as its Job is done only then."""
-        template = job["spec"]["template"]
-        container = template["spec"]["containers"][0]
-        value = next(one["value"] for one in container["env"] if one["name"] == "TAXON_RUN")
-        state = accepted(RunRequest.model_validate_json(value), 1)
-        name = f"{job['metadata']['name']}-pod"
-        if self.admin.get(POD, self.namespace, name) is None:
-            labels = template["metadata"]["labels"] | {
-                "batch.kubernetes.io/job-name": job["metadata"]["name"]
-            }
-            place = {"name": name, "namespace": self.namespace, "labels": labels}
-            pod = self.admin.create(
-                {"apiVersion": "v1", "kind": "Pod", "metadata": place, "spec": template["spec"]}
-            )
-            status = {"name": "trainer", "image": "", "imageID": "", "ready": False}
-            ended = [status | {"restartCount": 0, "state": state}]
-            self._say(pod, {"phase": "Succeeded", "containerStatuses": ended})
-        now = clock.text(datetime.now(UTC))
-        conditions = [
-            {"type": kind, "status": "True", "lastTransitionTime": now}
-            for kind in ("SuccessCriteriaMet", "Complete")
-        ]
-        times = {"startTime": now, "completionTime": now}
-        self._say(job, times | {"succeeded": 1, "conditions": conditions})
+            self.admin.replace(there | {"spec": body["spec"], "metadata": metadata})
+        except Conflict:
+            return False
+        return True
 
     def conditions(self) -> dict[str, str]:
         """Return the model's conditions, once they are about its newest spec."""
@@ -146,8 +106,7 @@ class Stage:
         return {one["type"]: one["status"] for one in status.get("conditions", ())}
 
     def settled(self, versions: int, live: str | None = None) -> bool:
-        """Play on; tell whether so many versions are recorded and the right one is live."""
-        self.play()
+        """Tell whether so many versions are recorded and the right one is live."""
         body = self.admin.get(MODEL, self.namespace, "wine") or {}
         status = body.get("status", {})
         recorded = [one["version"] for one in status.get("versions", ())]
@@ -175,26 +134,9 @@ class Stage:
 
 @pytest.fixture(scope="module")
 def gateway(server: ApiServer) -> Iterator[str]:
-    """Yield the URL of a Gateway that answers as the version the HTTPRoute leads to."""
-    cluster = server.cluster()
-
-    class Gateway(BaseHTTPRequestHandler):
-        def do_GET(self) -> None:
-            model, namespace, _ = self.headers["Host"].split(".", 2)
-            route = cluster.get(HTTP_ROUTE, namespace, model)
-            version = route["metadata"]["labels"][names.LABEL_VERSION] if route else ""
-            self.send_response(200 if route else 404)
-            self.end_headers()
-            self.wfile.write(json.dumps({"name": model, "versions": [version]}).encode())
-
-        def log_message(self, *_: object) -> None:
-            """Write nothing."""
-
-    listener = ThreadingHTTPServer(("127.0.0.1", 0), Gateway)
-    threading.Thread(target=listener.serve_forever, daemon=True).start()
-    yield f"http://127.0.0.1:{listener.server_port}"
-    listener.shutdown()
-    listener.server_close()
+    """Yield the URL of the Gateway; Kubernetes and KServe are played as long."""
+    with playing(server) as url:
+        yield url
 
 
 @pytest.fixture(scope="module")
