@@ -119,6 +119,18 @@ def test_an_object_is_as_it_was_read_in_review(name: str, *, update_golden: bool
     golden.assert_golden(text, GOLDEN / f"{name}.yaml", update=update_golden)
 
 
+@pytest.mark.parametrize("versions", [[VERSION], [VERSION, LIVE], []])
+def test_the_rule_that_has_the_traffic_never_moves(versions: list[str]) -> None:
+    """It is the first, whichever versions can be asked by their own path."""
+    route = http_route(
+        PLAIN, VERSION, versions=versions, gateway="kserve/gateway", host="wine.default.example.com"
+    )
+    first, *others = route["spec"]["rules"]
+
+    assert first["matches"][0]["path"]["value"] == "/"
+    assert len(others) == len(versions)
+
+
 @pytest.mark.parametrize("name", ["training-job", "training-job-full", "cleanup-job"])
 def test_pods_keep_to_restricted_pod_security(name: str) -> None:
     """Non-root, no escalation, no capabilities, RuntimeDefault, a root that cannot be written."""

@@ -131,7 +131,7 @@ class Life:
         with traffic(target, rate=RATE) as answers:
             yield
         assert answers.by_outcome["200"]
-        assert not answers.failed
+        assert not answers.failed, f"not answered: {dict(answers.failed)}"
 
     def jobs(self) -> set[str]:
         """Return the names of its training Jobs."""

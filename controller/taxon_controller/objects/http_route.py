@@ -11,7 +11,10 @@ from taxon_controller.objects import shared
 def http_route(
     model: Model, version: str, *, versions: Iterable[str], gateway: str, host: str
 ) -> Manifest:
-    """Return the model's route.
+    """Return the model's route; the rule that has the traffic stays the first.
+
+    Envoy Gateway knows what a rule leads to by the rule's place: one that moves up as another goes
+    answers 503 until all of its change has arrived.
 
     Args:
         model: whose route it is.
@@ -21,11 +24,10 @@ def http_route(
         host: the model's host name.
     """
     namespace, _, name = gateway.partition("/")
-    rules = [
+    rules = [_rule(model, version, "/")] + [
         _rule(model, served, f"/v2/models/{model.name}/versions/{served}")
         for served in sorted(versions)
     ]
-    rules.append(_rule(model, version, "/"))
     return {
         "apiVersion": "gateway.networking.k8s.io/v1",
         "kind": "HTTPRoute",
