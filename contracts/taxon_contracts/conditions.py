@@ -122,7 +122,7 @@ REASONS: dict[str, Reason] = {
         Reason(
             "PinNotAccepted",
             BLOCKED,
-            "The pinned version never passed the gate.",
+            "The pinned version did not pass the gate in its last run.",
             "pin a version that did",
         ),
         # A person has to act: the gate

@@ -105,18 +105,27 @@ def _can_serve(record: VersionRecord | None) -> bool:
 
 
 def _target(model: Model, records: Records, live: str | None) -> tuple[str | None, Phase | None]:
-    """Return the version that should be live, and why the pin cannot be if it cannot."""
+    """Return the version that should be live, and why the pin cannot be if it cannot.
+
+    The live version has passed: one that ran again and failed, or was refused, is not left for an
+    older one.
+    """
     pin = model.spec.pinned_version
     if pin is None:
-        passed = (one.version for one in records if one.outcome == "Accepted" and _can_serve(one))
+        passed = (
+            one.version
+            for one in records
+            if one.version == live or (one.outcome == "Accepted" and _can_serve(one))
+        )
         return next(passed, live), None
     record = find(records, pin)
     if record is None or not _can_serve(record):
         kept = ", ".join(one.version for one in records if _can_serve(one)) or "none"
         return live, Phase("PinNotFound", f"pinnedVersion {pin} is not kept; kept are: {kept}")
-    if record.outcome == "Refused":
+    if record.outcome in {"Refused", "Failed"} and pin != live:
         return live, Phase(
-            "PinNotAccepted", f"pinnedVersion {pin} never passed the gate: {record.message}"
+            "PinNotAccepted",
+            f"pinnedVersion {pin} did not pass the gate in its last run: {record.message}",
         )
     return pin, None
 
@@ -160,10 +169,13 @@ def _move(scene: Scene, plan: RolloutPlan, live: str | None, target: str) -> Rol
     if server is not None and server.ready:
         if _points_at(scene, target) and scene.observed.answering == target:
             return _arrive(scene, plan, live, target)
+        since = scene.since(scene.model.status.candidate, target)
+        if _is_mute(scene, target, since) and scene.observed.server(live) is not None:
+            return _abandon(scene, plan, target, server)
         moving = replace(
             plan,
             live=_unmoved(scene, live),
-            candidate=scene.served(target, 0, scene.since(scene.model.status.candidate, target)),
+            candidate=scene.served(target, 0, since),
             previous=_previous(scene, live, target),
             phase=_switching(scene, target),
             live_down=_down(scene, live),
@@ -171,6 +183,17 @@ def _move(scene: Scene, plan: RolloutPlan, live: str | None, target: str) -> Rol
         )
         return _with_objects(scene, moving, live=target)
     return _wait_for_servers(scene, plan, live, target, server)
+
+
+def _is_mute(scene: Scene, target: str, since: str) -> bool:
+    """Tell whether the traffic leads to a version that never answered, and its time is up."""
+    pinned = scene.model.spec.pinned_version == target
+    return _points_at(scene, target) and not pinned and _deadline(scene, since) <= scene.now
+
+
+def _deadline(scene: Scene, since: str) -> datetime:
+    seconds = scene.model.spec.serving.rollout.progress_deadline_seconds
+    return clock.parse(since) + timedelta(seconds=seconds)
 
 
 def _arrive(scene: Scene, plan: RolloutPlan, live: str | None, target: str) -> RolloutPlan:
@@ -193,10 +216,9 @@ def _wait_for_servers(
     scene: Scene, plan: RolloutPlan, live: str | None, target: str, server: Server | None
 ) -> RolloutPlan:
     """Wait until the target is ready, or abandon it when its time is up."""
-    rollout = scene.model.spec.serving.rollout
     paused = scene.observed.kserve == "Unavailable" or server is None or not server.seen
     since = scene.since(None if paused else scene.model.status.candidate, target)
-    deadline = clock.parse(since) + timedelta(seconds=rollout.progress_deadline_seconds)
+    deadline = _deadline(scene, since)
     late = not paused and deadline <= scene.now
     trouble = server.trouble if server else None
     pinned = scene.model.spec.pinned_version == target
@@ -225,7 +247,7 @@ def _wait_for_servers(
 
 
 def _abandon(scene: Scene, plan: RolloutPlan, target: str, server: Server | None) -> RolloutPlan:
-    """Record that the target never became ready, and plan without it."""
+    """Record that the target never became ready, or never answered, and plan without it."""
     record = find(scene.records, target)
     assert record is not None  # noqa: S101 - a target is chosen among the records
     trouble = server.trouble if server else None
@@ -244,6 +266,8 @@ def _late(scene: Scene, server: Server | None) -> str:
     seconds = scene.model.spec.serving.rollout.progress_deadline_seconds
     if server is not None and server.trouble is not None:
         return server.trouble.message
+    if server is not None and server.ready:
+        return scene.observed.unanswered or "the URL does not answer with it"
     return f"progressDeadlineSeconds ({seconds}) passed"
 
 

@@ -3,11 +3,13 @@
 Every look is by a new reconciler, so nothing can be remembered between two of them.
 """
 
-from support.outcomes import refused
+import pytest
+from support.outcomes import Outcome, failed, refused
 from support.story import READY, Story, served
 from support.world import World
 
-from taxon_controller.api import INFERENCE_SERVICE, JOB
+from taxon_contracts import names
+from taxon_controller.api import INFERENCE_SERVICE, JOB, SERVICE
 
 CRASHING = {
     "containerStatuses": [
@@ -75,6 +77,52 @@ def test_a_version_kserve_has_not_looked_at_is_not_late() -> None:
     assert story.status.candidate is not None
 
 
+def test_a_ready_version_that_never_answers_gives_the_traffic_back() -> None:
+    """Its servers are ready, but the URL does not answer with it: the live one answers again."""
+    story = served(seed=1)
+    first, world = story.live, story.world
+    answers = world.ask
+
+    def ask(base: str, *, host: str, model: str) -> tuple[str | None, str]:
+        version, why = answers(base, host=host, model=model)
+        return (version, why) if version == first else (None, "it answers with status 503")
+
+    world.ask = ask  # type: ignore[method-assign]
+    story.submit(seed=2)
+    story.run()
+    assert story.conditions["Ready"] == ("False", "SwitchingTraffic")
+    world.pass_time(minutes=11)
+    story.run()
+
+    assert story.live == first
+    assert story.outcomes[0] == ("Spec", "Abandoned", "ProgressDeadlineExceeded")
+    assert "status 503" in story.message("Ready")
+    [service] = world.named(SERVICE).values()
+    assert service["metadata"]["labels"][names.LABEL_VERSION] == first
+
+
+@pytest.mark.parametrize("outcome", [refused, failed("DatasetChanged")])
+def test_a_live_version_whose_next_run_goes_wrong_stays_live(outcome: Outcome) -> None:
+    """A spec is left and comes back, and its run does not succeed this time."""
+    story = served(seed=1)
+    story.world.pass_time(hours=1)
+    story.submit(seed=2)
+    story.run()
+    live = story.live
+    story.world.pass_time(hours=1)
+    story.world.train = refused
+    story.submit(seed=3)
+    story.run()
+    story.world.pass_time(hours=1)
+    story.world.train = outcome
+    story.submit(seed=2)
+    story.run()
+
+    assert story.live == live
+    [service] = story.world.named(SERVICE).values()
+    assert service["metadata"]["labels"][names.LABEL_VERSION] == live
+
+
 def test_a_pin_rolls_back_without_training_and_unpinning_returns() -> None:
     """Rollback is a switch of traffic to a kept version."""
     story = served()
@@ -122,6 +170,27 @@ def test_a_refused_version_cannot_be_pinned() -> None:
 
     assert story.conditions["Stalled"] == ("True", "PinNotAccepted")
     assert story.live == first
+
+
+def test_a_refused_version_cannot_be_pinned_after_its_next_run_failed() -> None:
+    """The gate's verdict is not lost with the run that came after it."""
+    story = served(seed=1)
+    live = story.live
+    story.world.train = refused
+    story.submit(seed=2)
+    turned_down = story.run().versions
+    assert turned_down
+    story.world.pass_time(hours=1)
+    story.world.train = failed("DatasetChanged")
+    story.submit(seed=3)
+    story.run()
+    story.submit(seed=2)
+    story.run()
+    story.submit(seed=2, pinnedVersion=turned_down[0].version)
+    story.run()
+
+    assert story.live == live
+    assert story.conditions["Stalled"] == ("True", "PinNotAccepted")
 
 
 def test_a_pinned_version_that_is_not_ready_is_reported_and_kept_trying() -> None:
