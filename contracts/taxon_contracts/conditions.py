@@ -107,6 +107,13 @@ REASONS: dict[str, Reason] = {
             "rename the model or remove that object",
         ),
         Reason(
+            "WriteRefused",
+            RUN_FAILED,
+            "The API server refuses an object Taxon has to write, by a quota, a policy or a right"
+            " that is missing. It is tried again.",
+            "read the message",
+        ),
+        Reason(
             "CredentialsMissing",
             (*RUN_FAILED, "Reconciling"),
             "The namespace lacks the ServiceAccount or Secret the pods need.",

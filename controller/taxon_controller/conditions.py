@@ -14,6 +14,8 @@ from taxon_controller.runs import RunPlan, find, latest_of_spec
 
 MESSAGE_CHARACTERS = 1024
 GOING_ON = ("Training", "RetryPending")
+HELD_UP = ("CredentialsMissing", "WriteRefused")
+"""Why a run cannot begin; told even if it would be one in the background."""
 Truth = Literal["True", "False", "Unknown"]
 
 
@@ -154,7 +156,7 @@ def _trained(runs: RunPlan, latest: VersionRecord | None, *, asked: bool) -> Sta
     """Return where training stands; one in the background does not hide what is there."""
     phase = runs.phase
     if phase is not None and "Trained" in REASONS[phase.reason].types:  # noqa: SIM102 - two questions
-        if not asked or latest is None or phase.reason == "CredentialsMissing":
+        if not asked or latest is None or phase.reason in HELD_UP:
             return Statement("Trained", "False", phase.reason, phase.message)
     if latest is None:
         return Statement("Trained", "Unknown", "NotRun", "no run of this spec has begun")

@@ -80,7 +80,8 @@ class Observed:
     ``gateway`` is None without Gateway API. ``accounts`` are the ServiceAccounts of the model's
     namespace that were looked for and found. ``foreign`` names objects of a name Taxon needs that
     belong to someone else, as ``Kind/name``. ``answering`` is the version that answered through
-    the URL, if it was asked; ``unanswered`` says why none did.
+    the URL, if it was asked; ``unanswered`` says why none did. ``run_refused`` and
+    ``serving_refused`` say why the API server does not take a training Job, or what serves.
     """
 
     attempts: tuple[Attempt, ...] = ()
@@ -94,6 +95,8 @@ class Observed:
     foreign: tuple[str, ...] = ()
     answering: str | None = None
     unanswered: str = ""
+    run_refused: str = ""
+    serving_refused: str = ""
 
     def server(self, version: str | None) -> Server | None:
         """Return the servers of a version, unless they are on their way out."""

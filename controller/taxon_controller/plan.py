@@ -94,6 +94,8 @@ def _held(
         return Phase("Suspended", "spec.suspend stops runs")
     if obstacle is not None:
         return obstacle
+    if observed.run_refused:
+        return Phase("WriteRefused", f"the training Job is refused: {observed.run_refused}")
     trainer, _ = _accounts(model, settings)
     return _account_missing(model, observed, trainer)
 
@@ -104,6 +106,8 @@ def _serving_blocked(model: Model, observed: Observed, settings: Settings) -> Ph
         return Phase(
             "KServeMissing", "the kind InferenceService of KServe is missing: install KServe"
         )
+    if observed.serving_refused:
+        return Phase("WriteRefused", f"what serves is refused: {observed.serving_refused}")
     _, server = _accounts(model, settings)
     return _account_missing(model, observed, server)
 

@@ -24,6 +24,7 @@ from taxon_controller.decisions import Apply, Create, Delete, Event, Finalize, P
 from taxon_controller.model import Model, read_model
 from taxon_controller.objects.event import event
 from taxon_controller.observe import Asks, observe
+from taxon_controller.observed import Observed
 from taxon_controller.plan import plan
 from taxon_controller.reading import owned_by
 from taxon_controller.settings import Settings
@@ -62,17 +63,35 @@ class Reconciler:
         model = read_model(body)
         observed = observe(self.api, self.ask, model, self.settings)
         decided = plan(model, observed, self.now(), self.settings)
-        try:
-            for write in decided.writes:
+        model, hindered, error = self._carry_out(model, decided, observed)
+        if hindered != observed:
+            decided = plan(model, hindered, self.now(), self.settings)
+        again = self._report(model, decided)
+        if error is not None:
+            raise error
+        return again
+
+    def _carry_out(
+        self, model: Model, decided: Plan, observed: Observed
+    ) -> tuple[Model, Observed, ApiError | None]:
+        """Write what was decided, each for itself: what is in the way of one holds up no other.
+
+        Return the model, which a finalizer changes; what was observed and what was in the way; and
+        the error after which to try again, if there was one.
+        """
+        error: ApiError | None = None
+        for write in decided.writes:
+            try:
                 model = self._write(model, write)
-        except NameTaken as taken:
-            told = replace(observed, foreign=(str(taken),))
-            return self._report(model, plan(model, told, self.now(), self.settings))
-        except WebhookUnavailable:
-            told = replace(observed, kserve="Unavailable")
-            self._report(model, plan(model, told, self.now(), self.settings))
-            raise
-        return self._report(model, decided)
+            except NameTaken as taken:
+                observed = replace(observed, foreign=(*observed.foreign, str(taken)))
+            except WebhookUnavailable as away:
+                observed, error = replace(observed, kserve="Unavailable"), away
+            except Refused as refused:
+                if isinstance(write, Finalize):
+                    raise
+                observed, error = _with_refusal(observed, model, write, refused), refused
+        return model, observed, error
 
     def _write(self, model: Model, write: Write) -> Model:
         """Carry out one write; return the model, which a finalizer changes."""
@@ -146,6 +165,17 @@ class Reconciler:
     def _log(self, model: Model, what: str, **fields: str) -> None:
         run = model.status.run.version if model.status.run else None
         logger.info(what, extra={"model": model.key, "run": run, **fields})
+
+
+def _with_refusal(observed: Observed, model: Model, write: Write, error: Refused) -> Observed:
+    """Return what was observed, with what the API server refused if a condition tells of it."""
+    match write:
+        case Create(manifest=manifest) if manifest["metadata"]["namespace"] == model.namespace:
+            return replace(observed, run_refused=str(error))
+        case Apply():
+            return replace(observed, serving_refused=str(error))
+        case _:
+            return observed
 
 
 def _is_ours(there: Manifest, wanted: Manifest, model: Model) -> bool:

@@ -142,7 +142,8 @@ def _stay(scene: Scene, plan: RolloutPlan, live: str) -> RolloutPlan:
         previous, expiry = None, None
     due = [expiry] if expiry else []
     if down or not settled:
-        due.append(scene.now + (KSERVE_LOOK if down else PROBE_LOOK))
+        waits = down or scene.observed.foreign
+        due.append(scene.now + (KSERVE_LOOK if waits else PROBE_LOOK))
     return replace(
         plan,
         live=scene.served(live, 100, scene.since(written, live)),
@@ -325,7 +326,7 @@ def _with_objects(scene: Scene, plan: RolloutPlan, *, live: str | None) -> Rollo
     if kserve_answers:
         writes += [w for version in sorted(used) for w in _serving(scene, version)]
     if live is not None:
-        writes += _traffic(scene, live, used)
+        writes += [w for w in _traffic(scene, live, used) if not _is_taken(scene, w)]
     pointed = {
         pointer.version
         for pointer in (scene.observed.service, scene.observed.route)
@@ -339,10 +340,18 @@ def _with_objects(scene: Scene, plan: RolloutPlan, *, live: str | None) -> Rollo
     return replace(plan, writes=tuple(writes))
 
 
+def _is_taken(scene: Scene, write: Apply) -> bool:
+    """Tell whether an object's name belongs to someone else."""
+    manifest = write.manifest
+    return f"{manifest['kind']}/{manifest['metadata']['name']}" in scene.observed.foreign
+
+
 def _serving(scene: Scene, version: str) -> list[Write]:
     record = find(scene.records, version)
     if record is None or not _can_serve(record):
         return []
+    if any(one.version == version and one.deleting for one in scene.observed.servers):
+        return []  # made anew once it is gone
     there = scene.observed.server(version)
     first = there.record if there and there.record else record
     runtime = there.runtime if there and there.runtime else scene.settings.runtime
@@ -353,10 +362,10 @@ def _serving(scene: Scene, version: str) -> list[Write]:
     return [Apply(manifest, there.body if there else None)]
 
 
-def _traffic(scene: Scene, version: str, used: set[str]) -> list[Write]:
+def _traffic(scene: Scene, version: str, used: set[str]) -> list[Apply]:
     """Return the Service first, then the HTTPRoute."""
     there = scene.observed.service
-    writes: list[Write] = [
+    writes = [
         Apply(
             service(scene.model, version, settings=scene.settings),
             there.body if there else None,
