@@ -108,8 +108,16 @@ def _is_asked_for(model: Model, rollout: RolloutPlan) -> bool:
         return False
     if model.spec.pinned_version is not None:
         return rollout.live.version == model.spec.pinned_version
+    if rollout.candidate is not None and _is_changing(model):
+        return False
     record = find(rollout.records, rollout.live.version)
     return record is not None and model.asks_for(record)
+
+
+def _is_changing(model: Model) -> bool:
+    """Tell whether a change of the spec is on its way, and not only a run in the background."""
+    going_on = any(one.type == "Reconciling" for one in model.status.conditions or ())
+    return going_on or model.status.observed_generation != model.generation
 
 
 def _ready(

@@ -144,6 +144,29 @@ def test_a_pin_rolls_back_without_training_and_unpinning_returns() -> None:
     assert len(story.world.named(JOB)) == jobs
 
 
+def test_unpinning_is_ready_only_when_the_newest_version_answers() -> None:
+    """Both versions are of one spec, so that the pinned one looks like what is asked for."""
+    story = served()
+    first, world = story.live, story.world
+    world.pass_time(hours=1)
+    story.submit(annotation="again")
+    newest = story.run().versions
+    assert newest
+    story.submit(annotation="again", pinnedVersion=first)
+    story.run()
+    assert story.live == first
+    world.pass_time(hours=1)
+    world.serves = False
+    story.submit(annotation="again")
+    story.run()
+    assert story.conditions["Ready"] == ("False", "RollingOut")
+
+    world.serves = True
+    story.run()
+    assert story.conditions["Ready"] == ("True", "VersionLive")
+    assert story.live == newest[0].version
+
+
 def test_a_pin_of_a_version_that_is_not_kept_is_reported() -> None:
     """Nothing breaks, and the message lists what can be pinned."""
     story = served()
