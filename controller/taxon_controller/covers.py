@@ -5,18 +5,21 @@ from typing import Any
 
 from taxon_contracts.resource import amount
 
+WHOLE = frozenset({"selector", "parentRefs", "rules"})
+"""Fields that are one value: nothing is filled in by default, and a key more leads elsewhere."""
 QUANTITY = re.compile(r"^[0-9]+(\.[0-9]+)?(m|k|M|G|T|Ki|Mi|Gi|Ti)?$")
 
 
 def covers(there: Any, wanted: Any) -> bool:
-    """Tell whether everything wanted stands in what is there; what others added does not matter.
+    """Tell whether everything wanted stands in what is there.
 
-    Lists must be of one length. Quantities are compared by amount: KServe writes ``1000m`` as
-    ``1``.
+    What others added does not matter but where it moves the traffic. Lists must be of one length.
+    Quantities are compared by amount: KServe writes ``1000m`` as ``1``.
     """
     if isinstance(wanted, dict):
         return isinstance(there, dict) and all(
-            key in there and covers(there[key], value) for key, value in wanted.items()
+            key in there and (there[key] == value if key in WHOLE else covers(there[key], value))
+            for key, value in wanted.items()
         )
     if isinstance(wanted, list):
         return (

@@ -197,6 +197,7 @@ def test_resources_are_always_whole_and_never_past_what_was_asked(
         ({"a": "x"}, {"a": "y"}, False),
         ({"a": 1}, {"a": "1"}, False),
         ([], {"a": 1}, False),
+        ({"selector": {"a": "x", "b": "y"}}, {"selector": {"a": "x"}}, False),
     ],
 )
 def test_only_a_real_difference_is_written(there: Any, wanted: Any, *, covered: bool) -> None:
