@@ -117,11 +117,12 @@ def _pointer(found: Iterable[Manifest]) -> Pointer | None:
 def _cleanups(
     api: Api, model: Model, attempts: tuple[Attempt, ...], settings: Settings
 ) -> tuple[Cleanup, ...]:
-    """Return the clean-up Jobs if there can be any."""
+    """Return the clean-up Jobs if there can be any, as from an earlier spec or an earlier model."""
     known = {one.version for one in model.status.versions or ()}
     known |= {attempt.version for attempt in attempts}
     limit = model.parsed.version_history_limit if model.parsed else 0
-    if model.deleted is None and len(known) <= limit:
+    settled = model.generation == model.status.observed_generation
+    if model.deleted is None and settled and len(known) <= limit:
         return ()
     labels = {names.LABEL_MODEL: model.name, names.LABEL_MODEL_NAMESPACE: model.namespace}
     return tuple(read_cleanup(job) for job in api.list(JOB, settings.namespace, labels=labels))

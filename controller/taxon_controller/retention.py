@@ -42,9 +42,9 @@ def plan_retention(
 ) -> RetentionPlan:
     """Decide about old versions; ``protected`` ones are kept whatever their age."""
     leaving = _leaving(records, protected, model.spec.version_history_limit)
+    writes = _called_off(model, observed, leaving)
     if not leaving:
-        return RetentionPlan(records)
-    writes: list[Write] = []
+        return RetentionPlan(records, tuple(writes))
     gone: set[str] = set()
     for record in reversed(leaving):
         attempts = [one for one in observed.attempts if one.version == record.version]
@@ -58,11 +58,21 @@ def plan_retention(
     return RetentionPlan(_bounded(kept, protected), tuple(writes), (now + CLEANUP_LOOK,))
 
 
-def _leaving(records: Records, protected: frozenset[str], limit: int) -> tuple[VersionRecord, ...]:
+def _leaving(records: Records, protected: frozenset[str], limit: int) -> Records:
     """Return the versions that are not kept, newest first."""
     room = limit - sum(one.version in protected for one in records)
     others = [one for one in records if one.version not in protected]
     return tuple(others[max(0, room) :])
+
+
+def _called_off(model: Model, observed: Observed, leaving: Records) -> list[Write]:
+    """End the clean-ups of versions that are kept after all, before they have a bundle again."""
+    wanted = {version_cleanup_name(model, record) for record in leaving}
+    return [
+        Delete(JOB, one.body)
+        for one in observed.cleanups
+        if one.name not in wanted and not one.succeeded
+    ]
 
 
 def _may_begin(observed: Observed, record: VersionRecord, writes: list[Write]) -> bool:

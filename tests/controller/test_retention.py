@@ -17,6 +17,21 @@ def retrained(story: Story, times: int) -> None:
         story.run()
 
 
+def edited(story: Story, *seeds: int) -> None:
+    """Roll out one spec after the other, each for longer than a version is kept warm."""
+    for seed in seeds:
+        story.world.pass_time(hours=2)
+        story.submit(seed=seed, versionHistoryLimit=2)
+        story.run()
+        story.world.pass_time(hours=2)
+        story.run()
+
+
+def cleanups(story: Story) -> list[str]:
+    """Return the names of the Jobs that remove bundles."""
+    return list(story.world.named(JOB, SETTINGS.namespace))
+
+
 def test_only_as_many_versions_as_asked_for_are_kept() -> None:
     """Objects, bundles and records go together."""
     story = served(versionHistoryLimit=2)
@@ -67,3 +82,51 @@ def test_a_record_stays_until_its_bundle_is_gone() -> None:
     story.world.cleans = True
     story.run()
     assert len(story.status.versions or ()) == 2
+
+
+def test_a_version_that_is_wanted_again_keeps_its_new_bundle() -> None:
+    """A clean-up that was still pending would remove what is live."""
+    story = served(seed=1, versionHistoryLimit=2)
+    first = story.live
+    story.world.cleans = False
+    edited(story, 2, 3, 4)
+    assert cleanups(story)
+    story.submit(seed=1, versionHistoryLimit=2)
+    story.run()
+    story.world.cleans = True
+    story.run()
+
+    assert story.live == first
+    assert f"s3://taxon/default/wine/{first}/" in story.world.bundles
+
+
+def test_a_longer_history_calls_off_the_clean_ups_that_have_not_ended() -> None:
+    """What is kept after all keeps its bundle."""
+    story = served(seed=1, versionHistoryLimit=2)
+    first = story.live
+    story.world.cleans = False
+    edited(story, 2, 3, 4)
+    story.submit(seed=4, versionHistoryLimit=10)
+    story.run(2)
+    story.world.cleans = True
+    story.run()
+
+    assert cleanups(story) == []
+    assert f"s3://taxon/default/wine/{first}/" in story.world.bundles
+
+
+def test_a_clean_up_of_an_earlier_model_of_the_name_cannot_hit_a_later_one() -> None:
+    """Both make the same version in the same folder."""
+    story = served(seed=1, versionHistoryLimit=2)
+    first = story.live
+    story.world.cleans = False
+    edited(story, 2, 3)
+    assert cleanups(story)
+    story.world.remove(story.world.model())
+    story.submit(seed=1)
+    story.run()
+    story.world.cleans = True
+    story.run()
+
+    assert story.live == first
+    assert f"s3://taxon/default/wine/{first}/" in story.world.bundles
