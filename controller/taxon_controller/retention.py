@@ -15,7 +15,7 @@ from taxon_controller.decisions import Create, Delete, Write
 from taxon_controller.model import Model
 from taxon_controller.objects.cleanup_job import cleanup_job, version_cleanup_name
 from taxon_controller.observed import Observed
-from taxon_controller.runs import Records
+from taxon_controller.runs import Records, newest_first
 from taxon_controller.settings import Settings
 
 CLEANUP_LOOK = timedelta(seconds=60)
@@ -59,10 +59,19 @@ def plan_retention(
 
 
 def _leaving(records: Records, protected: frozenset[str], limit: int) -> Records:
-    """Return the versions that are not kept, newest first."""
+    """Return the versions that are not kept, newest first; failed runs push no bundle out."""
+    made = tuple(one for one in records if one.manifest_digest)
+    failed = tuple(one for one in records if not one.manifest_digest)
+    failed_limit = min(limit, (VERSIONS_AT_MOST - limit) // 2)
+    return newest_first(
+        (*_beyond(made, protected, limit), *_beyond(failed, protected, failed_limit))
+    )
+
+
+def _beyond(records: Records, protected: frozenset[str], limit: int) -> Records:
     room = limit - sum(one.version in protected for one in records)
-    others = [one for one in records if one.version not in protected]
-    return tuple(others[max(0, room) :])
+    others = tuple(one for one in records if one.version not in protected)
+    return others[max(0, room) :]
 
 
 def _called_off(model: Model, observed: Observed, leaving: Records) -> list[Write]:

@@ -3,6 +3,7 @@
 Every look is by a new reconciler, so nothing can be remembered between two of them.
 """
 
+from support.outcomes import failed
 from support.story import Story, served
 from support.world import SETTINGS
 
@@ -130,3 +131,17 @@ def test_a_clean_up_of_an_earlier_model_of_the_name_cannot_hit_a_later_one() -> 
 
     assert story.live == first
     assert f"s3://taxon/default/wine/{first}/" in story.world.bundles
+
+
+def test_failed_runs_push_no_good_version_out() -> None:
+    """They make no bundle, and only as many of them are remembered."""
+    story = served(versionHistoryLimit=2)
+    retrained(story, 1)
+    good = set(story.world.bundles)
+    story.world.train = failed("DatasetNotFound")
+    retrained(story, 5)
+    story.world.pass_time(hours=2)
+    story.run()
+
+    assert story.world.bundles == good
+    assert [outcome for _, outcome, _ in story.outcomes] == [*["Failed"] * 2, *["Accepted"] * 2]
