@@ -19,8 +19,11 @@ later model of the same name are out of its reach."""
 
 
 def wants_finalizer(model: Model) -> bool:
-    """Tell whether there is something outside the cluster to remove with the model."""
-    return model.parsed is not None and model.parsed.deletion_policy == "Delete"
+    """Tell whether there is something outside the cluster to remove with the model.
+
+    The policy is read alone: it holds also where the rest of the spec cannot be read.
+    """
+    return bool((model.body.get("spec") or {}).get("deletionPolicy") == "Delete")
 
 
 def plan_deletion(model: Model, observed: Observed, now: datetime, settings: Settings) -> Plan:

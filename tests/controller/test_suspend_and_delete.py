@@ -83,6 +83,20 @@ def test_a_deleted_model_takes_its_bundles_when_it_is_told_to() -> None:
     assert story.world.bundles == set()
 
 
+def test_a_model_whose_spec_cannot_be_read_takes_its_bundles_when_it_is_told_to() -> None:
+    """Its deletionPolicy can be read."""
+    story = served(deletionPolicy="Delete")
+    story.world.model()["spec"]["dataset"] = {"uri": 5}
+    story.run(2)
+    story.world.remove(story.world.model())
+    for _ in range(6):
+        story.look()
+        story.world.settle()
+
+    assert ("ClassifierModel", "default", "wine") not in story.world.objects
+    assert story.world.bundles == set()
+
+
 def test_a_clean_up_that_hangs_holds_nothing_for_longer_than_promised() -> None:
     """The model goes, an Event says what is left, and the late Job cannot hit a later model."""
     story = served(deletionPolicy="Delete")
