@@ -100,10 +100,14 @@ class Telemetry:
             gauge.remove(*labels)
 
     def count_runs(self, model: Model, status: Status) -> None:
-        """Count the runs whose outcome is new in a status that was just written."""
+        """Count the runs whose outcome is new in a status that was just written.
+
+        One that was given up for another spec has not failed: it came to nothing.
+        """
         known = {(one.version, one.completion_time) for one in model.status.versions or ()}
         for record in status.versions or ():
-            if (record.version, record.completion_time) not in known:
+            is_new = (record.version, record.completion_time) not in known
+            if is_new and record.reason != "Superseded":
                 self._count(model, record)
 
     def _count(self, model: Model, record: VersionRecord) -> None:

@@ -49,6 +49,22 @@ def test_runs_of_a_model_start_at_zero_and_are_counted_by_outcome() -> None:
         assert telemetry.registry.get_sample_value("taxon_runs_total", labels) == count
 
 
+def test_a_run_that_was_given_up_for_another_spec_has_not_failed() -> None:
+    """An edit while a run goes on rings no alarm."""
+    story, telemetry = Story(World(trains=False)), Telemetry()
+    story.submit()
+    story.look()
+    story.submit(seed=7)
+    story.look()
+    model = read_model(story.world.model())
+    telemetry.show(model, model.status)
+    telemetry.count_runs(read_model(model.body | {"status": {}}), model.status)
+
+    assert [reason for _, _, reason in story.outcomes] == ["Superseded"]
+    labels = {**KEY, "outcome": "Failed"}
+    assert telemetry.registry.get_sample_value("taxon_runs_total", labels) == 0
+
+
 def test_nothing_is_shown_of_a_model_that_is_gone() -> None:
     """Live version, gate and runs go with the model."""
     model, telemetry = live(), Telemetry()
