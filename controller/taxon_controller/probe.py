@@ -1,7 +1,8 @@
 """Asks a URL which version of a model answers, over the Open Inference Protocol."""
 
 import json
-from http.client import HTTPConnection, HTTPException
+from http.client import HTTPConnection, HTTPException, HTTPSConnection
+from ssl import SSLCertVerificationError
 from urllib.parse import urlsplit
 
 SECONDS = 3.0
@@ -12,16 +13,19 @@ def ask(base: str, *, host: str, model: str) -> tuple[str | None, str]:
     """Return the version that answered, or None and why none did.
 
     Args:
-        base: where to connect to, as ``http://address[:port]``.
+        base: where to connect to, as ``http[s]://address[:port]``.
         host: the host name to ask for.
         model: the model to ask about.
     """
     address = urlsplit(base)
-    connection = HTTPConnection(address.hostname or "", address.port or 80, timeout=SECONDS)
+    connect = HTTPSConnection if address.scheme == "https" else HTTPConnection
+    connection = connect(address.hostname or "", address.port, timeout=SECONDS)
     try:
         connection.request("GET", f"/v2/models/{model}", headers={"Host": host})
         response = connection.getresponse()
         content = response.read(MOST_BYTES)
+    except SSLCertVerificationError as error:
+        return None, f"{base} does not answer with a trusted certificate ({error.verify_message})"
     except (OSError, HTTPException) as error:
         return None, f"{base} does not answer ({type(error).__name__})"
     finally:
