@@ -22,6 +22,7 @@ from taxon_controller.api import (
 from taxon_controller.model import Model
 from taxon_controller.observed import Attempt, Cleanup, KServeState, Observed, Pointer, Server
 from taxon_controller.reading import (
+    left_over,
     owned_by,
     read_attempt,
     read_cleanup,
@@ -89,7 +90,9 @@ def _foreign(api: Api, model: Model, own: dict[Kind, list[Manifest] | None]) -> 
     return tuple(
         f"{kind.name}/{model.name}"
         for kind, body in there
-        if body is not None and not owned_by(body, model.uid)
+        if body is not None
+        and not owned_by(body, model.uid)
+        and not left_over(body, name=model.name, uid=model.uid)
     )
 
 

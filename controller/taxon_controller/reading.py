@@ -37,6 +37,15 @@ def owned_by(body: Manifest, uid: str) -> bool:
     return any(owner.get("uid") == uid and owner.get("controller") for owner in owners)
 
 
+def left_over(body: Manifest, *, name: str, uid: str) -> bool:
+    """Tell whether an earlier model of the name controls an object: garbage collection takes it."""
+    owners = body["metadata"].get("ownerReferences", ())
+    return not owned_by(body, uid) and any(
+        owner.get("controller") and (owner.get("kind"), owner.get("name")) == (names.KIND, name)
+        for owner in owners
+    )
+
+
 def read_attempt(job: Manifest, pods: Iterable[Manifest]) -> Attempt | None:
     """Return the attempt a training Job is, or None when its labels say it is none."""
     metadata = job["metadata"]

@@ -26,7 +26,7 @@ from taxon_controller.objects.event import event
 from taxon_controller.observe import Asks, observe
 from taxon_controller.observed import Observed
 from taxon_controller.plan import plan
-from taxon_controller.reading import owned_by
+from taxon_controller.reading import left_over, owned_by
 from taxon_controller.settings import Settings
 from taxon_controller.telemetry import Telemetry
 
@@ -119,7 +119,7 @@ class Reconciler:
             self.api.create(manifest)
         except AlreadyExists as exists:
             there = self.api.get(KINDS[kind], metadata["namespace"], metadata["name"])
-            if there is None or "deletionTimestamp" in there["metadata"]:
+            if there is None or _is_going(there, model):
                 raise Conflict(f"{kind}/{metadata['name']} is just going: read again") from exists
             if not _is_ours(there, manifest, model):
                 raise NameTaken(kind, metadata["name"]) from exists
@@ -176,6 +176,12 @@ def _with_refusal(observed: Observed, model: Model, write: Write, error: Refused
             return replace(observed, serving_refused=str(error))
         case _:
             return observed
+
+
+def _is_going(there: Manifest, model: Model) -> bool:
+    """Tell whether an object that is in the way is being removed."""
+    deleting = "deletionTimestamp" in there["metadata"]
+    return deleting or left_over(there, name=model.name, uid=model.uid)
 
 
 def _is_ours(there: Manifest, wanted: Manifest, model: Model) -> bool:

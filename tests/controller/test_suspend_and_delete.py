@@ -3,11 +3,14 @@
 Every look is by a new reconciler, so nothing can be remembered between two of them.
 """
 
+import copy
+
+import pytest
 from support.story import READY, served
 from support.world import SETTINGS, dependents
 
 from taxon_contracts import names
-from taxon_controller.api import INFERENCE_SERVICE, JOB
+from taxon_controller.api import INFERENCE_SERVICE, JOB, SERVICE, Conflict
 
 
 def test_suspend_stops_a_run_and_leaves_serving_alone() -> None:
@@ -122,3 +125,36 @@ def test_the_finalizer_goes_with_the_policy() -> None:
     story.run(2)
 
     assert story.world.model()["metadata"]["finalizers"] == []
+
+
+def test_a_model_made_anew_waits_for_what_is_left_of_the_one_before() -> None:
+    """Garbage collection takes its time, and what it has not taken yet is nobody's."""
+    story = served()
+    left = {
+        key: copy.deepcopy(body)
+        for key, body in story.world.objects.items()
+        if key[0] in ("Job", "Service", "HTTPRoute") and key[1] == "default"
+    }
+    story.world.remove(story.world.model())
+    story.world.objects |= left
+    story.submit()
+    with pytest.raises(Conflict):
+        story.look()
+    assert "Stalled" not in story.conditions
+
+    for key in left:
+        del story.world.objects[key]
+    story.run()
+    assert story.conditions == READY
+
+
+def test_a_model_made_anew_trains_while_the_service_before_it_is_still_there() -> None:
+    """It is not someone else's."""
+    story = served()
+    service = copy.deepcopy(story.world.named(SERVICE)["wine"])
+    story.world.remove(story.world.model())
+    story.world.objects["Service", "default", "wine"] = service
+    story.submit()
+    story.look()
+
+    assert story.conditions["Reconciling"] == ("True", "Training")
