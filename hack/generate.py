@@ -14,7 +14,10 @@ CRD_PATH = ROOT / "manifests" / "crds" / "classifiermodels.taxon.dev.yaml"
 DASHBOARDS_PATH = ROOT / "charts" / "taxon" / "dashboards"
 CHART_CRD_PATH = ROOT / "charts" / "taxon" / "templates" / "crd.yaml"
 HEADER = "# Generated from contracts/taxon_contracts by `make generate`; do not edit.\n"
-KEEP = {"helm.sh/resource-policy": "keep"}
+KEEP = {
+    "helm.sh/resource-policy": "keep",
+    "argocd.argoproj.io/sync-options": "Prune=false",
+}
 
 
 def rendered_crd() -> str:

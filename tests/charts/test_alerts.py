@@ -122,6 +122,20 @@ def test_every_alert_has_a_runbook(name: str, rules: dict[str, Alert]) -> None:
     assert "```" in diagnosis
 
 
+def test_logs_of_a_container_are_asked_of_pods_that_have_it() -> None:
+    """Finished training pods carry the model's label too, and have no such container."""
+    docs = charts.ROOT / "docs"
+    commands = [
+        line
+        for page in docs.rglob("*.md")
+        for line in page.read_text().splitlines()
+        if "kubectl logs" in line and "-l taxon.dev/model=" in line
+    ]
+
+    assert commands
+    assert all("app.kubernetes.io/component=" in command for command in commands)
+
+
 def test_every_runbook_has_an_alert() -> None:
     """No page is left behind."""
     pages = {page.stem for page in (charts.ROOT / "docs" / "runbooks").iterdir()}

@@ -258,6 +258,16 @@ def test_the_resource_definition_is_the_generated_one_and_is_kept(values: Path) 
     assert definition["metadata"]["annotations"]["helm.sh/resource-policy"] == "keep"
 
 
+@every_values_file
+def test_what_helm_keeps_argo_cd_does_not_prune(values: Path) -> None:
+    """Argo CD renders no earlier runtimes, and its pruning does not know Helm's annotation."""
+    annotations = [one["metadata"].get("annotations", {}) for one in rendered(values)]
+    kept = [one for one in annotations if "helm.sh/resource-policy" in one]
+
+    assert kept
+    assert all(one["argocd.argoproj.io/sync-options"] == "Prune=false" for one in kept)
+
+
 @pytest.mark.parametrize("kind", ["ClusterServingRuntime", "ClusterStorageContainer"])
 def test_what_running_models_need_is_kept(kind: str) -> None:
     """Versions that began with a runtime or loader find it after an upgrade or uninstall."""

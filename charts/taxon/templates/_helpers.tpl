@@ -91,6 +91,12 @@ imagePullSecrets:
 {{- end }}
 {{- end }}
 
+{{/* On what outlives its place in the release: neither Helm nor Argo CD removes it. */}}
+{{- define "taxon.kept" -}}
+helm.sh/resource-policy: keep
+argocd.argoproj.io/sync-options: Prune=false
+{{- end }}
+
 {{/* Name of the ClusterServingRuntime. It follows the content, because a version keeps the one it
 began with: an upgrade makes another and leaves the servers alone. */}}
 {{- define "taxon.runtimeName" -}}
