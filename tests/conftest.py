@@ -3,6 +3,7 @@
 import functools
 import secrets
 import shutil
+import signal
 from collections.abc import Iterator
 
 import pytest
@@ -47,6 +48,13 @@ def database_url(postgres: Postgres) -> str:
     """Return the URL of a database with today's schema."""
     database.migrate(postgres.url)
     return postgres.url
+
+
+@pytest.fixture(scope="session", autouse=True)
+def signals_are_heard() -> None:
+    """Hear what a shell lets processes in the background ignore; those started here inherit it."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 
 @pytest.fixture(scope="session", autouse=True)
