@@ -3,8 +3,9 @@
 import json
 
 from hack.cluster import layout
+from hack.cluster.diagnosis import report
 from hack.cluster.kubectl import apply, as_list, kubectl
-from hack.cluster.steps import run, step
+from hack.cluster.steps import ClusterError, run, say, step
 
 NAME = "taxon"
 CHART = layout.ROOT / "charts" / "taxon"
@@ -26,11 +27,15 @@ def install() -> None:
         forget_cut_short()
         words = ["upgrade", "--install", NAME, str(CHART), "--namespace", "taxon-system"]
         waiting = ["--wait", "--wait-for-jobs", "--timeout", "3m"]
-        run(
-            [str(layout.BIN / "helm"), *words, *waiting, f"--values={VALUES}", *image_built()],
-            environment=layout.environment(),
-            log="helm",
-        )
+        try:
+            run(
+                [str(layout.BIN / "helm"), *words, *waiting, f"--values={VALUES}", *image_built()],
+                environment=layout.environment(),
+                log="helm",
+            )
+        except ClusterError:
+            say(report())
+            raise
 
 
 def forget_cut_short() -> None:
