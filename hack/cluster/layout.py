@@ -22,11 +22,23 @@ LOGS = HOME / "logs"
 PROCESSES = HOME / "processes"
 VOLUMES = HOME / "volumes"
 PROVIDER = HOME / "provider"
+OWNER = RUN / "owner"
+"""Names the ``HOME`` of the machine's cluster, which another copy of the project may have made."""
 
 GO = Path(__file__).parent / "go"
 
 GATEWAY_PORT = 30080
 """The Gateway's port on 127.0.0.1, the same with every provider."""
+
+
+def owner() -> Path | None:
+    """Return the ``HOME`` of the machine's cluster; None where there is none."""
+    return Path(OWNER.read_text()) if OWNER.exists() else None
+
+
+def homes() -> set[Path]:
+    """Return every folder a cluster of this machine may have written to."""
+    return {HOME, owner() or HOME}
 
 
 def write_whole(path: Path, text: str) -> None:

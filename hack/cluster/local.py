@@ -21,7 +21,7 @@ from hack.cluster import (
 )
 from hack.cluster.archives import ProgramImage
 from hack.cluster.kubectl import answers, apply, as_list, kubectl
-from hack.cluster.steps import step
+from hack.cluster.steps import ClusterError, step
 
 NAME_SERVERS = (Path("/run/systemd/resolve/resolv.conf"), Path("/etc/resolv.conf"))
 """Where the machine's name servers stand: a local resolver keeps the real ones in the first."""
@@ -32,6 +32,7 @@ def check() -> None:
     recover()
     preflight.check_local()
     layout.RUN.mkdir(exist_ok=True)
+    layout.write_whole(layout.OWNER, str(layout.HOME))
 
 
 def up() -> None:
@@ -67,7 +68,7 @@ def down() -> None:
     with step("Putting network, kernel settings and mounts back"):
         network.restore()
     with step("Removing the files"):
-        for folder in (layout.HOME, layout.RUN):
+        for folder in (*layout.homes(), layout.RUN):
             shutil.rmtree(folder, ignore_errors=True)
 
 
@@ -75,8 +76,9 @@ def status() -> Iterator[str]:
     """Yield one line per process, and the memory of them all with their pods.
 
     Raises:
-        ClusterError: one of them has ended.
+        ClusterError: one of them has ended, or the cluster is another copy's of the project.
     """
+    refuse_running_elsewhere()
     for process in processes.recorded():
         yield f"{process.name:24} {'runs' if processes.is_alive(process) else 'has ended'}"
     yield f"memory in use            {processes.memory() / 1024**3:.2f} GiB"
@@ -85,10 +87,28 @@ def status() -> Iterator[str]:
 
 
 def recover() -> None:
-    """Remove what is left of a cluster that a restart of the machine ended."""
-    if layout.PROVIDER.exists() and not layout.RUN.exists():
-        with step("The machine has restarted since: removing the old cluster"):
+    """Remove what is left of a cluster that ended without ``down``.
+
+    A restart of the machine leaves its files only. Whoever ends the processes of a cluster but not
+    its pods leaves these behind, with addresses the next cluster would give to its own.
+
+    Raises:
+        ClusterError: another copy of the project has a cluster here that runs.
+    """
+    refuse_running_elsewhere()
+    made, running = layout.PROVIDER.exists(), layout.RUN.exists()
+    if made != running or layout.homes() != {layout.HOME}:
+        with step("Removing what is left of an earlier cluster"):
             down()
+
+
+def refuse_running_elsewhere() -> None:
+    """Raise a ClusterError if another copy of the project has a cluster here that runs."""
+    home = layout.owner()
+    if home is None or home == layout.HOME:
+        return
+    if any(map(processes.is_alive, processes.recorded(home / "processes"))):
+        raise ClusterError(f"The cluster of {home} runs: `make cluster-down` removes it")
 
 
 def start_control_plane(programs: builds.Programs) -> None:

@@ -191,7 +191,7 @@ def mounts_below(folders: tuple[Path, ...], mounts: str) -> list[str]:
 def unmount() -> None:
     """Unmount everything below the cluster's folders."""
     mounts = Path("/proc/self/mounts").read_text()
-    for target in mounts_below((layout.HOME, layout.RUN, layout.STORE), mounts):
+    for target in mounts_below((*layout.homes(), layout.RUN, layout.STORE), mounts):
         run(["umount", "--lazy", target], log="network")
 
 
@@ -206,7 +206,7 @@ def remove_foreign_files() -> None:
     """Remove the few files that node parts write outside the cluster's folders."""
     logs = Path("/var/log/containers")
     for link in logs.glob("*.log"):
-        if link.is_symlink() and link.readlink().is_relative_to(layout.LOGS):
+        if link.is_symlink() and any(map(link.readlink().is_relative_to, layout.homes())):
             link.unlink()
     results = Path("/var/lib/cni/results")
     for result in results.glob("*"):

@@ -54,9 +54,10 @@ def is_alive(process: Process) -> bool:
     return process.boot == boot() and start_time(process.pid) == process.started
 
 
-def recorded() -> list[Process]:
-    """Return every process on record, alive or not, oldest first."""
-    paths = sorted(layout.PROCESSES.glob("*.json"), key=lambda path: path.stat().st_mtime_ns)
+def recorded(folder: Path | None = None) -> list[Process]:
+    """Return every process on record, alive or not, oldest first: this cluster's by default."""
+    records = (folder or layout.PROCESSES).glob("*.json")
+    paths = sorted(records, key=lambda path: path.stat().st_mtime_ns)
     return [Process(**json.loads(path.read_text())) for path in paths]
 
 
