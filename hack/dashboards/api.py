@@ -120,7 +120,12 @@ LATENCY = Row(
             "p99 latency by version",
             "A new version that is slower than the one before shows here first.",
             "s",
-            (Query(quantile(0.99, by="model, version"), "{{model}} {{version}}"),),
+            (
+                Query(
+                    quantile(0.99, by="namespace, model, version"),
+                    "{{namespace}}/{{model}} {{version}}",
+                ),
+            ),
         ),
         Panel(
             "Where requests lie",

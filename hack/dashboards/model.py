@@ -15,7 +15,7 @@ LIVE_NOW = Row(
             "Live version",
             "The version that has the traffic, and how long ago it got it.",
             "dateTimeFromNow",
-            (Query(f"{LIVE} * 1000", "{{model}} {{version}}"),),
+            (Query(f"{LIVE} * 1000", "{{namespace}}/{{model}} {{version}}"),),
             kind="stat",
         ),
         Panel(
@@ -26,7 +26,7 @@ LIVE_NOW = Row(
                 Query(
                     f'model_metric{{{VERSION},metric="accuracy"}}'
                     f" and on (namespace, model, version) {LIVE}",
-                    "{{model}} {{version}}",
+                    "{{namespace}}/{{model}} {{version}}",
                 ),
             ),
             kind="stat",
@@ -64,9 +64,9 @@ ANSWERS = Row(
             "ops",
             (
                 Query(
-                    "sum by (model, version)"
+                    "sum by (namespace, model, version)"
                     f" (rate(predictions_total{{{VERSION}}}[$__rate_interval]))",
-                    "{{model}} {{version}}",
+                    "{{namespace}}/{{model}} {{version}}",
                 ),
             ),
             stacked=True,
@@ -101,11 +101,11 @@ SURENESS = Row(
             "percentunit",
             (
                 Query(
-                    "sum by (model, version) (rate(prediction_confidence_bucket"
+                    "sum by (namespace, model, version) (rate(prediction_confidence_bucket"
                     f'{{{VERSION},le="0.7"}}[$__rate_interval]))'
-                    " / sum by (model, version)"
+                    " / sum by (namespace, model, version)"
                     f" (rate(prediction_confidence_count{{{VERSION}}}[$__rate_interval]))",
-                    "{{model}} {{version}}",
+                    "{{namespace}}/{{model}} {{version}}",
                 ),
             ),
             maximum=1,
@@ -130,8 +130,9 @@ QUALITY = Row(
             "percentunit",
             (
                 Query(
-                    f'max by (model, version) (model_metric{{{VERSION},metric="accuracy"}})',
-                    "{{model}} {{version}}",
+                    "max by (namespace, model, version)"
+                    f' (model_metric{{{VERSION},metric="accuracy"}})',
+                    "{{namespace}}/{{model}} {{version}}",
                 ),
             ),
             kind="bargauge",
@@ -144,9 +145,11 @@ QUALITY = Row(
             (
                 Query(
                     f"({OF_LIVE}) and on (namespace, model, metric) model_gate_limit{{{MODEL}}}",
-                    "{{model}} {{metric}}",
+                    "{{namespace}}/{{model}} {{metric}}",
                 ),
-                Query(f"model_gate_limit{{{MODEL}}}", "{{model}} {{metric}} {{bound}}"),
+                Query(
+                    f"model_gate_limit{{{MODEL}}}", "{{namespace}}/{{model}} {{metric}} {{bound}}"
+                ),
             ),
         ),
         Panel(
@@ -155,9 +158,9 @@ QUALITY = Row(
             "percentunit",
             (
                 Query(
-                    f"sum by (model) (model_accuracy_sum{{{MODEL}}})"
-                    f" / sum by (model) (model_accuracy_count{{{MODEL}}})",
-                    "{{model}}",
+                    f"sum by (namespace, model) (model_accuracy_sum{{{MODEL}}})"
+                    f" / sum by (namespace, model) (model_accuracy_count{{{MODEL}}})",
+                    "{{namespace}}/{{model}}",
                 ),
             ),
             maximum=1,

@@ -231,8 +231,9 @@ RUNS = Row(
             "none",
             (
                 Query(
-                    f"sum by (model, outcome) (increase(taxon_runs_total{{{MODEL}}}[1d]))",
-                    "{{model}} {{outcome}}",
+                    "sum by (namespace, model, outcome)"
+                    f" (increase(taxon_runs_total{{{MODEL}}}[1d]))",
+                    "{{namespace}}/{{model}} {{outcome}}",
                 ),
             ),
             width=12,

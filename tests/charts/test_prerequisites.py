@@ -83,3 +83,10 @@ def test_a_cluster_that_has_what_is_asked_for_gets_what_is_reviewed(
     """What a cluster knows changes nothing of what is rendered."""
     asked = charts.render(values, kinds=(KUBERNETES, *kinds))
     assert charts.objects(asked) == charts.objects(charts.render(values))
+
+
+@pytest.mark.parametrize("release", ["1st", "team.taxon", "a" * 39])
+def test_a_release_whose_name_services_cannot_begin_with_is_refused(release: str) -> None:
+    """Helm allows names that Kubernetes refuses half-way through an install."""
+    with pytest.raises(charts.Refused, match=f'the release name "{release}" cannot begin'):
+        charts.render({}, release=release)

@@ -136,6 +136,12 @@ bad_values = pytest.mark.parametrize(
             {"modelNamespaces": ["a", "a"]}, "/modelNamespaces", "equal", id="namespace-twice"
         ),
         pytest.param(
+            {"controller": {"scope": "Namespaces"}, "modelNamespaces": []},
+            "/modelNamespaces",
+            "minItems",
+            id="nothing-to-look-after",
+        ),
+        pytest.param(
             {"controller": {"scope": "Everything"}},
             "/controller/scope",
             "must be one of",
@@ -163,3 +169,54 @@ def test_helm_3_refuses_them_too(values: dict[str, Any], path: str, told: str) -
         charts.render(values, programs=charts.helm_3())
     place = path.strip("/").replace("/", ".") or "(root)"
     assert f"- {place}: " in str(refused.value)
+
+
+def test_names_made_of_digits_stay_names() -> None:
+    """A namespace called 123 is legal, and no number."""
+    values = {
+        "modelNamespaces": ["123"],
+        "image": {"pullSecrets": ["42"]},
+        "gateway": {"name": "7/8", "domain": "10"},
+        "networkPolicies": {"enabled": True},
+        "monitoring": {"enabled": True},
+        "controller": {"scope": "Namespaces"},
+    }
+    manifests = charts.objects(charts.render(values))
+    assert list(numbers_for_names(manifests)) == []
+
+
+def numbers_for_names(node: Any) -> Iterator[Any]:
+    """Yield every number that stands where Kubernetes expects a name."""
+    if isinstance(node, list):
+        for child in node:
+            yield from numbers_for_names(child)
+    if isinstance(node, dict):
+        texts = ("name", "namespace", "value", "kubernetes.io/metadata.name")
+        yield from (node[key] for key in texts if isinstance(node.get(key), int))
+        for child in node.values():
+            yield from numbers_for_names(child)
+
+
+@pytest.mark.parametrize(
+    ("url", "port"),
+    [
+        ("", 80),
+        ("http://gateway.infra", 80),
+        ("https://gateway.infra", 443),
+        ("http://10.0.0.7:8080", 8080),
+    ],
+)
+def test_controller_may_reach_the_gateway_on_the_port_of_its_address(url: str, port: int) -> None:
+    """The policy follows gateway.url, by which a model is asked before it is called Ready."""
+    values = {"gateway": {"name": "infra/public", "url": url}, "networkPolicies": {"enabled": True}}
+    manifests = charts.objects(charts.render(values))
+    policy = charts.named(manifests, "NetworkPolicy", "taxon-controller")
+    assert policy["spec"]["egress"][-1] == {"ports": [{"protocol": "TCP", "port": port}]}
+
+
+def test_dashboards_need_no_label() -> None:
+    """A sidecar that looks for names instead of labels is served as well."""
+    dashboards = {"enabled": True, "labels": {"grafana_dashboard": None}}
+    manifests = charts.objects(charts.render({"monitoring": {"dashboards": dashboards}}))
+    dashboard = charts.named(manifests, "ConfigMap", "taxon-api-dashboard")
+    assert "grafana_dashboard" not in dashboard["metadata"]["labels"]

@@ -25,15 +25,17 @@ def render(
     values: Mapping[str, Any],
     *,
     chart: Path = TAXON,
+    release: str = "taxon",
     notes: bool = False,
     programs: Path | None = None,
     kinds: Sequence[str] = (),
 ) -> str:
-    """Return what a chart renders to, as release ``taxon`` in namespace ``taxon-system``.
+    """Return what a chart renders to in namespace ``taxon-system``.
 
     Args:
         values: what differs from the chart's own values.
         chart: its folder or packed file.
+        release: the release's name.
         notes: return what an install would print instead.
         programs: folder of another Helm.
         kinds: what a cluster was found to know, as group/version/Kind.
@@ -46,7 +48,7 @@ def render(
         [
             (programs or tools.install()) / "helm",
             *words,
-            "taxon",
+            release,
             chart,
             f"-n={NAMESPACE}",
             "--values=-",

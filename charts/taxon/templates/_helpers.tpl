@@ -42,7 +42,7 @@ seccompProfile: {type: RuntimeDefault}
 {{- with .Values.image.pullSecrets }}
 imagePullSecrets:
 {{- range . }}
-- name: {{ . }}
+- name: {{ . | quote }}
 {{- end }}
 {{- end }}
 {{- end }}
@@ -73,18 +73,18 @@ imagePullSecrets:
 - name: TAXON_CONTROLLER_RUNTIME
   value: {{ include "taxon.runtimeName" . }}
 - name: TAXON_CONTROLLER_DOMAIN
-  value: {{ .Values.gateway.domain }}
+  value: {{ .Values.gateway.domain | quote }}
 {{- with .Values.gateway.name }}
 - name: TAXON_CONTROLLER_GATEWAY
-  value: {{ . }}
+  value: {{ . | quote }}
 {{- end }}
 {{- with .Values.gateway.url }}
 - name: TAXON_CONTROLLER_GATEWAY_URL
-  value: {{ . }}
+  value: {{ . | quote }}
 {{- end }}
 {{- if eq .Values.controller.scope "Namespaces" }}
 - name: TAXON_CONTROLLER_WATCH_NAMESPACES
-  value: {{ join "," .Values.modelNamespaces }}
+  value: {{ join "," .Values.modelNamespaces | quote }}
 {{- end }}
 {{- with .Values.controller.extraEnv }}
 {{ toYaml . }}
@@ -150,6 +150,12 @@ containers:
 volumes:
 - name: tmp
   emptyDir: {sizeLimit: 512Mi}
+{{- end }}
+
+{{/* The port of gateway.url; a Gateway's own address is asked on port 80. */}}
+{{- define "taxon.gatewayPort" -}}
+{{- $url := urlParse .Values.gateway.url -}}
+{{ splitList ":" $url.host | rest | last | default (eq $url.scheme "https" | ternary "443" "80") }}
 {{- end }}
 
 {{/* The bucket in s3://bucket/prefix. */}}
