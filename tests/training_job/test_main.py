@@ -4,6 +4,7 @@ import json
 import os
 import pty
 import re
+import signal
 import subprocess
 import sys
 import termios
@@ -12,6 +13,7 @@ from typing import Any
 
 import pytest
 from support.training import VERSION, run_request, small_identity, small_table
+from support.waiting import wait_until
 
 from taxon_bundle.storage import StorageDenied, StorageUnavailable
 from taxon_contracts.gate import ChampionComparison
@@ -290,6 +292,28 @@ def test_a_terminal_shows_a_bar(tmp_path: Path) -> None:
     assert re.search(r"search: +100%.*4/4", text)
     assert "{" not in text
     assert re.search(r"Accepted +reason LimitsMet", text)
+
+
+def test_a_container_ends_as_soon_as_it_is_asked_to(tmp_path: Path) -> None:
+    """Its first process ignores SIGTERM unless it says otherwise, and would train on."""
+    request = tmp_path / "run.json"
+    os.mkfifo(request)
+    first = "import os; os.getpid = lambda: 1; from taxon_training_job import main; main.main()"
+    with subprocess.Popen([sys.executable, "-c", first, "--run", request]) as process:
+        writing: list[int] = []
+        wait_until(lambda: opened(request, writing), seconds=60)
+        process.terminate()
+        assert process.wait(60) == 128 + signal.SIGTERM
+    os.close(writing[0])
+
+
+def opened(pipe: Path, writing: list[int]) -> bool:
+    """Open a pipe for writing, which is possible once somebody reads it."""
+    try:
+        writing.append(os.open(pipe, os.O_WRONLY | os.O_NONBLOCK))
+    except OSError:
+        return False
+    return True
 
 
 def test_bundles_are_removed_on_request(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

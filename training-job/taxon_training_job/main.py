@@ -4,6 +4,8 @@
 """
 
 import argparse
+import os
+import signal
 import sys
 import traceback
 from pathlib import Path
@@ -26,6 +28,7 @@ from taxon_training_job.settings import Settings
 
 def main() -> None:
     """Run the command; exit 0 (Accepted or Refused), 65 (final) or 75 (try again)."""
+    end_when_asked()
     parser = argparse.ArgumentParser(prog="taxon-train", description=__doc__)
     parser.add_argument("--run", type=Path, help=f"run request file; default: ${RUN_VARIABLE}")
     parser.add_argument("--result", type=Path, help="where the result goes")
@@ -40,6 +43,16 @@ def main() -> None:
     except RunFailed as failure:
         sys.exit(_report_failure(failure, None, Progress(), result_file))
     sys.exit(train(request, result_file, settings))
+
+
+def end_when_asked() -> None:
+    """Let SIGTERM end a container at once: what can be killed anywhere has nothing to finish.
+
+    The first process of a container ignores signals it has no handler for. A run whose model was
+    deleted would go on until its grace is over, and write a bundle after the others were removed.
+    """
+    if os.getpid() == 1:
+        signal.signal(signal.SIGTERM, lambda *_: os._exit(128 + signal.SIGTERM))
 
 
 def remove(uri: str) -> int:
