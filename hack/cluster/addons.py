@@ -67,8 +67,8 @@ def install_definitions(manifests: Manifests) -> None:
 def install(manifests: Manifests) -> None:
     """Apply everything and wait until all of it works.
 
-    A part that starts amid all the others may, once in a long while, not find its way. Pods are
-    then started anew, once, after saying what there was to see.
+    Pods that do not work in time are started anew, once, after saying what there is to see: one
+    that lost its way among all that start at once works the second time.
     """
     with step("Applying KServe, the Gateway, the Prometheus Operator and metrics-server"):
         apply_all(manifests.objects)

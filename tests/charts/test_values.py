@@ -204,6 +204,7 @@ def numbers_for_names(node: Any) -> Iterator[Any]:
         ("http://gateway.infra", 80),
         ("https://gateway.infra", 443),
         ("http://10.0.0.7:8080", 8080),
+        ("https://[fd00::7]", 443),
     ],
 )
 def test_controller_may_reach_the_gateway_on_the_port_of_its_address(url: str, port: int) -> None:

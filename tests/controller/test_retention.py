@@ -33,6 +33,23 @@ def cleanups(story: Story) -> list[str]:
     return list(story.world.named(JOB, SETTINGS.namespace))
 
 
+def cleaning_up(*seeds: int) -> tuple[Story, str]:
+    """Return a model whose first version's bundle is about to be removed, and that version."""
+    story = served(seed=1, versionHistoryLimit=2)
+    first = story.live
+    assert first
+    story.world.cleans = False
+    edited(story, *seeds)
+    assert cleanups(story)
+    return story, first
+
+
+def cleaned_up(story: Story) -> None:
+    """Let the clean-ups that were not called off do what they were made for."""
+    story.world.cleans = True
+    story.run()
+
+
 def test_only_as_many_versions_as_asked_for_are_kept() -> None:
     """Objects, bundles and records go together."""
     story = served(versionHistoryLimit=2)
@@ -87,15 +104,10 @@ def test_a_record_stays_until_its_bundle_is_gone() -> None:
 
 def test_a_version_that_is_wanted_again_keeps_its_new_bundle() -> None:
     """A clean-up that was still pending would remove what is live."""
-    story = served(seed=1, versionHistoryLimit=2)
-    first = story.live
-    story.world.cleans = False
-    edited(story, 2, 3, 4)
-    assert cleanups(story)
+    story, first = cleaning_up(2, 3, 4)
     story.submit(seed=1, versionHistoryLimit=2)
     story.run()
-    story.world.cleans = True
-    story.run()
+    cleaned_up(story)
 
     assert story.live == first
     assert f"s3://taxon/default/wine/{first}/" in story.world.bundles
@@ -103,14 +115,10 @@ def test_a_version_that_is_wanted_again_keeps_its_new_bundle() -> None:
 
 def test_a_longer_history_calls_off_the_clean_ups_that_have_not_ended() -> None:
     """What is kept after all keeps its bundle."""
-    story = served(seed=1, versionHistoryLimit=2)
-    first = story.live
-    story.world.cleans = False
-    edited(story, 2, 3, 4)
+    story, first = cleaning_up(2, 3, 4)
     story.submit(seed=4, versionHistoryLimit=10)
     story.run(2)
-    story.world.cleans = True
-    story.run()
+    cleaned_up(story)
 
     assert cleanups(story) == []
     assert f"s3://taxon/default/wine/{first}/" in story.world.bundles
@@ -118,16 +126,11 @@ def test_a_longer_history_calls_off_the_clean_ups_that_have_not_ended() -> None:
 
 def test_a_clean_up_of_an_earlier_model_of_the_name_cannot_hit_a_later_one() -> None:
     """Both make the same version in the same folder."""
-    story = served(seed=1, versionHistoryLimit=2)
-    first = story.live
-    story.world.cleans = False
-    edited(story, 2, 3)
-    assert cleanups(story)
+    story, first = cleaning_up(2, 3)
     story.world.remove(story.world.model())
     story.submit(seed=1)
     story.run()
-    story.world.cleans = True
-    story.run()
+    cleaned_up(story)
 
     assert story.live == first
     assert f"s3://taxon/default/wine/{first}/" in story.world.bundles

@@ -6,11 +6,19 @@ Every look is by a new reconciler, so nothing can be remembered between two of t
 import copy
 
 import pytest
-from support.story import READY, served
+from support.story import READY, Story, served
 from support.world import SETTINGS, dependents
 
 from taxon_contracts import names
 from taxon_controller.api import INFERENCE_SERVICE, JOB, SERVICE, Conflict
+
+
+def delete(story: Story) -> None:
+    """Delete the model and let everything that waits for it end."""
+    story.world.remove(story.world.model())
+    for _ in range(6):
+        story.look()
+        story.world.settle()
 
 
 def test_suspend_stops_a_run_and_leaves_serving_alone() -> None:
@@ -77,10 +85,7 @@ def test_a_deleted_model_takes_its_bundles_when_it_is_told_to() -> None:
     """With deletionPolicy Delete the model waits until they are gone."""
     story = served(deletionPolicy="Delete")
     assert story.world.model()["metadata"]["finalizers"] == [names.FINALIZER]
-    story.world.remove(story.world.model())
-    for _ in range(6):
-        story.look()
-        story.world.settle()
+    delete(story)
 
     assert ("ClassifierModel", "default", "wine") not in story.world.objects
     assert story.world.bundles == set()
@@ -91,10 +96,7 @@ def test_a_model_whose_spec_cannot_be_read_takes_its_bundles_when_it_is_told_to(
     story = served(deletionPolicy="Delete")
     story.world.model()["spec"]["dataset"] = {"uri": 5}
     story.run(2)
-    story.world.remove(story.world.model())
-    for _ in range(6):
-        story.look()
-        story.world.settle()
+    delete(story)
 
     assert ("ClassifierModel", "default", "wine") not in story.world.objects
     assert story.world.bundles == set()

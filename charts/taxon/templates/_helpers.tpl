@@ -155,7 +155,7 @@ volumes:
 {{/* The port of gateway.url; a Gateway's own address is asked on port 80. */}}
 {{- define "taxon.gatewayPort" -}}
 {{- $url := urlParse .Values.gateway.url -}}
-{{ splitList ":" $url.host | rest | last | default (eq $url.scheme "https" | ternary "443" "80") }}
+{{ regexFind ":[0-9]+$" $url.host | trimPrefix ":" | default (eq $url.scheme "https" | ternary "443" "80") }}
 {{- end }}
 
 {{/* The bucket in s3://bucket/prefix. */}}
