@@ -11,9 +11,10 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from hack.cluster import kind, layout, local, preflight, release
+from hack.cluster.diagnosis import report
 from hack.cluster.gateway import GATEWAY
 from hack.cluster.kubectl import answers, kubectl
-from hack.cluster.steps import ClusterError
+from hack.cluster.steps import ClusterError, say
 
 LOCK = Path(__file__).parent
 """The folder to lock: a file made for it would have to be removed again."""
@@ -55,8 +56,12 @@ def up() -> None:
     PROVIDERS[chosen].check()
     layout.HOME.mkdir(parents=True, exist_ok=True)
     layout.PROVIDER.write_text(chosen)
-    PROVIDERS[chosen].up()
-    release.install()
+    try:
+        PROVIDERS[chosen].up()
+        release.install()
+    except ClusterError:
+        say(report())
+        raise
     print(f"The cluster is ready after {time.monotonic() - began:.0f} s")
     print(f"  export KUBECONFIG={layout.KUBECONFIG}")
     print(f"  export PATH={layout.BIN}:$PATH")

@@ -8,13 +8,12 @@ import re
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
-from hack.cluster.diagnosis import report
 from hack.cluster.gateway import GATEWAY, envoy_gateway, gateway
 from hack.cluster.kserve import kserve, kserve_chart
 from hack.cluster.kubectl import Object, answers, apply, as_list, kubectl, template
 from hack.cluster.monitoring import metrics_server, prometheus, prometheus_operator
 from hack.cluster.stand_ins import Images
-from hack.cluster.steps import ClusterError, say, step, succeeds, wait
+from hack.cluster.steps import step, succeeds, wait
 
 NAMESPACES = ("envoy-gateway-system", "kserve", "monitoring")
 
@@ -65,35 +64,16 @@ def install_definitions(manifests: Manifests) -> None:
 
 
 def install(manifests: Manifests) -> None:
-    """Apply everything and wait until all of it works.
-
-    Pods that do not work in time are started anew, once, after saying what there is to see: one
-    that lost its way among all that start at once works the second time.
-    """
+    """Apply everything and wait until all of it works."""
     with step("Applying KServe, the Gateway, the Prometheus Operator and metrics-server"):
         apply_all(manifests.objects)
     with step("Waiting until they work"):
-        try:
-            await_all()
-        except ClusterError as error:
-            say(f"{error}. Their pods are started anew. What there is to see:\n{report()}")
-            for name in NAMESPACES:
-                kubectl("delete", "pods", "--all", "-n", name, "--wait=false", log="addons")
-            await_all()
-
-
-def await_all() -> None:
-    """Wait until everything works.
-
-    Raises:
-        ClusterError: a part does not, which it names.
-    """
-    for name in NAMESPACES:
-        await_condition("Available", "deployment", "--all", "-n", name)
-    await_condition("Programmed", f"gateway/{GATEWAY}", "-n", "kserve")
-    await_condition("Available", "prometheus/taxon", "-n", "monitoring")
-    await_condition("Available", "apiservice/v1beta1.metrics.k8s.io")
-    wait(webhook_answers, what="An answer of KServe's webhook", seconds=60, log="probes")
+        for name in NAMESPACES:
+            await_condition("Available", "deployment", "--all", "-n", name)
+        await_condition("Programmed", f"gateway/{GATEWAY}", "-n", "kserve")
+        await_condition("Available", "prometheus/taxon", "-n", "monitoring")
+        await_condition("Available", "apiservice/v1beta1.metrics.k8s.io")
+        wait(webhook_answers, what="An answer of KServe's webhook", seconds=60, log="probes")
 
 
 def apply_all(manifests: dict[str, str]) -> None:

@@ -20,7 +20,8 @@ def report() -> str:
         ("get", "events", "--all-namespaces", "--field-selector=type=Warning"),
         *(logs(*line.split()) for line in pods.splitlines()),
     ]
-    return "\n".join([*(said(*command) for command in commands), *ended(), tail("probes")])
+    parts = (*(said(*command) for command in commands), *ended(), tail("probes"))
+    return "\n".join(filter(None, parts))
 
 
 def logs(namespace: str, pod: str) -> tuple[str, ...]:

@@ -3,9 +3,8 @@
 import json
 
 from hack.cluster import layout
-from hack.cluster.diagnosis import report
 from hack.cluster.kubectl import apply, as_list, kubectl
-from hack.cluster.steps import ClusterError, run, say, step
+from hack.cluster.steps import run, step
 
 NAME = "taxon"
 CHART = layout.ROOT / "charts" / "taxon"
@@ -27,15 +26,11 @@ def install() -> None:
         forget_cut_short()
         words = ["upgrade", "--install", NAME, str(CHART), "--namespace", "taxon-system"]
         waiting = ["--wait", "--wait-for-jobs", "--timeout", "3m"]
-        try:
-            run(
-                [str(layout.BIN / "helm"), *words, *waiting, f"--values={VALUES}", *image_built()],
-                environment=layout.environment(),
-                log="helm",
-            )
-        except ClusterError:
-            say(report())
-            raise
+        run(
+            [str(layout.BIN / "helm"), *words, *waiting, f"--values={VALUES}", *image_built()],
+            environment=layout.environment(),
+            log="helm",
+        )
 
 
 def forget_cut_short() -> None:

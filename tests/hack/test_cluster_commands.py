@@ -64,6 +64,24 @@ def test_unknown_provider_starts_nothing(
     assert not layout.HOME.exists()
 
 
+def test_failed_cluster_says_what_there_is_to_see_before_its_sentence(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The logs go with the cluster; what is printed stays."""
+
+    def up() -> None:
+        raise ClusterError("prometheus/taxon did not happen")
+
+    monkeypatch.setattr(preflight, "provider", lambda *_, **__: "local")
+    monkeypatch.setattr(local, "check", lambda: None)
+    monkeypatch.setattr(local, "up", up)
+    monkeypatch.setattr(command, "report", lambda: "prometheus-taxon-0 0/2 Pending")
+    assert run(monkeypatch, "up") == 1
+    printed = capsys.readouterr()
+    assert printed.out.endswith("prometheus-taxon-0 0/2 Pending\n")
+    assert printed.err == "prometheus/taxon did not happen.\n"
+
+
 def test_cluster_whose_folder_was_deleted_is_still_found() -> None:
     """What runs is known by what the machine keeps, even when the project's folder is gone."""
     layout.RUN.mkdir()

@@ -1,4 +1,4 @@
-"""What a cluster that does not come up says, and what it tries."""
+"""What a cluster that does not come up says."""
 
 import json
 from dataclasses import asdict
@@ -6,12 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from hack.cluster import addons, diagnosis, layout
-from hack.cluster.addons import Manifests
+from hack.cluster import diagnosis, layout
 from hack.cluster.processes import Process
 from hack.cluster.steps import ClusterError
 
-NOTHING = Manifests({}, {})
 POD_NAMES = f"--output=jsonpath={diagnosis.POD_NAMES}"
 
 
@@ -24,42 +22,10 @@ def asked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, ..
         commands.append(words)
         return "monitoring prometheus-taxon-0\n" if POD_NAMES in words else f"{words[0]} said\n"
 
-    monkeypatch.setattr(addons, "kubectl", kubectl)
     monkeypatch.setattr(diagnosis, "kubectl", kubectl)
     monkeypatch.setattr(layout, "LOGS", tmp_path)
     monkeypatch.setattr(layout, "PROCESSES", tmp_path / "processes")
     return commands
-
-
-def works_at_attempt(number: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let the parts work when they are waited for the ``number``-th time."""
-    attempts = iter(range(1, 10))
-
-    def await_all() -> None:
-        if next(attempts) < number:
-            raise ClusterError("Condition Available of prometheus/taxon did not happen")
-
-    monkeypatch.setattr(addons, "await_all", await_all)
-
-
-def test_parts_that_do_not_work_are_started_anew_and_explained(
-    asked: list[tuple[str, ...]],
-    monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
-) -> None:
-    """A part that lost its way gets one more start, and the reason is not lost with it."""
-    works_at_attempt(2, monkeypatch)
-    addons.install(NOTHING)
-    deleted = [words[4] for words in asked if words[0] == "delete"]
-    assert deleted == list(addons.NAMESPACES)
-    assert "prometheus/taxon did not happen. Their pods are started anew" in capsys.readouterr().out
-
-
-def test_parts_that_never_work_fail_with_what_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A second start is not followed by a third."""
-    works_at_attempt(3, monkeypatch)
-    with pytest.raises(ClusterError, match="prometheus/taxon"):
-        addons.install(NOTHING)
 
 
 def test_report_asks_every_pod_for_its_last_lines(asked: list[tuple[str, ...]]) -> None:
@@ -86,4 +52,4 @@ def test_report_is_made_of_what_answers(monkeypatch: pytest.MonkeyPatch, tmp_pat
 
     monkeypatch.setattr(diagnosis, "kubectl", kubectl)
     (tmp_path / "probes.log").write_text("connection refused\n")
-    assert diagnosis.report().strip() == "connection refused"
+    assert diagnosis.report() == "connection refused"
