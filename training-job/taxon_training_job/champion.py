@@ -12,10 +12,10 @@ from taxon_contracts.gate import ChampionComparison
 from taxon_contracts.manifest import METRICS_NAME
 from taxon_contracts.run import Champion
 from taxon_contracts.scores import ScoreName, gain
+from taxon_training_job.data.examples import numeric_rows
+from taxon_training_job.data.split import row_draws
 from taxon_training_job.evaluation import Answers, interval, measure, resamples
-from taxon_training_job.examples import numeric_rows
 from taxon_training_job.failure import RunFailed
-from taxon_training_job.split import row_draws
 
 FEWEST_ROWS = 20
 """Unseen rows a comparison needs where the live version has seen others of today's."""

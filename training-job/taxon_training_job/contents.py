@@ -17,11 +17,11 @@ from taxon_bundle.classifier import Classifier
 from taxon_contracts import manifest as layout
 from taxon_contracts.manifest import File, Manifest, SignatureFeature
 from taxon_contracts.run import MetricValue, Rows, RunRequest
-from taxon_training_job.examples import Examples
+from taxon_training_job.data.examples import Examples
+from taxon_training_job.data.split import Split
 from taxon_training_job.parity import tolerance
 from taxon_training_job.pipeline import fits_float32, preprocessor
 from taxon_training_job.search import Parameters, Trial
-from taxon_training_job.split import Split
 
 GOLDEN_ROWS = 32
 QUANTILES = 10

@@ -17,14 +17,14 @@ from taxon_training_job import contents
 from taxon_training_job.card import model_card
 from taxon_training_job.champion import NotComparable, compare
 from taxon_training_job.contents import Training
+from taxon_training_job.data.examples import Examples, examine
+from taxon_training_job.data.split import Split, split
+from taxon_training_job.data.table import Table, read_table
 from taxon_training_job.evaluation import Answers, confusion_matrix, evaluate
-from taxon_training_job.examples import Examples, examine
 from taxon_training_job.failure import RunFailed
 from taxon_training_job.importance import permutation_importance
 from taxon_training_job.parity import ParityError, check_parity
 from taxon_training_job.progress import Progress
-from taxon_training_job.split import Split, split
-from taxon_training_job.table import Table, read_table
 from taxon_training_job.training import train
 
 

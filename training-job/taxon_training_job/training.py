@@ -12,7 +12,8 @@ from threadpoolctl import threadpool_limits
 
 from taxon_contracts.run import RunRequest
 from taxon_training_job.contents import DEFAULT_THRESHOLD, Training, positive_index
-from taxon_training_job.examples import Examples
+from taxon_training_job.data.examples import Examples
+from taxon_training_job.data.split import Split
 from taxon_training_job.failure import RunFailed
 from taxon_training_job.pipeline import (
     STEP,
@@ -25,7 +26,6 @@ from taxon_training_job.pipeline import (
 from taxon_training_job.progress import Progress
 from taxon_training_job.search import Parameters, Problem, Scorer, find_parameters
 from taxon_training_job.serving_graph import serving_graph
-from taxon_training_job.split import Split
 
 
 def train(

@@ -8,8 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
+from taxon_training_job.data.split import Split, row_draws, split
 from taxon_training_job.failure import RunFailed
-from taxon_training_job.split import Split, row_draws, split
 
 FEATURES = ("a", "b")
 

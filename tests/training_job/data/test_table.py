@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 from taxon_bundle.location import UnknownScheme, open_store
 from taxon_bundle.storage import StorageUnavailable
 from taxon_contracts.canonical import sha256_digest
+from taxon_training_job.data.table import read_table
 from taxon_training_job.failure import RunFailed
-from taxon_training_job.table import read_table
 
 
 def parquet(frame: pd.DataFrame) -> bytes:

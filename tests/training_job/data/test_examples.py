@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 from support.training import small_identity, small_table
 
-from taxon_training_job.examples import examine, numeric_rows
+from taxon_training_job.data.examples import examine, numeric_rows
 from taxon_training_job.failure import RunFailed
 
 TARGET = {"uri": "s3://samples/small.csv", "target": "label"}

@@ -1,0 +1,1 @@
+"""Data: from the bytes of a table to examples, and which of them are held out."""
