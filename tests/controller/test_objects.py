@@ -42,6 +42,13 @@ FULL = {
         "resources": {"limits": {"cpu": "50m", "memory": "128Mi"}},
         "serviceAccountName": "own-server",
         "predictionLog": {"mode": "WithoutFeatures"},
+        "http": {
+            "rateLimit": "100/second",
+            "corsOrigins": ["https://app.example.com", "http://[::1]:3000"],
+            "accessLog": True,
+            "maxBodyBytes": 1048576,
+            "maxRows": 1000,
+        },
     },
 }
 RUN = Run(

@@ -2,6 +2,7 @@ from pathlib import Path
 
 import pytest
 
+from taxon_contracts.resource import Http
 from taxon_model_server.settings import InvalidSettings, Settings, read_settings
 
 DIGEST = "sha256:" + "a" * 64
@@ -96,3 +97,8 @@ def test_an_unknown_flag_is_told(capsys: pytest.CaptureFixture[str]) -> None:
         read_settings([*LEAST, "--frobnicate"])
 
     assert "unrecognized arguments: --frobnicate" in capsys.readouterr().err
+
+
+def test_every_http_field_of_the_resource_is_a_setting_of_the_server() -> None:
+    """What serving.http names reaches the server under the same name."""
+    assert set(Http.model_fields) <= set(Settings.model_fields)

@@ -8,7 +8,7 @@ A field is published together with the code that obeys it.
 from taxon_contracts.resource.gating import Gate, Limit
 from taxon_contracts.resource.learning import Dataset, Pipeline, Search
 from taxon_contracts.resource.model import ClassifierModel, Identity, Spec
-from taxon_contracts.resource.operation import Amounts, Resources, Retrain, Tracking
+from taxon_contracts.resource.operation import Amounts, Http, Resources, Retrain, Tracking
 from taxon_contracts.resource.part import Part, amount, list_map, rule
 
 __all__ = [
@@ -16,6 +16,7 @@ __all__ = [
     "ClassifierModel",
     "Dataset",
     "Gate",
+    "Http",
     "Identity",
     "Limit",
     "Part",

@@ -113,6 +113,47 @@ class PredictionLog(Part):
     )
 
 
+Origin = Annotated[
+    str, StringConstraints(pattern=r"^(\*|https?://[A-Za-z0-9.:\[\]-]+)$", max_length=256)
+]
+
+
+class Http(Part):
+    """What one server takes over HTTP. Absent fields follow the platform's values."""
+
+    rate_limit: (
+        Annotated[
+            str,
+            StringConstraints(pattern=r"^[1-9][0-9]{0,8}/(second|minute|hour|day)$", max_length=16),
+        ]
+        | None
+    ) = Field(
+        default=None,
+        description='Prediction requests per client address and server, as "100/second".'
+        " Absent: no limit.",
+    )
+    cors_origins: (
+        Annotated[
+            tuple[Origin, ...],
+            Field(max_length=64, json_schema_extra={"x-kubernetes-list-type": "set"}),
+        ]
+        | None
+    ) = Field(
+        default=None,
+        description='Origins whose pages may call from a browser, as "https://app.example.com", or'
+        ' "*" for all. Absent: none.',
+    )
+    access_log: bool | None = Field(
+        default=None, description="Whether the server logs one JSON line per request. Absent: no."
+    )
+    max_body_bytes: Annotated[int, Strict(), Field(ge=1024, le=2**28)] | None = Field(
+        default=None, description="Bytes of the largest request body. Absent: 16 MiB."
+    )
+    max_rows: Annotated[int, Strict(), Field(ge=1, le=10_000_000)] | None = Field(
+        default=None, description="Most rows of one request. Absent: 100000."
+    )
+
+
 class Rollout(Part):
     """How the traffic moves to another version."""
 
@@ -163,6 +204,7 @@ class Serving(Part):
     prediction_log: PredictionLog = Field(
         default=PredictionLog(), description="What is kept of every prediction."
     )
+    http: Http | None = Field(default=None, description="What one server takes over HTTP.")
     rollout: Rollout = Field(
         default=Rollout(), description="How the traffic moves to another version."
     )
