@@ -4,18 +4,17 @@ import math
 from collections.abc import Mapping
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
+from taxon_contracts.document import Document
 from taxon_contracts.resource import Gate, Limit
 from taxon_contracts.scores import ScoreName
 
 GateReason = Literal["LimitsMet", "LimitNotMet", "WorseThanChampion", "MetricNotFinite"]
 
 
-class ChampionComparison(BaseModel):
+class ChampionComparison(Document):
     """A candidate against the live version on the same held-out rows."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     version: str
     metric: ScoreName
@@ -26,10 +25,8 @@ class ChampionComparison(BaseModel):
     high: float = Field(description="Upper end of that interval.")
 
 
-class Verdict(BaseModel):
+class Verdict(Document):
     """The gate's decision."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     passed: bool
     reason: GateReason

@@ -9,7 +9,7 @@ from typing import Annotated, Literal
 from pydantic import Field, StringConstraints, model_validator
 
 from taxon_contracts.canonical import canonical_json, sha256_digest
-from taxon_contracts.run import Digest, Document, Version
+from taxon_contracts.document import Digest, Document, Version
 
 FORMAT_VERSION = 1
 MANIFEST_NAME = "manifest.json"

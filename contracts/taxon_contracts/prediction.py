@@ -4,7 +4,7 @@ from datetime import datetime
 from typing import Literal
 from uuid import UUID
 
-from taxon_contracts.run import Document
+from taxon_contracts.document import Document
 
 PredictionOutcome = Literal["Answered", "Failed"]
 

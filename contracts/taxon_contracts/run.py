@@ -2,9 +2,10 @@
 
 from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import Field, StringConstraints
 
 from taxon_contracts import names
+from taxon_contracts.document import Digest, Document, Version
 from taxon_contracts.gate import ChampionComparison, GateReason
 from taxon_contracts.resource import Gate, Identity, Tracking
 from taxon_contracts.scores import ScoreName
@@ -40,14 +41,6 @@ FinalReason = Literal[
     "TooManyFeatures",
 ]
 RetryableReason = Literal["InternalError", "StorageDenied", "StorageUnavailable"]
-Version = Annotated[str, StringConstraints(pattern=names.VERSION_PATTERN)]
-Digest = Annotated[str, StringConstraints(pattern=names.DIGEST_PATTERN)]
-
-
-class Document(BaseModel):
-    """A frozen JSON document with no unknown fields."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
 
 class Champion(Document):

@@ -1,15 +1,14 @@
 """The observed side of a ClassifierModel, in the sense of kstatus."""
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 from pydantic import Field, StringConstraints
 
-from taxon_contracts import names
-from taxon_contracts.resource import Part
+from taxon_contracts.document import Digest, Version
+from taxon_contracts.resource import Part, list_map
 
 Trigger = Literal["Spec", "Schedule", "NewDataset", "Manual"]
 Outcome = Literal["Accepted", "Refused", "Failed", "Abandoned"]
-VersionID = Annotated[str, StringConstraints(pattern=names.VERSION_PATTERN)]
 Time = Annotated[str, StringConstraints(max_length=32)]
 Reason = Annotated[str, StringConstraints(max_length=64)]
 Message = Annotated[str, StringConstraints(max_length=1024)]
@@ -18,11 +17,6 @@ Token = Annotated[str, StringConstraints(max_length=80)]
 
 VERSIONS_AT_MOST = 60
 """Records a status can hold: the longest history and what is still being removed."""
-
-
-def keyed(name: str) -> dict[str, Any]:
-    """Return what makes a list a map by ``name``."""
-    return {"x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": [name]}
 
 
 class Condition(Part):
@@ -50,7 +44,7 @@ class Address(Part):
 class Run(Part):
     """The training that is going on."""
 
-    version: VersionID = Field(description="Id of the run and of the version it makes.")
+    version: Version = Field(description="Id of the run and of the version it makes.")
     trigger: Trigger = Field(description="What asked for it.")
     token: Token | None = Field(
         default=None,
@@ -63,7 +57,7 @@ class Run(Part):
 class ServedVersion(Part):
     """A version that has servers."""
 
-    version: VersionID = Field(description="Id of the version.")
+    version: Version = Field(description="Id of the version.")
     weight: int = Field(ge=0, le=100, description="Share of the traffic in percent.")
     score: Figure = Field(description="Value of spec.metric on the held-out rows.")
     since_time: Time = Field(description="When it took this place, RFC 3339.")
@@ -81,7 +75,7 @@ class VersionMetric(Part):
 class VersionRecord(Part):
     """What became of one run."""
 
-    version: VersionID = Field(description="Id of the version.")
+    version: Version = Field(description="Id of the version.")
     trigger: Trigger = Field(description="What asked for it.")
     token: Token | None = Field(
         default=None,
@@ -96,13 +90,13 @@ class VersionRecord(Part):
     bundle_uri: Annotated[str, StringConstraints(max_length=1024)] | None = Field(
         default=None, alias="bundleURI", description="Folder of the bundle in object storage."
     )
-    manifest_digest: (
-        Annotated[str, StringConstraints(pattern=names.DIGEST_PATTERN, max_length=71)] | None
-    ) = Field(default=None, description="SHA-256 of the bundle's manifest, which pins every file.")
+    manifest_digest: Digest | None = Field(
+        default=None, description="SHA-256 of the bundle's manifest, which pins every file."
+    )
     metrics: (
         Annotated[
             tuple[VersionMetric, ...],
-            Field(max_length=16, json_schema_extra=keyed("name")),
+            Field(max_length=16, json_schema_extra=list_map("name")),
         ]
         | None
     ) = Field(default=None, description="Metrics of the held-out rows.")
@@ -121,7 +115,7 @@ class Status(Part):
     conditions: (
         Annotated[
             tuple[Condition, ...],
-            Field(max_length=16, json_schema_extra=keyed("type")),
+            Field(max_length=16, json_schema_extra=list_map("type")),
         ]
         | None
     ) = Field(default=None, description="Statements about the model.")
@@ -146,7 +140,7 @@ class Status(Part):
     versions: (
         Annotated[
             tuple[VersionRecord, ...],
-            Field(max_length=VERSIONS_AT_MOST, json_schema_extra=keyed("version")),
+            Field(max_length=VERSIONS_AT_MOST, json_schema_extra=list_map("version")),
         ]
         | None
     ) = Field(default=None, description="What became of the runs, newest first.")

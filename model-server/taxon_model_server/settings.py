@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 from pydantic import Field, SecretStr, StringConstraints, ValidationError, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
-from taxon_contracts.run import Digest
+from taxon_contracts.document import Digest
 
 VARIABLE_PREFIX = "TAXON_SERVER_"
 POSTGRESQL_SCHEMES = ("postgresql:", "postgresql+psycopg2:", "postgres:")

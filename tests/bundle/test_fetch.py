@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 from support.training import run_request, small_table, train
 
-from taxon_bundle import fetch
 from taxon_bundle.bundle import Bundle, open_bundle, verify
 from taxon_bundle.classifier import Classifier
+from taxon_bundle.commands import fetch
 from taxon_bundle.location import open_store
 from taxon_contracts.manifest import SERVING_NAME, object_key
 
@@ -69,7 +69,7 @@ def test_a_second_attempt_completes_the_first(stored: Bundle, target: Path) -> N
 
 def test_the_command_says_what_it_verified(stored: Bundle, target: Path) -> None:
     """The command KServe starts ends with 0 and names the bundle in its log."""
-    command = [sys.executable, "-m", "taxon_bundle.fetch", uri_of(stored), str(target)]
+    command = [sys.executable, "-m", "taxon_bundle.commands.fetch", uri_of(stored), str(target)]
     done = subprocess.run(command, capture_output=True, text=True, check=True)
     assert done.stderr == f"{uri_of(stored)}: verified\n"
 
@@ -124,7 +124,7 @@ def test_bad_credentials_are_refused(stored: Bundle, target: Path, tmp_path: Pat
     """Credentials the store does not know are named as the cause."""
     log = tmp_path / "termination-log"
     log.touch()
-    command = [sys.executable, "-m", "taxon_bundle.fetch", uri_of(stored), str(target)]
+    command = [sys.executable, "-m", "taxon_bundle.commands.fetch", uri_of(stored), str(target)]
     # A process of its own: boto3 remembers the credentials a process began with.
     done = subprocess.run(
         [*command, f"--termination-log={log}"],

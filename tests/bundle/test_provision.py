@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from taxon_bundle import provision
+from taxon_bundle.commands import provision
 from taxon_bundle.location import open_store, read_object
 from taxon_bundle.storage import StorageDenied
 from taxon_cli.local.ports import PortBlock

@@ -8,8 +8,8 @@ import yaml
 from support import charts
 from support.charts import Manifest
 
+from taxon_datastore.commands.migrate import Settings as MigrationSettings
 from taxon_datastore.database import CONNECT_SECONDS, GRACE_SECONDS, STATEMENT_SECONDS
-from taxon_datastore.migrate import Settings as MigrationSettings
 
 VALUES = sorted((Path(__file__).parent / "values").glob("*.yaml"))
 HELM_SECONDS = 300

@@ -15,7 +15,7 @@ from support.charts import Manifest
 from hack.generate import rendered_crd
 from taxon_controller import api, credentials, selftest
 from taxon_controller.settings import Settings as ControllerSettings
-from taxon_datastore.migrate import Settings as MigrationSettings
+from taxon_datastore.commands.migrate import Settings as MigrationSettings
 from taxon_model_server.settings import Settings as ServerSettings
 
 HERE = Path(__file__).parent

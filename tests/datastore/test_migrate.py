@@ -5,7 +5,7 @@ from sqlalchemy import inspect
 from support.databases import execute
 
 from taxon_cli.local.ports import PortBlock
-from taxon_datastore import migrate
+from taxon_datastore.commands import migrate
 from taxon_datastore.database import engine
 
 

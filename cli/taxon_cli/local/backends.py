@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from taxon_bundle.commands.provision import provision
 from taxon_bundle.location import open_store
-from taxon_bundle.provision import provision
 from taxon_cli.local.object_store import ObjectStore, running_object_store
 from taxon_cli.local.ports import HOST, PortBlock
 from taxon_cli.local.postgres import Postgres, running_postgres

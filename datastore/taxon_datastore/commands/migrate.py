@@ -1,4 +1,4 @@
-"""`python -m taxon_datastore.migrate`: bring the database's schema up to date, once it answers."""
+"""`python -m taxon_datastore.commands.migrate`: bring the schema up to date, once it answers."""
 
 import sys
 import time

@@ -1,4 +1,4 @@
-"""`python -m taxon_bundle.provision`: make buckets, and put tables into one of them.
+"""`python -m taxon_bundle.commands.provision`: make buckets, and put tables into one of them.
 
 A Job of the chart prepares the evaluation object store with it. Running it again changes nothing.
 """
@@ -52,7 +52,9 @@ def patiently(action: Callable[[], None], *, seconds: float, pause: float) -> No
 
 def main() -> None:
     """Run the command; a failure is one sentence."""
-    parser = argparse.ArgumentParser(prog="python -m taxon_bundle.provision", description=__doc__)
+    parser = argparse.ArgumentParser(
+        prog="python -m taxon_bundle.commands.provision", description=__doc__
+    )
     parser.add_argument("buckets", nargs="+", help="buckets to make")
     parser.add_argument("--tables", type=Path, help="folder whose tables are written")
     parser.add_argument("--into", default="samples", help="bucket they are written into")

@@ -1,4 +1,4 @@
-"""`python -m taxon_bundle.fetch URI FOLDER`: bring a verified bundle to where a server opens it.
+"""`python -m taxon_bundle.commands.fetch URI FOLDER`: copy a verified bundle to a server.
 
 KServe starts this before the server, as Taxon's ClusterStorageContainer. The URI names the bundle
 and the digest of its manifest, so whoever may write to the bucket still cannot choose what is
@@ -66,7 +66,9 @@ def fetch(source: Source, folder: Path) -> None:
 
 def main() -> None:
     """Run the command; exit 0, 65 (final) or 75 (try again)."""
-    parser = argparse.ArgumentParser(prog="python -m taxon_bundle.fetch", description=__doc__)
+    parser = argparse.ArgumentParser(
+        prog="python -m taxon_bundle.commands.fetch", description=__doc__
+    )
     parser.add_argument("uri", help="taxon+s3://bucket/path/?manifest=sha256:...")
     parser.add_argument("folder", type=Path, help="where the bundle goes")
     parser.add_argument(
