@@ -19,7 +19,7 @@ demo: .venv/.local ## Train, gate and serve a classifier on real data, and ask i
 	rm -rf .taxon/local
 	$(BIN)/taxon local run manifests/samples/breast-cancer.yaml
 
-# Most of the tests' own time would go into compiling what they import, in every process anew.
+# Without bytecode every test process would spend most of its time compiling what it imports.
 .PHONY: test
 test: export PYTHONDONTWRITEBYTECODE :=
 test: .venv/.dev ## Run every test that needs no cluster, with coverage
@@ -55,7 +55,7 @@ check: .venv/.dev ## Check format, lint, types, import rules and generated files
 	git diff --exit-code -- manifests/crds charts/taxon/templates/crd.yaml charts/taxon/dashboards docs/conditions.md docs/resource.md
 
 .PHONY: format
-format: .venv/.dev ## Format the code and mend what the linter can mend
+format: .venv/.dev ## Format the code and fix what the linter can fix
 	$(BIN)/ruff check --fix --quiet $(SOURCES) || true
 	$(BIN)/ruff format $(SOURCES)
 

@@ -1,5 +1,6 @@
-"""Write the sample tables from scikit-learn's copies: the same bytes every time."""
+"""Write the sample tables and requests from scikit-learn's copies: the same bytes every time."""
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -22,6 +23,18 @@ def table(name: str) -> str:
     return str(frame.to_csv(index=False, lineterminator="\n"))
 
 
+def row(name: str) -> str:
+    """Return the first row of a sample table as the body of a request to ``/predict``."""
+    load, _ = TABLES[name]
+    return json.dumps(load(as_frame=True).data.iloc[0].to_dict(), indent=1) + "\n"
+
+
+def row_file(name: str) -> Path:
+    """Return where the first row of a sample table is kept."""
+    return SAMPLES / name.replace(".csv", "-row.json")
+
+
 if __name__ == "__main__":
     for name in TABLES:
         (SAMPLES / name).write_text(table(name))
+        row_file(name).write_text(row(name))
