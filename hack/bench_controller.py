@@ -96,14 +96,14 @@ def _idle(bench: "Bench") -> None:
     before = bench.cpu_seconds()
     time.sleep(IDLE_MINUTES * 60)
     share = (bench.cpu_seconds() - before) / (IDLE_MINUTES * 60)
-    print(f"idle with {FEW} models, started anew, over {IDLE_MINUTES} min:")
+    print(f"idle with {FEW} models, restarted, over {IDLE_MINUTES} min:")
     _say("  resident memory", bench.resident_mb(), "MB", "under 140")
     _say("  share of a core", share * 100, "%", "under 1")
 
 
 def _say(what: str, value: float, unit: str, bound: str = "") -> None:
-    told = f"   ({bound})" if bound else ""
-    print(f"{what:<56}{value:10,.2f} {unit}{told}", flush=True)
+    limit = f"   ({bound})" if bound else ""
+    print(f"{what:<56}{value:10,.2f} {unit}{limit}", flush=True)
 
 
 def _place(number: int) -> tuple[str, str]:

@@ -184,5 +184,5 @@ def _process(program: Path, name: str, arguments: list[str], folder: Path) -> It
         try:
             yield
         finally:
-            process.kill()  # told to end, it waits a minute for whoever watches; nothing is kept
+            process.kill()  # on SIGTERM it waits a minute for whoever watches; nothing is kept
             process.wait(60)

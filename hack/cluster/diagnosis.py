@@ -1,4 +1,4 @@
-"""What a person, or a log that outlives the cluster, is told when it does not come up."""
+"""Prints why a cluster does not come up, for a person or a log that outlives it."""
 
 from collections.abc import Iterator
 

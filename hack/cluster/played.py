@@ -95,8 +95,8 @@ class Played:
         )
         ended = {"exitCode": 0, "message": _result(RunRequest.model_validate_json(run))}
         container = {"name": "trainer", "image": "", "imageID": "", "ready": False}
-        told = container | {"restartCount": 0, "state": {"terminated": ended}}
-        self._status(pod, {"phase": "Succeeded", "containerStatuses": [told]})
+        state = container | {"restartCount": 0, "state": {"terminated": ended}}
+        self._status(pod, {"phase": "Succeeded", "containerStatuses": [state]})
 
     def _status(self, body: Manifest, status: Manifest) -> None:
         with suppress(ApiError):  # it has changed meanwhile, and is seen again
@@ -107,7 +107,7 @@ def _result(request: RunRequest) -> str:
     figures = [
         {"name": name, "value": 0.99, "low": 0.98, "high": 1.0} for name in ("roc_auc", "accuracy")
     ]
-    told = {
+    result = {
         "version": request.version,
         "outcome": "Accepted",
         "reason": "LimitsMet",
@@ -116,7 +116,7 @@ def _result(request: RunRequest) -> str:
         "manifest_digest": "sha256:" + "5" * 64,
         "metrics": figures,
     }
-    return RunResult.model_validate(told).encode()
+    return RunResult.model_validate(result).encode()
 
 
 def _gateway(admin: Admin) -> type[BaseHTTPRequestHandler]:

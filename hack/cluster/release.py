@@ -41,7 +41,7 @@ def forget_cut_short() -> None:
 
 
 def image_built() -> list[str]:
-    """Return the value that makes a new pod of an image built anew under its old tag."""
+    """Return the value that makes a new pod of an image that was built again under the same tag."""
     identity = layout.IMAGES / "controller.id"
     if not identity.exists():
         return []
