@@ -5,7 +5,7 @@ SHELL := bash
 PYTHON ?= python3.11
 BIN := .venv/bin
 INSTALL := $(BIN)/uv pip install --quiet --python $(BIN)/python
-SOURCES := bundle cli contracts controller datastore hack model-server tests training-job
+SOURCES := bundle cli contracts controller datastore hack kube model-server tests training-job
 
 .PHONY: help
 help: ## Show this list

@@ -23,7 +23,7 @@ from hack.cluster.played import playing
 from hack.cluster.steps import wait
 from taxon_cli.local.ports import PortBlock
 from taxon_contracts import names
-from taxon_controller.api import JOB, MODEL, Manifest
+from taxon_kube.api import JOB, MODEL, Manifest
 
 ROOT = Path(__file__).resolve().parent.parent
 FEW, MANY = 100, 1000

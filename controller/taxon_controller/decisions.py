@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from taxon_contracts.status import Status
-from taxon_controller.api import Kind, Manifest
+from taxon_kube.api import Kind, Manifest
 
 
 @dataclass(frozen=True)

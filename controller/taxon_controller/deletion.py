@@ -5,12 +5,12 @@ from datetime import datetime, timedelta
 from taxon_contracts import names
 from taxon_contracts.status import Status
 from taxon_controller import conditions
-from taxon_controller.api import JOB
 from taxon_controller.decisions import Create, Delete, Event, Finalize, Plan, Write
 from taxon_controller.model import Model
 from taxon_controller.objects.cleanup_job import cleanup_job, model_cleanup_name
 from taxon_controller.observed import Observed
 from taxon_controller.settings import Settings
+from taxon_kube.api import JOB
 
 LOOK = timedelta(seconds=5)
 MARGIN_SECONDS = 40

@@ -11,7 +11,7 @@ from typing import Any
 import kopf
 
 from taxon_contracts import names
-from taxon_controller.api import (
+from taxon_kube.api import (
     HTTP_ROUTE,
     INFERENCE_SERVICE,
     JOB,
@@ -20,7 +20,7 @@ from taxon_controller.api import (
     SERVICE,
     Kind,
 )
-from taxon_controller.lease import NAME as LEASE_NAME
+from taxon_kube.lease import NAME as LEASE_NAME
 
 Login = Callable[..., kopf.ConnectionInfo | None]
 CHILDREN = (JOB, SERVICE, INFERENCE_SERVICE, HTTP_ROUTE)

@@ -11,19 +11,18 @@ from dataclasses import dataclass
 from typing import Any, cast
 
 import kopf
-from kubernetes.client import Configuration
 
 from taxon_controller import clock, handlers, liveness, probe
-from taxon_controller.api import ApiError
-from taxon_controller.cluster import Cluster, load_configuration
 from taxon_controller.crew import Crew
-from taxon_controller.lease import Lease, acquire, keep
 from taxon_controller.observe import Asks
 from taxon_controller.reconcile import Reconciler
 from taxon_controller.resync import await_kinds, await_models, is_served, resync
 from taxon_controller.settings import Settings
 from taxon_controller.telemetry import JsonLines, Telemetry
 from taxon_controller.work import BURST_SECONDS, Key, Worker, WorkQueue
+from taxon_kube.api import ApiError
+from taxon_kube.client import Cluster, Configuration, load_configuration
+from taxon_kube.lease import Lease, acquire, keep
 
 logger = logging.getLogger(__name__)
 

@@ -11,7 +11,7 @@ from taxon_contracts.identity import version_id
 from taxon_contracts.resource import ClassifierModel, Retrain, Spec
 from taxon_contracts.status import Status, VersionRecord
 from taxon_controller import clock
-from taxon_controller.api import Manifest
+from taxon_kube.api import Manifest
 
 TOKEN_CHARACTERS = 64
 

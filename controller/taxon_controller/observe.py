@@ -5,20 +5,6 @@ from typing import Protocol
 
 from taxon_contracts import names
 from taxon_controller import clock
-from taxon_controller.api import (
-    GATEWAY,
-    HTTP_ROUTE,
-    INFERENCE_SERVICE,
-    JOB,
-    POD,
-    SERVICE,
-    SERVICE_ACCOUNT,
-    Api,
-    Kind,
-    KindMissing,
-    Manifest,
-    WebhookUnavailable,
-)
 from taxon_controller.model import Model
 from taxon_controller.observed import Attempt, Cleanup, KServeState, Observed, Pointer, Server
 from taxon_controller.reading import (
@@ -32,6 +18,20 @@ from taxon_controller.reading import (
 from taxon_controller.rollout import host
 from taxon_controller.runs import find
 from taxon_controller.settings import Settings
+from taxon_kube.api import (
+    GATEWAY,
+    HTTP_ROUTE,
+    INFERENCE_SERVICE,
+    JOB,
+    POD,
+    SERVICE,
+    SERVICE_ACCOUNT,
+    Api,
+    Kind,
+    KindMissing,
+    Manifest,
+    WebhookUnavailable,
+)
 
 
 class Asks(Protocol):

@@ -6,7 +6,7 @@ from typing import Literal
 
 from taxon_contracts.run import RunResult
 from taxon_contracts.status import Trigger, VersionRecord
-from taxon_controller.api import Manifest
+from taxon_kube.api import Manifest
 
 
 @dataclass(frozen=True)

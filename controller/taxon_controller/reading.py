@@ -11,8 +11,8 @@ from taxon_contracts import names
 from taxon_contracts.run import RunResult
 from taxon_contracts.status import Trigger, VersionRecord
 from taxon_controller import clock
-from taxon_controller.api import Manifest
 from taxon_controller.observed import Attempt, Cleanup, Pointer, Server, Trouble
+from taxon_kube.api import Manifest
 
 JOB_LABEL = "batch.kubernetes.io/job-name"
 SERVING_LABEL = "serving.kserve.io/inferenceservice"

@@ -8,17 +8,6 @@ from datetime import datetime
 
 from taxon_contracts import names
 from taxon_controller import clock
-from taxon_controller.api import (
-    KINDS,
-    MODEL,
-    AlreadyExists,
-    Api,
-    ApiError,
-    Conflict,
-    Manifest,
-    Refused,
-    WebhookUnavailable,
-)
 from taxon_controller.covers import covers
 from taxon_controller.decisions import Apply, Create, Delete, Event, Finalize, Plan, Write
 from taxon_controller.model import Model, read_model
@@ -29,6 +18,17 @@ from taxon_controller.plan import plan
 from taxon_controller.reading import left_over, owned_by
 from taxon_controller.settings import Settings
 from taxon_controller.telemetry import Telemetry
+from taxon_kube.api import (
+    KINDS,
+    MODEL,
+    AlreadyExists,
+    Api,
+    ApiError,
+    Conflict,
+    Manifest,
+    Refused,
+    WebhookUnavailable,
+)
 
 logger = logging.getLogger(__name__)
 

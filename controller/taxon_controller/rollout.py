@@ -11,7 +11,6 @@ from datetime import datetime, timedelta
 from taxon_contracts import names
 from taxon_contracts.status import ServedVersion, VersionRecord
 from taxon_controller import clock
-from taxon_controller.api import INFERENCE_SERVICE, Manifest
 from taxon_controller.decisions import Apply, Delete, Phase, Write
 from taxon_controller.model import Model
 from taxon_controller.objects.http_route import http_route
@@ -20,6 +19,7 @@ from taxon_controller.objects.service import service
 from taxon_controller.observed import Observed, Server
 from taxon_controller.runs import Records, find, with_record
 from taxon_controller.settings import Settings
+from taxon_kube.api import INFERENCE_SERVICE, Manifest
 
 PROBE_LOOK = timedelta(seconds=1)
 KSERVE_LOOK = timedelta(seconds=15)

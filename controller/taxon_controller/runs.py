@@ -11,12 +11,12 @@ from typing import get_args
 from taxon_contracts.run import Champion, FinalReason
 from taxon_contracts.status import Run, Trigger, VersionMetric, VersionRecord
 from taxon_controller import clock, schedule
-from taxon_controller.api import JOB
 from taxon_controller.decisions import Create, Delete, Phase, Write
 from taxon_controller.model import Model
 from taxon_controller.objects.training_job import training_job
 from taxon_controller.observed import Attempt, Observed, Trouble
 from taxon_controller.settings import Settings
+from taxon_kube.api import JOB
 
 POD_LOOK = timedelta(seconds=20)
 """How often a running attempt's pod is looked at: pods are not watched."""

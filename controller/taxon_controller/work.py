@@ -10,8 +10,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from taxon_controller.api import ApiError, Conflict, Unavailable
 from taxon_controller.telemetry import Telemetry
+from taxon_kube.api import ApiError, Conflict, Unavailable
 
 logger = logging.getLogger(__name__)
 

@@ -16,7 +16,7 @@ from hack.cluster import builds, certificates
 from hack.cluster.steps import run, wait
 from hack.generate import CRD_PATH
 from taxon_cli.local.ports import PortBlock
-from taxon_controller.api import (
+from taxon_kube.api import (
     HTTP_ROUTE,
     INFERENCE_SERVICE,
     MODEL,
@@ -25,7 +25,7 @@ from taxon_controller.api import (
     Kind,
     Manifest,
 )
-from taxon_controller.cluster import Cluster
+from taxon_kube.client import Cluster
 
 TOKEN = "of-this-server"  # noqa: S105 - of a server that lives as long as who starts it
 

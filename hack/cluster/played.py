@@ -17,7 +17,7 @@ from hack.cluster.api_server import Admin, ApiServer
 from taxon_contracts import names
 from taxon_contracts.run import RunRequest, RunResult
 from taxon_controller import clock
-from taxon_controller.api import (
+from taxon_kube.api import (
     HTTP_ROUTE,
     INFERENCE_SERVICE,
     JOB,

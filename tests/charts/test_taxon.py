@@ -13,9 +13,10 @@ from support import charts, golden, pod_security
 from support.charts import Manifest
 
 from hack.generate import rendered_crd
-from taxon_controller import api, credentials, selftest
+from taxon_controller.commands import credentials, selftest
 from taxon_controller.settings import Settings as ControllerSettings
 from taxon_datastore.commands.migrate import Settings as MigrationSettings
+from taxon_kube.api import KINDS
 from taxon_model_server.settings import Settings as ServerSettings
 
 HERE = Path(__file__).parent
@@ -238,7 +239,7 @@ def test_every_kind_the_controller_works_with_is_granted() -> None:
         for rule in manifest["rules"]
         for resource in rule["resources"]
     }
-    assert granted >= {kind.plural for kind in api.KINDS.values()}
+    assert granted >= {kind.plural for kind in KINDS.values()}
 
 
 def test_the_gateway_is_read_only_to_learn_its_address() -> None:

@@ -13,7 +13,7 @@ from support import charts
 from hack import tools
 from hack.cluster.api_server import TOKEN, ApiServer, loose, running_api_server
 from taxon_cli.local.ports import PortBlock
-from taxon_controller.api import Kind
+from taxon_kube.api import Kind
 
 DEFINITION = "classifiermodels.taxon.dev"
 SAMPLE = charts.ROOT / "manifests" / "samples" / "wine.yaml"

@@ -22,7 +22,7 @@ from hack.cluster.api_server import NAMESPACE, Admin, ApiServer, running_api_ser
 from hack.cluster.played import playing
 from taxon_cli.local.ports import PortBlock
 from taxon_contracts import names
-from taxon_controller.api import (
+from taxon_kube.api import (
     HTTP_ROUTE,
     INFERENCE_SERVICE,
     JOB,

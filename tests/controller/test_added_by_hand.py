@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from support.story import READY, served
 
-from taxon_controller.api import HTTP_ROUTE, SERVICE
+from taxon_kube.api import HTTP_ROUTE, SERVICE
 
 
 def test_a_label_added_to_the_selector_of_the_service_is_taken_away() -> None:

@@ -16,8 +16,8 @@ from support.emulated import Emulated
 from support.story import READY, Story
 from support.world import SETTINGS, World
 
-from taxon_controller.api import JOB, LEASE, SERVICE
 from taxon_controller.main import Controller
+from taxon_kube.api import JOB, LEASE, SERVICE
 
 DEADLINE_SECONDS = 60.0
 

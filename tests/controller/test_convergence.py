@@ -10,7 +10,7 @@ from support.outcomes import accepted, failed, lost, out_of_memory, refused
 from support.story import Story
 from support.world import Crashed, World, dependents
 
-from taxon_controller.api import HTTP_ROUTE, INFERENCE_SERVICE, JOB, SERVICE, ApiError
+from taxon_kube.api import HTTP_ROUTE, INFERENCE_SERVICE, JOB, SERVICE, ApiError
 
 Step = Callable[[Story], None]
 

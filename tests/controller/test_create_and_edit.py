@@ -6,7 +6,7 @@ Every look is by a new reconciler, so nothing can be remembered between two of t
 from support.story import READY, Story, served
 from support.world import World, dependents
 
-from taxon_controller.api import INFERENCE_SERVICE, JOB
+from taxon_kube.api import INFERENCE_SERVICE, JOB
 
 
 def test_a_new_model_is_trained_judged_served_and_led_to() -> None:

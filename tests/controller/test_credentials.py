@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from taxon_controller.api import AlreadyExists, Kind, Manifest
-from taxon_controller.credentials import BadSecret, Settings, distribute
+from taxon_controller.commands.credentials import BadSecret, Settings, distribute
+from taxon_kube.api import AlreadyExists, Kind, Manifest
 
 EVALUATION = Settings(
     namespace="taxon-system",

@@ -8,7 +8,7 @@ import pytest
 from support.story import READY, Story, served
 from support.world import SETTINGS, World
 
-from taxon_controller.api import INFERENCE_SERVICE, SERVICE, ApiError, Manifest, Refused
+from taxon_kube.api import INFERENCE_SERVICE, SERVICE, ApiError, Manifest, Refused
 
 QUOTA = "exceeded quota: count/jobs.batch"
 

@@ -1,4 +1,4 @@
-"""Which version answers is asked over TLS where the Gateway's base URL says so."""
+"""Which version a URL answers with, over TLS where the Gateway's base URL says so."""
 
 import ssl
 import subprocess
@@ -69,3 +69,48 @@ def test_a_certificate_that_is_not_trusted_is_told(base: str) -> None:
 
     assert answer is None
     assert why.startswith(f"{base} does not answer with a trusted certificate (")
+
+
+@pytest.mark.parametrize(
+    ("status", "content", "version", "told"),
+    [
+        (200, b'{"name": "wine", "versions": ["v3f9c2a71be"]}', "v3f9c2a71be", ""),
+        (503, b"", None, "wine.example.com answers with status 503"),
+        (200, b"<html>", None, "wine.example.com answers with something else than a model's"),
+        (200, b'{"versions": []}', None, "wine.example.com answers with something else"),
+    ],
+)
+def test_a_url_tells_which_version_answers(
+    status: int, content: bytes, version: str | None, told: str
+) -> None:
+    """Asked by host name, as clients do."""
+    hosts = []
+
+    class Answering(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            hosts.append((self.headers["Host"], self.path))
+            self.send_response(status)
+            self.end_headers()
+            self.wfile.write(content)
+
+        def log_message(self, *_: object) -> None:
+            """Write nothing."""
+
+    server = HTTPServer(("127.0.0.1", 0), Answering)
+    Thread(target=server.serve_forever, daemon=True).start()
+    base = f"http://127.0.0.1:{server.server_port}"
+    answer, why = ask(base, host="wine.example.com", model="wine")
+    server.shutdown()
+    server.server_close()
+
+    assert answer == version
+    assert why.startswith(told)
+    assert hosts == [("wine.example.com", "/v2/models/wine")]
+
+
+def test_a_url_that_does_not_answer_is_told() -> None:
+    """With where it was asked."""
+    assert ask("http://127.0.0.1:1", host="wine.example.com", model="wine") == (
+        None,
+        "http://127.0.0.1:1 does not answer (ConnectionRefusedError)",
+    )

@@ -9,7 +9,7 @@ from support.outcomes import accepted, failed, lost, out_of_memory, refused
 from support.story import READY, Story, served
 from support.world import World
 
-from taxon_controller.api import INFERENCE_SERVICE, JOB
+from taxon_kube.api import INFERENCE_SERVICE, JOB
 
 
 def test_a_final_failure_stops_and_says_why() -> None:

@@ -7,7 +7,7 @@ from support.outcomes import failed
 from support.story import Story, served
 from support.world import SETTINGS
 
-from taxon_controller.api import JOB
+from taxon_kube.api import JOB
 
 
 def retrained(story: Story, times: int) -> None:

@@ -6,7 +6,7 @@ Every look is by a new reconciler, so nothing can be remembered between two of t
 from support.outcomes import failed, refused
 from support.story import READY, served
 
-from taxon_controller.api import JOB
+from taxon_kube.api import JOB
 
 
 def test_the_retrain_annotation_makes_a_version_in_the_background() -> None:

@@ -9,7 +9,7 @@ from support.story import READY, Story, served
 from support.world import World
 
 from taxon_contracts import names
-from taxon_controller.api import INFERENCE_SERVICE, JOB, SERVICE
+from taxon_kube.api import INFERENCE_SERVICE, JOB, SERVICE
 
 CRASHING = {
     "containerStatuses": [

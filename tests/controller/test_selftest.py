@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 
 from taxon_contracts.resource import ClassifierModel
-from taxon_controller import selftest
-from taxon_controller.api import MODEL, AlreadyExists, Kind, Manifest
-from taxon_controller.selftest import ROW, Settings, TestFailed, carry_out
+from taxon_controller.commands import selftest
+from taxon_controller.commands.selftest import ROW, Settings, TestFailed, carry_out
+from taxon_kube.api import MODEL, AlreadyExists, Kind, Manifest
 
 SETTINGS = Settings(
     namespace="fraud", patience_seconds=0.05, answer_seconds=0.05, pause_seconds=0.01

@@ -8,8 +8,8 @@ from support.story import READY, Story, served
 from support.world import SETTINGS, World, dependents
 
 from taxon_contracts import names
-from taxon_controller.api import HTTP_ROUTE, INFERENCE_SERVICE, JOB, SERVICE
 from taxon_controller.plan import UNWATCHED_LOOK
+from taxon_kube.api import HTTP_ROUTE, INFERENCE_SERVICE, JOB, SERVICE
 
 
 def test_two_models_of_one_name_live_in_two_namespaces() -> None:

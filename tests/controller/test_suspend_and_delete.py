@@ -10,7 +10,7 @@ from support.story import READY, Story, served
 from support.world import SETTINGS, dependents
 
 from taxon_contracts import names
-from taxon_controller.api import INFERENCE_SERVICE, JOB, SERVICE, Conflict
+from taxon_kube.api import INFERENCE_SERVICE, JOB, SERVICE, Conflict
 
 
 def delete(story: Story) -> None:

@@ -6,9 +6,9 @@ from datetime import timedelta
 import pytest
 from support.world import START
 
-from taxon_controller.api import Conflict, Unavailable
 from taxon_controller.telemetry import Telemetry
 from taxon_controller.work import Key, Worker, WorkQueue
+from taxon_kube.api import Conflict, Unavailable
 
 WINE, IRIS = ("default", "wine"), ("default", "iris")
 

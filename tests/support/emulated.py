@@ -11,7 +11,7 @@ from typing import Any
 import kmock
 from support.world import World
 
-from taxon_controller.api import (
+from taxon_kube.api import (
     KINDS,
     AlreadyExists,
     Conflict,

@@ -13,8 +13,8 @@ from support.world import SETTINGS
 
 from hack.cluster.api_server import ApiServer
 from taxon_controller import main
-from taxon_controller.api import Kind, Manifest
-from taxon_controller.cluster import Cluster
+from taxon_kube.api import Kind, Manifest
+from taxon_kube.client import Cluster
 
 CONTEXT = multiprocessing.get_context("forkserver")
 CONTEXT.set_forkserver_preload(["taxon_controller.main"])  # forkserver does not find what is ours

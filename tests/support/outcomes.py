@@ -3,7 +3,7 @@
 from collections.abc import Callable
 
 from taxon_contracts.run import RunRequest, RunResult
-from taxon_controller.api import Manifest
+from taxon_kube.api import Manifest
 
 DIGEST = "sha256:" + "5" * 64
 

@@ -16,7 +16,8 @@ from support.outcomes import Outcome, accepted
 from taxon_contracts import names
 from taxon_contracts.run import RunRequest
 from taxon_controller import clock
-from taxon_controller.api import (
+from taxon_controller.settings import Settings
+from taxon_kube.api import (
     HTTP_ROUTE,
     INFERENCE_SERVICE,
     JOB,
@@ -31,7 +32,6 @@ from taxon_controller.api import (
     Manifest,
     WebhookUnavailable,
 )
-from taxon_controller.settings import Settings
 
 START = datetime(2026, 11, 2, 12, 0, tzinfo=UTC)
 SETTINGS = Settings(

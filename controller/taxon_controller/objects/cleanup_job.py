@@ -8,10 +8,10 @@ import hashlib
 
 from taxon_contracts import names
 from taxon_contracts.status import VersionRecord
-from taxon_controller.api import Manifest
 from taxon_controller.model import Model
 from taxon_controller.objects import shared
 from taxon_controller.settings import Settings
+from taxon_kube.api import Manifest
 
 KEPT_SECONDS = 3600
 """How long a finished Job stays; a failed one is made again after that."""

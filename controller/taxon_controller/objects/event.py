@@ -3,9 +3,9 @@
 import hashlib
 
 from taxon_contracts import names
-from taxon_controller.api import Manifest
 from taxon_controller.decisions import Event
 from taxon_controller.model import Model
+from taxon_kube.api import Manifest
 
 
 def event(model: Model, told: Event, *, time: str) -> Manifest:

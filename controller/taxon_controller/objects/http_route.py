@@ -3,9 +3,9 @@
 from collections.abc import Iterable
 
 from taxon_contracts import names
-from taxon_controller.api import Manifest
 from taxon_controller.model import Model
 from taxon_controller.objects import shared
+from taxon_kube.api import Manifest
 
 
 def http_route(

@@ -1,10 +1,10 @@
 """The Service that is named after the model and points at its live version."""
 
 from taxon_contracts import names
-from taxon_controller.api import Manifest
 from taxon_controller.model import Model
 from taxon_controller.objects import shared
 from taxon_controller.settings import Settings
+from taxon_kube.api import Manifest
 
 
 def service(model: Model, version: str, *, settings: Settings) -> Manifest:

@@ -4,10 +4,10 @@ from taxon_contracts import names
 from taxon_contracts.canonical import canonical_json
 from taxon_contracts.run import RUN_VARIABLE, Champion, RunRequest
 from taxon_contracts.status import Run
-from taxon_controller.api import Manifest
 from taxon_controller.model import Model
 from taxon_controller.objects import shared
 from taxon_controller.settings import Settings
+from taxon_kube.api import Manifest
 
 REQUESTS = {"cpu": "500m", "memory": "512Mi"}
 LIMITS = {"cpu": "2", "memory": "2Gi"}

@@ -1,4 +1,4 @@
-"""`python -m taxon_controller.credentials`: the Secrets that models need, where models may live.
+"""Writes the Secrets that models need into every namespace models may live in.
 
 A Job of the chart runs it after every install and upgrade. The controller itself reads no Secret.
 What is made at random is made once and kept; everything else follows from that, or from the Secrets
@@ -18,7 +18,7 @@ from pydantic import Field, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from taxon_contracts import names
-from taxon_controller.api import ApiError, Kind, Manifest
+from taxon_kube.api import ApiError, Kind, Manifest
 
 SECRET = Kind("Secret", "v1", "secrets")
 WRITE_SECRET = "taxon-s3-write"  # noqa: S105 - a Secret's name, like the next two
@@ -242,7 +242,7 @@ def _decoded(secret: Manifest) -> dict[str, str]:
 
 def main() -> None:
     """Run once; a failure is one sentence, and the Job tries again."""
-    from taxon_controller.cluster import Cluster  # noqa: PLC0415 - the Kubernetes client takes a second; settings are refused at once
+    from taxon_kube.client import Cluster  # noqa: PLC0415 - the Kubernetes client takes a second; settings are refused at once
 
     settings = Settings()
     try:

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 import pytest
 from support.world import SETTINGS, World
 
-from taxon_controller.api import LEASE, Manifest, Unavailable
-from taxon_controller.lease import Lease, LeaseLost, acquire, keep
+from taxon_kube.api import LEASE, Manifest, Unavailable
+from taxon_kube.lease import Lease, LeaseLost, acquire, keep
 
 SECONDS = 20.0
 

@@ -10,10 +10,9 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime
 
-from taxon_controller import clock
-from taxon_controller.api import LEASE, AlreadyExists, Api, ApiError, Conflict, Manifest
+from taxon_kube.api import LEASE, AlreadyExists, Api, ApiError, Conflict, Manifest
 
 logger = logging.getLogger(__name__)
 
@@ -36,7 +35,7 @@ class Lease:
     namespace: str
     identity: str
     seconds: float
-    now: Callable[[], datetime] = clock.now
+    now: Callable[[], datetime] = lambda: datetime.now(UTC)
     monotonic: Callable[[], float] = time.monotonic
     _renewed: float = float("-inf")
     _holds: bool = False

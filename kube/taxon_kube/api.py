@@ -1,4 +1,4 @@
-"""What the controller needs of a cluster, in its own words; ``cluster`` is the real one."""
+"""What Taxon's parts need of a cluster, in its own words; ``client`` is the real one."""
 
 from dataclasses import dataclass
 from typing import Any, Protocol

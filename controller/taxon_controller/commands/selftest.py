@@ -1,4 +1,4 @@
-"""`python -m taxon_controller.selftest`: trains a tiny model in the cluster and asks it once.
+"""Trains a tiny model in the cluster and asks it for one prediction.
 
 `helm test` runs it, with rights of its own on models of one namespace. It proves the whole way:
 training, gate, object storage, KServe, and an answer.
@@ -16,7 +16,7 @@ from pydantic import Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from taxon_contracts import names
-from taxon_controller.api import MODEL, AlreadyExists, ApiError, Kind, Manifest
+from taxon_kube.api import MODEL, AlreadyExists, ApiError, Kind, Manifest
 
 ASK_SECONDS = 10
 ROW = [13.2, 1.8, 2.1, 11.2, 100.0, 2.6, 2.8, 0.3, 1.3, 4.4, 1.05, 3.4, 1050.0]
@@ -153,7 +153,7 @@ def ask(url: str, model: str) -> Any:
 
 def main() -> None:
     """Run once; a failure is one sentence."""
-    from taxon_controller.cluster import Cluster  # noqa: PLC0415 - the Kubernetes client takes a second; settings are refused at once
+    from taxon_kube.client import Cluster  # noqa: PLC0415 - the Kubernetes client takes a second; settings are refused at once
 
     settings = Settings()
     try:

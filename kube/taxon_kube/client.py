@@ -14,7 +14,7 @@ from kubernetes.client import ApiClient, Configuration
 from kubernetes.client.exceptions import ApiException
 
 from taxon_contracts import names
-from taxon_controller.api import (
+from taxon_kube.api import (
     INFERENCE_SERVICE,
     KINDS,
     AlreadyExists,
@@ -27,6 +27,8 @@ from taxon_controller.api import (
     Unavailable,
     WebhookUnavailable,
 )
+
+__all__ = ["Cluster", "Configuration", "load_configuration"]
 
 CONNECT_SECONDS = 5.0
 READ_SECONDS = 20.0

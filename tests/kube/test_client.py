@@ -1,4 +1,4 @@
-"""The API server's answers in the controller's own words, over HTTP."""
+"""The API server's answers in Taxon's own words, over HTTP."""
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
@@ -14,7 +14,7 @@ from kubernetes.config import ConfigException
 from support.emulated import Emulated
 from support.world import World
 
-from taxon_controller.api import (
+from taxon_kube.api import (
     HTTP_ROUTE,
     INFERENCE_SERVICE,
     JOB,
@@ -30,8 +30,7 @@ from taxon_controller.api import (
     Unavailable,
     WebhookUnavailable,
 )
-from taxon_controller.cluster import Cluster, load_configuration
-from taxon_controller.probe import ask
+from taxon_kube.client import Cluster, load_configuration
 
 
 class Served:
@@ -207,48 +206,3 @@ def test_without_a_cluster_there_is_no_configuration(monkeypatch: pytest.MonkeyP
 
     with pytest.raises(ConfigException):
         load_configuration()
-
-
-@pytest.mark.parametrize(
-    ("status", "content", "version", "told"),
-    [
-        (200, b'{"name": "wine", "versions": ["v3f9c2a71be"]}', "v3f9c2a71be", ""),
-        (503, b"", None, "wine.example.com answers with status 503"),
-        (200, b"<html>", None, "wine.example.com answers with something else than a model's"),
-        (200, b'{"versions": []}', None, "wine.example.com answers with something else"),
-    ],
-)
-def test_a_url_tells_which_version_answers(
-    status: int, content: bytes, version: str | None, told: str
-) -> None:
-    """Asked by host name, as clients do."""
-    hosts = []
-
-    class Gateway(BaseHTTPRequestHandler):
-        def do_GET(self) -> None:
-            hosts.append((self.headers["Host"], self.path))
-            self.send_response(status)
-            self.end_headers()
-            self.wfile.write(content)
-
-        def log_message(self, *_: object) -> None:
-            """Write nothing."""
-
-    server = HTTPServer(("127.0.0.1", 0), Gateway)
-    Thread(target=server.serve_forever, daemon=True).start()
-    base = f"http://127.0.0.1:{server.server_port}"
-    answer, why = ask(base, host="wine.example.com", model="wine")
-    server.shutdown()
-    server.server_close()
-
-    assert answer == version
-    assert why.startswith(told)
-    assert hosts == [("wine.example.com", "/v2/models/wine")]
-
-
-def test_a_url_that_does_not_answer_is_told() -> None:
-    """With where it was asked."""
-    assert ask("http://127.0.0.1:1", host="wine.example.com", model="wine") == (
-        None,
-        "http://127.0.0.1:1 does not answer (ConnectionRefusedError)",
-    )

@@ -1,0 +1,1 @@
+"""Programs of the chart's Jobs and pods that are not the controller."""

@@ -1,0 +1,1 @@
+"""The Kubernetes client of every part: kinds, reads, server-side apply, status, the Lease."""
