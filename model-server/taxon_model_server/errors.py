@@ -1,4 +1,4 @@
-"""Everything a request can do wrong; one table in ``app.py`` says which status each has."""
+"""Everything a request can do wrong, in no transport's terms; each transport has one table."""
 
 from dataclasses import dataclass
 

@@ -1,4 +1,4 @@
-"""`taxon-server`: take a bundle, prove it, answer for it over HTTP until told to stop."""
+"""`taxon-server`: take a bundle, prove it, answer for it over HTTP until a signal stops it."""
 
 import logging
 import signal
@@ -7,20 +7,26 @@ import sys
 import threading
 import time
 from types import FrameType
+from typing import TextIO
 
+import structlog
 import uvicorn
 from prometheus_client import disable_created_metrics
 
 from taxon_bundle.bundle import BundleError
 from taxon_bundle.storage import StorageError
-from taxon_model_server.app import create_app
-from taxon_model_server.dataplane import DataPlane
-from taxon_model_server.events import EventHandler, tell
-from taxon_model_server.prediction_log import PredictionLog
-from taxon_model_server.prediction_store import PredictionStore
+from taxon_contracts import logs
+from taxon_model_server.exchange import Exchange
+from taxon_model_server.loader import load_model
+from taxon_model_server.prediction_log.log import PredictionLog
+from taxon_model_server.prediction_log.spool import Spool, SpoolUnusable
+from taxon_model_server.prediction_log.store import PredictionStore
+from taxon_model_server.rest.app import create_app
 from taxon_model_server.settings import InvalidSettings, Settings, read_settings
-from taxon_model_server.spool import Spool, SpoolUnusable
+from taxon_model_server.state import ServerState
 from taxon_model_server.telemetry import Telemetry
+
+_log = structlog.get_logger("taxon_model_server")
 
 EXIT_REFUSED = 1
 EXIT_USAGE = 2
@@ -38,26 +44,27 @@ class ListenError(Exception):
 class Server(uvicorn.Server):
     """Ends in order: unready at once, accepting for a while longer, then finishing."""
 
-    def __init__(self, config: uvicorn.Config, plane: DataPlane) -> None:
+    def __init__(self, config: uvicorn.Config, state: ServerState, drain_seconds: float) -> None:
         super().__init__(config)
-        self._plane = plane
+        self._state = state
+        self._drain_seconds = drain_seconds
         self._closes_at = float("inf")
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:  # noqa: ARG002 - uvicorn's signature
         """Begin to end; a second signal, or Ctrl-C, does not wait for those who route here."""
-        waits = sig == signal.SIGTERM and self._plane.ready
-        self._plane.draining = True
-        self._closes_at = time.monotonic() + (self._plane.settings.drain_seconds if waits else 0)
+        waits = sig == signal.SIGTERM and self._state.ready
+        self._state.draining = True
+        self._closes_at = time.monotonic() + (self._drain_seconds if waits else 0)
 
     async def on_tick(self, counter: int) -> bool:
-        """Tell, ten times a second, whether to stop accepting."""
+        """Check, ten times a second, whether to stop accepting."""
         if time.monotonic() >= self._closes_at:
             self.should_exit = True
         return await super().on_tick(counter)
 
 
 def main() -> None:
-    """Run the command; exit 0 (told to stop), 1 (refused to serve) or 2 (wrong settings)."""
+    """Run the command; exit 0 (stopped by a signal), 1 (refused to serve) or 2 (wrong settings)."""
     try:
         settings = read_settings(sys.argv[1:])
     except InvalidSettings as error:
@@ -67,8 +74,8 @@ def main() -> None:
 
 
 def serve(settings: Settings) -> int:
-    """Serve until told to stop; return the exit code."""
-    logging.basicConfig(handlers=[EventHandler()], level=logging.WARNING)
+    """Serve until a signal stops it; return the exit code."""
+    configure_logging()
     disable_created_metrics()  # type: ignore[no-untyped-call] # it has no annotations
     try:
         with listen(settings.host, settings.port) as listener:
@@ -77,24 +84,31 @@ def serve(settings: Settings) -> int:
         refusal = str(error)
     if refusal:
         return refuse(settings, refusal)
-    tell("stopped")
+    _log.info("stopped")
     return 0
 
 
+def configure_logging(stream: TextIO | None = None) -> None:
+    """Log the server's own lines, and only warnings of the libraries, to standard error."""
+    logs.configure(level=logging.WARNING, stream=stream)
+    logging.getLogger("taxon_model_server").setLevel(logging.INFO)
+
+
 def _serve(settings: Settings, listener: socket.socket) -> str | None:
-    """Serve connections until told to stop; return why there is nothing to serve, if so.
+    """Serve connections until a signal stops it; return why there is nothing to serve, if so.
 
     Raises:
         SpoolUnusable: the folder for the prediction log cannot be used.
     """
     telemetry = Telemetry(settings.name)
     log = open_log(settings, telemetry)
-    plane = DataPlane(settings, telemetry, log)
-    server = Server(_configuration(settings, plane), plane)
+    state = ServerState(settings.name)
+    exchange = Exchange(state, telemetry, log, keep_features=settings.log_mode == "Full")
+    server = Server(_configuration(settings, exchange), state, settings.drain_seconds)
     refusals: list[str] = []
 
     def load() -> None:
-        refusal = _load(plane, log)
+        refusal = _load(settings, exchange, log)
         if refusal:
             refusals.append(refusal)
             server.should_exit = True
@@ -123,7 +137,7 @@ def listen(host: str, port: int) -> socket.socket:
             f"{host} port {port} cannot be listened on ({reason}): end the program that has it, or"
             " choose another with --port or --host"
         ) from error
-    tell("listening", host=host, port=listener.getsockname()[1])
+    _log.info("listening", host=host, port=listener.getsockname()[1])
     return listener
 
 
@@ -142,19 +156,19 @@ def open_log(settings: Settings, telemetry: Telemetry) -> PredictionLog | None:
 
 
 def refuse(settings: Settings, sentence: str) -> int:
-    """Tell why there is nothing to serve; return the exit code."""
+    """Report why there is nothing to serve; return the exit code."""
     sys.stderr.write(f"taxon-server: {sentence}\n")
     if settings.termination_log.is_file():
         try:
             settings.termination_log.write_text(f"{sentence}\n")
         except OSError as error:
-            tell("termination_log_failed", reason=str(error))
+            _log.warning("termination_log_failed", reason=str(error))
     return EXIT_REFUSED
 
 
-def _configuration(settings: Settings, plane: DataPlane) -> uvicorn.Config:
+def _configuration(settings: Settings, exchange: Exchange) -> uvicorn.Config:
     return uvicorn.Config(
-        create_app(plane),
+        create_app(settings, exchange),
         loop="uvloop",
         http="httptools",
         ws="none",
@@ -169,19 +183,20 @@ def _configuration(settings: Settings, plane: DataPlane) -> uvicorn.Config:
     )
 
 
-def _load(plane: DataPlane, log: PredictionLog | None) -> str | None:
+def _load(settings: Settings, exchange: Exchange, log: PredictionLog | None) -> str | None:
     """Load the model, then start the log; return why not, in one sentence."""
     started = time.monotonic()
     try:
-        plane.load()
+        model = load_model(settings.bundle, settings.digest, version=settings.version)
+        exchange.start(model)
         if log:
             log.start()
     except (BundleError, StorageError) as error:
         return str(error)
     except Exception as error:  # noqa: BLE001 - whatever it is, a server without a model must end
-        return f"{plane.settings.bundle}: {type(error).__name__}: {error}"
+        return f"{settings.bundle}: {type(error).__name__}: {error}"
     seconds = round(time.monotonic() - started, 3)
-    tell("ready", model=plane.name, version=plane.version, seconds=seconds)
+    _log.info("ready", model=settings.name, version=model.version, seconds=seconds)
     return None
 
 

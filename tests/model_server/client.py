@@ -5,16 +5,21 @@ from typing import Any
 
 import httpx
 
-from taxon_model_server.app import create_app
-from taxon_model_server.dataplane import DataPlane
+from taxon_model_server.exchange import Exchange
+from taxon_model_server.loader import load_model
+from taxon_model_server.rest.app import create_app
+from taxon_model_server.settings import Settings
 
 
 class Client:
-    """Asks the application that answers for ``plane``, one request after the other."""
+    """Asks the application that answers with ``exchange``, one request after the other."""
 
-    def __init__(self, plane: DataPlane) -> None:
-        self.plane = plane
-        self._transport = httpx.ASGITransport(create_app(plane), raise_app_exceptions=False)
+    def __init__(self, settings: Settings, exchange: Exchange) -> None:
+        self.settings = settings
+        self.exchange = exchange
+        self._transport = httpx.ASGITransport(
+            create_app(settings, exchange), raise_app_exceptions=False
+        )
 
     def request(self, method: str, path: str, **asked: Any) -> httpx.Response:
         """Return the answer to one request."""
@@ -27,6 +32,11 @@ class Client:
     def post(self, path: str, **asked: Any) -> httpx.Response:
         """Return the answer to a POST."""
         return self.request("POST", path, **asked)
+
+    def load(self) -> None:
+        """Load the model of the settings and answer with it from now on."""
+        given = self.settings
+        self.exchange.start(load_model(given.bundle, given.digest, version=given.version))
 
     async def _request(self, method: str, path: str, asked: dict[str, Any]) -> httpx.Response:
         async with httpx.AsyncClient(

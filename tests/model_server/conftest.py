@@ -1,20 +1,26 @@
 """Real bundles of tiny models, and the server's application over them."""
 
-from collections.abc import Callable
+import io
+import json
+import logging
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
+import structlog
 from model_server.client import Client
 from support.training import run_request, small_identity, small_table, train
 
 from taxon_bundle.bundle import Bundle
-from taxon_model_server.dataplane import DataPlane
-from taxon_model_server.prediction_log import PredictionLog
+from taxon_model_server.exchange import Exchange
+from taxon_model_server.main import configure_logging
+from taxon_model_server.prediction_log.log import PredictionLog
 from taxon_model_server.settings import Settings
+from taxon_model_server.state import ServerState
 from taxon_model_server.telemetry import Telemetry
 
-MakePlane = Callable[..., DataPlane]
 MakeClient = Callable[..., Client]
+LogLines = Callable[[], list[dict[str, Any]]]
 
 
 @pytest.fixture(scope="session")
@@ -49,8 +55,8 @@ def forest(tmp_path_factory: pytest.TempPathFactory) -> Bundle:
 
 
 @pytest.fixture
-def make_plane(bundle: Bundle) -> MakePlane:
-    """Return a function that makes a data plane, loaded unless told otherwise."""
+def make_client(bundle: Bundle) -> MakeClient:
+    """Return a function that makes an HTTP client of a server; its model is loaded by default."""
 
     def make(
         *,
@@ -58,23 +64,19 @@ def make_plane(bundle: Bundle) -> MakePlane:
         loaded: bool = True,
         log: PredictionLog | None = None,
         **changes: Any,
-    ) -> DataPlane:
+    ) -> Client:
         known = {"bundle": served.uri, "digest": served.digest, "name": "small"}
         settings = Settings(**(known | changes))
-        plane = DataPlane(settings, Telemetry(settings.name), log)
+        exchange = Exchange(
+            ServerState(settings.name),
+            Telemetry(settings.name),
+            log,
+            keep_features=settings.log_mode == "Full",
+        )
+        client = Client(settings, exchange)
         if loaded:
-            plane.load()
-        return plane
-
-    return make
-
-
-@pytest.fixture
-def make_client(make_plane: MakePlane) -> MakeClient:
-    """Return a function that makes an HTTP client of the application over such a plane."""
-
-    def make(**changes: Any) -> Client:
-        return Client(make_plane(**changes))
+            client.load()
+        return client
 
     return make
 
@@ -83,3 +85,22 @@ def make_client(make_plane: MakePlane) -> MakeClient:
 def client(make_client: MakeClient) -> Client:
     """Return a client of the application with the binary model loaded."""
     return make_client()
+
+
+@pytest.fixture(autouse=True)
+def unconfigured() -> Iterator[None]:
+    """Leave logging as it was: a test may configure it for a stream that ends with the test."""
+    root = logging.getLogger()
+    handlers, level = root.handlers[:], root.level
+    yield
+    root.handlers[:] = handlers
+    root.setLevel(level)
+    structlog.reset_defaults()
+
+
+@pytest.fixture
+def log_lines() -> LogLines:
+    """Configure logging as a server does; return a function that returns what was logged."""
+    stream = io.StringIO()
+    configure_logging(stream)
+    return lambda: [json.loads(line) for line in stream.getvalue().splitlines()]

@@ -23,8 +23,8 @@ class ServerProcess:
     """A running server."""
 
     def __init__(self, bundle: Bundle, folder: Path, flags: dict[str, str]) -> None:
-        """Start it; what it tells goes to a file below ``folder``."""
-        self._told = folder / "told.jsonl"
+        """Start it; its standard error goes to a file below ``folder``."""
+        self._errors = folder / "server.jsonl"
         chosen = {
             "--bundle": bundle.uri,
             "--digest": bundle.digest,
@@ -32,7 +32,7 @@ class ServerProcess:
             "--port": "0",
             "--drain-seconds": "0",
         } | flags
-        with self._told.open("wb") as stream:
+        with self._errors.open("wb") as stream:
             self._process = subprocess.Popen(
                 [
                     sys.executable,
@@ -46,15 +46,15 @@ class ServerProcess:
     @property
     def address(self) -> str:
         """Return host and port."""
-        return f"{HOST}:{self.event('listening')['port']}"
+        return f"{HOST}:{self.log_line('listening')['port']}"
 
-    def events(self) -> list[dict[str, Any]]:
-        """Return what it has told so far."""
-        return [json.loads(line) for line in self._told.read_text().splitlines()]
+    def log_lines(self) -> list[dict[str, Any]]:
+        """Return what it has logged so far."""
+        return [json.loads(line) for line in self._errors.read_text().splitlines()]
 
-    def event(self, name: str) -> dict[str, Any]:
-        """Return the first event of this name."""
-        return next(event for event in self.events() if event["event"] == name)
+    def log_line(self, event: str) -> dict[str, Any]:
+        """Return the first line with this event."""
+        return next(line for line in self.log_lines() if line["event"] == event)
 
     def ask(self, path: str, body: Any = None) -> tuple[int, Any]:
         """Return the code and the document of an answer; a body makes it a POST."""
@@ -71,9 +71,9 @@ class ServerProcess:
         lines = self.ask("/metrics")[1].splitlines()
         return float(next(line for line in lines if line.startswith(f"{sample} ")).split()[-1])
 
-    def told(self, name: str) -> bool:
-        """Return whether it has told an event of this name."""
-        return any(event["event"] == name for event in self.events())
+    def has_logged(self, event: str) -> bool:
+        """Return whether it has logged a line with this event."""
+        return any(line["event"] == event for line in self.log_lines())
 
     def wait_ready(self) -> None:
         """Return once it says it is ready."""
@@ -93,8 +93,8 @@ class ServerProcess:
         return self._process.wait(SECONDS)
 
     def _listens(self) -> bool:
-        assert self._process.poll() is None, self._told.read_text()
-        return '"listening"' in self._told.read_text()
+        assert self._process.poll() is None, self._errors.read_text()
+        return '"listening"' in self._errors.read_text()
 
     def close(self) -> None:
         """End it, whatever it does."""

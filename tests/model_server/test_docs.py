@@ -9,7 +9,7 @@ import pytest
 from model_server.client import Client
 
 from taxon_contracts.metrics import SERVER_METRICS
-from taxon_model_server.app import STATUS
+from taxon_model_server.rest.failures import STATUS
 from taxon_model_server.settings import Settings
 from taxon_model_server.telemetry import DROP_REASONS
 

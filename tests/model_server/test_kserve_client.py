@@ -69,7 +69,7 @@ def test_it_reads_what_goes_with_an_answer(ask: Ask) -> None:
     assert json.loads(answer.parameters["classes"]) == ["benign", "malignant"]
 
 
-def test_it_is_told_what_is_wrong(ask: Ask) -> None:
+def test_it_reports_what_is_wrong(ask: Ask) -> None:
     """The client raises the server's own sentence."""
     with pytest.raises(HTTPStatusError, match=r"shape \[2, 2\] is not \[rows, 3\], '400"):
         ask("infer", request(ROWS[:, :2].copy()), "small")

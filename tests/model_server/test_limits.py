@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 from model_server.client import Client
-from model_server.conftest import MakeClient
+from model_server.conftest import LogLines, MakeClient
 
 ROW = {"length": 1.1, "width": 2.2, "batch": 7}
 INFER = "/v2/models/small/infer"
@@ -22,7 +22,7 @@ def test_a_body_over_the_limit_is_413(make_client: MakeClient, path: str, key: s
     assert answer.json() == {key: "the body has 2049 bytes: send at most 2048"}
 
 
-def test_a_body_of_untold_length_is_cut_off(make_client: MakeClient) -> None:
+def test_a_body_of_unknown_length_is_cut_off(make_client: MakeClient) -> None:
     """A body sent in pieces is refused once it is over the limit."""
 
     async def pieces() -> AsyncIterator[bytes]:
@@ -96,22 +96,20 @@ def test_origins_of_the_setting_may_call(make_client: MakeClient) -> None:
     assert "access-control-allow-origin" not in refused.headers
 
 
-def test_there_is_no_access_log_by_default(
-    client: Client, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_there_is_no_access_log_by_default(client: Client, log_lines: LogLines) -> None:
     """Requests leave no line by default."""
     client.get("/health")
 
-    assert capsys.readouterr().err == ""
+    assert log_lines() == []
 
 
 def test_the_access_log_is_one_json_line_per_request(
-    make_client: MakeClient, capsys: pytest.CaptureFixture[str]
+    make_client: MakeClient, log_lines: LogLines
 ) -> None:
     """With the setting, every request leaves one JSON line with its route, code and id."""
     client = make_client(access_log=True)
     client.get("/v2/models/other/ready?secret=1", headers={"x-request-id": "r1"})
-    line = json.loads(capsys.readouterr().err)
+    [line] = log_lines()
 
     assert line["event"] == "request"
     assert line["endpoint"] == "/v2/models/{model}/ready"
@@ -130,7 +128,7 @@ def test_a_fault_of_the_server_is_500_without_its_details(
     def fail(*_: object) -> None:
         raise RuntimeError("inner text")
 
-    monkeypatch.setattr(client.plane, "predict", fail)
+    monkeypatch.setattr(client.exchange, "_predict", fail)
     tensor = {"name": "input", "shape": [1, 3], "datatype": "FP64", "data": [1.0] * 3}
     answer = client.post(path, json=ROW if path == "/predict" else {"inputs": [tensor]})
 

@@ -9,7 +9,7 @@ from model_server.conftest import MakeClient
 
 from taxon_bundle.bundle import Bundle
 from taxon_bundle.classifier import Classifier
-from taxon_model_server.plain_schema import Health, Info, Prediction, Predictions
+from taxon_model_server.rest.plain_schema import Health, Info, Prediction, Predictions
 
 ROW = {"length": 1.1, "width": 2.2, "batch": 7}
 TOO_LARGE = "is too large for the classifier"
@@ -103,8 +103,8 @@ def test_a_missing_feature_is_named(client: Client) -> None:
     ]
 
 
-def test_everything_wrong_is_told_at_once(client: Client) -> None:
-    """All mistakes of a row are told together."""
+def test_everything_wrong_is_listed_at_once(client: Client) -> None:
+    """All mistakes of a row are listed together."""
     found = problems(client, "/predict", {"length": "x", "height": 1, "batch": 10**400})
 
     assert found == [
@@ -139,7 +139,7 @@ def test_a_batch_needs_rows(client: Client, body: Any) -> None:
     ],
 )
 def test_a_batchs_errors_carry_the_row(client: Client, row: Any, path: list[Any]) -> None:
-    """A mistake in a batch is told with its row and its field."""
+    """A mistake in a batch is reported with its row and its field."""
     [(place, _)] = problems(client, "/predict-batch", {"rows": [ROW, row]})
 
     assert place == path
@@ -149,9 +149,9 @@ def test_health_follows_the_server(make_client: MakeClient) -> None:
     """/health says loading, ready or draining, and is 200 only when ready."""
     client = make_client(loaded=False)
     loading = client.get("/health")
-    client.plane.load()
+    client.load()
     ready = client.get("/health")
-    client.plane.draining = True
+    client.exchange.state.draining = True
     draining = client.get("/health")
 
     assert [

@@ -7,15 +7,16 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from model_server.client import Client
-from model_server.conftest import MakePlane
+from model_server.conftest import LogLines, MakeClient
 from support.waiting import wait_until
 
 from taxon_contracts.prediction import PredictionEvent
-from taxon_model_server import prediction_log
-from taxon_model_server.identifiers import prediction_ids
-from taxon_model_server.prediction_log import Batch, PredictionLog, Refused, TryLater
-from taxon_model_server.spool import Spool
+from taxon_model_server.prediction_log import log as module
+from taxon_model_server.prediction_log.events import Batch
+from taxon_model_server.prediction_log.ids import prediction_ids
+from taxon_model_server.prediction_log.log import PredictionLog
+from taxon_model_server.prediction_log.spool import Spool
+from taxon_model_server.prediction_log.store import Refused, TryLater
 from taxon_model_server.telemetry import Telemetry
 
 ROW = {"length": 1.1, "width": 2.2, "batch": 7}
@@ -44,8 +45,8 @@ class MemoryStore:
 @pytest.fixture(autouse=True)
 def hasty(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let the log group and try again at once."""
-    monkeypatch.setattr(prediction_log, "GROUP_SECONDS", 0.001)
-    monkeypatch.setattr(prediction_log, "RETRY_SECONDS", (0.01, 0.02))
+    monkeypatch.setattr(module, "GROUP_SECONDS", 0.001)
+    monkeypatch.setattr(module, "RETRY_SECONDS", (0.01, 0.02))
 
 
 @pytest.fixture
@@ -156,7 +157,7 @@ def test_events_wait_while_the_database_is_down(
     tmp_path: Path,
     store: MemoryStore,
     telemetry: Telemetry,
-    capsys: pytest.CaptureFixture[str],
+    log_lines: LogLines,
 ) -> None:
     """While the database is down events wait in the spool; when it is back each arrives once."""
     store.down.set()
@@ -169,10 +170,10 @@ def test_events_wait_while_the_database_is_down(
         store.down.clear()
         wait_until(lambda: len(store.events) == 5)
 
-    told = capsys.readouterr().err
-    assert told.count("prediction_log_waits") == 1
-    assert "the database is down" in told
-    assert told.count("prediction_log_flows") == 1
+    stalled, recovered = log_lines()
+    assert stalled["event"] == "prediction_log_stalled"
+    assert stalled["reason"] == "the database is down"
+    assert recovered["event"] == "prediction_log_recovered"
     assert tries(telemetry, "unavailable") > 2
 
 
@@ -211,7 +212,7 @@ def test_a_full_queue_drops_and_counts(
     tmp_path: Path, store: MemoryStore, telemetry: Telemetry, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """When the writer is far behind, a batch is given up at once, and counted."""
-    monkeypatch.setattr(prediction_log, "QUEUE_ROWS", 10)
+    monkeypatch.setattr(module, "QUEUE_ROWS", 10)
     log = PredictionLog("default", "small", Spool(tmp_path, max_bytes=2**20), store, telemetry)
     for _ in range(3):
         log.put(batch(rows=4))
@@ -224,8 +225,8 @@ def test_a_single_request_of_any_size_is_taken(
     tmp_path: Path, store: MemoryStore, telemetry: Telemetry, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A request with more rows than may wait is taken when nothing waits, in several segments."""
-    monkeypatch.setattr(prediction_log, "QUEUE_ROWS", 10)
-    monkeypatch.setattr(prediction_log, "SEGMENT_EVENTS", 8)
+    monkeypatch.setattr(module, "QUEUE_ROWS", 10)
+    monkeypatch.setattr(module, "SEGMENT_EVENTS", 8)
     with running(tmp_path, store, telemetry) as log:
         log.put(batch(rows=20))
 
@@ -306,12 +307,12 @@ def test_answers_carry_the_ids_of_their_events(
     tmp_path: Path,
     store: MemoryStore,
     telemetry: Telemetry,
-    make_plane: MakePlane,
+    make_client: MakeClient,
     mode: str,
 ) -> None:
     """A logged answer names its event, which holds the features where the mode keeps them."""
     with running(tmp_path, store, telemetry) as log:
-        client = Client(make_plane(log=log, log_mode=mode))
+        client = make_client(log=log, log_mode=mode)
         answer = client.post("/predict", json=ROW, headers={"x-request-id": "r7"}).json()
 
     [event] = store.events.values()
@@ -322,12 +323,12 @@ def test_answers_carry_the_ids_of_their_events(
 
 
 def test_v2_answers_carry_the_ids_of_their_events(
-    tmp_path: Path, store: MemoryStore, telemetry: Telemetry, make_plane: MakePlane
+    tmp_path: Path, store: MemoryStore, telemetry: Telemetry, make_client: MakeClient
 ) -> None:
     """Over V2 the ids are a parameter, and the request's own id is the event's."""
     tensor = {"name": "input", "shape": [2, 3], "datatype": "FP64", "data": [1.0] * 6}
     with running(tmp_path, store, telemetry) as log:
-        client = Client(make_plane(log=log))
+        client = make_client(log=log)
         asked = {"id": "q1", "inputs": [tensor]}
         answer = client.post("/v2/models/small/infer", json=asked).json()
 
@@ -339,11 +340,11 @@ def test_v2_answers_carry_the_ids_of_their_events(
 
 @pytest.mark.parametrize("path", ["/predict", "/v2/models/small/infer"])
 def test_a_refused_request_is_logged_as_failed(
-    tmp_path: Path, store: MemoryStore, telemetry: Telemetry, make_plane: MakePlane, path: str
+    tmp_path: Path, store: MemoryStore, telemetry: Telemetry, make_client: MakeClient, path: str
 ) -> None:
     """A request that got no answer leaves one event that says so, its id cut to a sane length."""
     with running(tmp_path, store, telemetry) as log:
-        client = Client(make_plane(log=log))
+        client = make_client(log=log)
         client.post(path, json={"length": None}, headers={"x-request-id": "r" * 1000})
 
     [event] = store.events.values()

@@ -27,7 +27,7 @@ def demo(forest: Bundle, tmp_path_factory: pytest.TempPathFactory) -> Iterator[S
 def test_the_demos_kind_of_model_stays_small(demo: ServerProcess) -> None:
     """With such a model, and the log's libraries loaded, it holds less than 150 MB."""
     demo.ask("/predict", {})
-    wait_until(lambda: demo.told("prediction_log_waits"))
+    wait_until(lambda: demo.has_logged("prediction_log_stalled"))
 
     assert demo.resident_bytes() < 150e6
 
@@ -42,7 +42,7 @@ def test_sigterm_ends_in_order(bundle: Bundle, tmp_path: Path) -> None:
 
     assert drained[0] == http.client.OK
     assert code == 0
-    assert [event["event"] for event in server.events()] == ["listening", "ready", "stopped"]
+    assert [line["event"] for line in server.log_lines()] == ["listening", "ready", "stopped"]
 
 
 def test_an_impatient_second_signal_is_heard(bundle: Bundle, tmp_path: Path) -> None:
@@ -80,7 +80,7 @@ def shared(bundle: Bundle, tmp_path_factory: pytest.TempPathFactory) -> Iterator
         yield server
 
 
-def test_a_body_over_the_limit_is_told_while_it_is_sent(shared: ServerProcess) -> None:
+def test_a_body_over_the_limit_is_refused_while_it_is_sent(shared: ServerProcess) -> None:
     """Over a real connection a body over the limit gets its 413, and the connection goes on."""
     connection = http.client.HTTPConnection(shared.address, timeout=20)
     codes = []
@@ -110,12 +110,12 @@ def test_many_clients_at_once_get_their_own_answers(shared: ServerProcess) -> No
         assert list(wrong) == [0, 0, 0, 0]
 
 
-def test_what_is_not_http_is_told_as_an_event(shared: ServerProcess) -> None:
-    """What a library logs becomes an event of the server's, one JSON line."""
+def test_what_libraries_log_is_in_the_same_format(shared: ServerProcess) -> None:
+    """What a library logs is one JSON line like the server's own."""
     connection = http.client.HTTPConnection(shared.address, timeout=20)
     connection.connect()
     connection.sock.sendall(b"no http\r\n\r\n")
     assert b"400" in connection.sock.recv(100)
     connection.close()
 
-    assert shared.event("log")["message"] == "Invalid HTTP request received."
+    assert shared.has_logged("Invalid HTTP request received.")

@@ -97,11 +97,11 @@ def test_a_bundle_that_is_not_whole_is_refused(
             bundle=str(folder), digest=digest, name="x", port=0, termination_log=termination_log
         )
     )
-    told = capsys.readouterr().err.splitlines()[-1]
+    line = capsys.readouterr().err.splitlines()[-1]
 
     assert code == EXIT_REFUSED
-    assert told.startswith(f"taxon-server: {said}")
-    assert f"taxon-server: {termination_log.read_text()}" == f"{told}\n"
+    assert line.startswith(f"taxon-server: {said}")
+    assert f"taxon-server: {termination_log.read_text()}" == f"{line}\n"
 
 
 def test_a_bundle_of_another_version_than_the_pod_is_labelled_with_is_refused(
@@ -111,10 +111,10 @@ def test_a_bundle_of_another_version_than_the_pod_is_labelled_with_is_refused(
     code = serve(
         Settings(bundle=bundle.uri, digest=bundle.digest, name="x", version="v0000000000", port=0)
     )
-    told = capsys.readouterr().err.splitlines()[-1]
+    line = capsys.readouterr().err.splitlines()[-1]
 
     assert code == EXIT_REFUSED
-    assert f"holds version {bundle.manifest.version}, asked for is v0000000000" in told
+    assert f"holds version {bundle.manifest.version}, but v0000000000 was requested" in line
 
 
 def test_storage_that_is_no_storage_is_refused(
@@ -135,19 +135,19 @@ def test_storage_that_is_no_storage_is_refused(
     assert "ftp://host/bundle" in capsys.readouterr().err.splitlines()[-1]
 
 
-def test_a_taken_port_is_told(bundle: Bundle, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_taken_port_is_reported(bundle: Bundle, capsys: pytest.CaptureFixture[str]) -> None:
     """A port somebody has ends the server with a sentence that names it and the remedy."""
     with listen("127.0.0.1", 0) as taken:
         port = taken.getsockname()[1]
         code = serve(Settings(bundle=bundle.uri, digest=bundle.digest, name="x", port=port))
-    told = capsys.readouterr().err.splitlines()[-1]
+    line = capsys.readouterr().err.splitlines()[-1]
 
     assert code == EXIT_REFUSED
-    assert f"127.0.0.1 port {port} cannot be listened on (Address already in use)" in told
-    assert "choose another with --port" in told
+    assert f"127.0.0.1 port {port} cannot be listened on (Address already in use)" in line
+    assert "choose another with --port" in line
 
 
-def test_a_spool_folder_that_cannot_be_used_is_told(
+def test_a_spool_folder_that_cannot_be_used_is_reported(
     bundle: Bundle, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """A spool folder that cannot be made ends the server before it listens for long."""
@@ -174,7 +174,7 @@ def test_the_server_listens_on_ipv6_too(host: str, address: str) -> None:
             assert connection.getpeername()[1] == port
 
 
-def test_wrong_settings_are_all_told(
+def test_wrong_settings_are_all_reported(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """Missing and wrong settings end the command with 2 and a line that names each."""

@@ -91,7 +91,7 @@ def test_a_wrong_value_names_its_flag_but_not_itself(flag: str, value: str, said
     assert "secret" not in str(caught.value)
 
 
-def test_an_unknown_flag_is_told(capsys: pytest.CaptureFixture[str]) -> None:
+def test_an_unknown_flag_is_reported(capsys: pytest.CaptureFixture[str]) -> None:
     """A flag that does not exist ends the command with its name."""
     with pytest.raises(SystemExit):
         read_settings([*LEAST, "--frobnicate"])

@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from taxon_model_server.spool import Spool, SpoolFull, SpoolUnusable
+from taxon_model_server.prediction_log.spool import Spool, SpoolFull, SpoolUnusable
 
 MEBIBYTE = 2**20
 

@@ -10,7 +10,7 @@ WHO = {"model": "small", "version": "v0123456789"}
 
 def sample(client: Client, name: str, **labels: str) -> float | None:
     """Return one sample of the metrics."""
-    return client.plane.telemetry.registry.get_sample_value(name, labels)
+    return client.exchange.telemetry.registry.get_sample_value(name, labels)
 
 
 def test_every_declared_metric_is_scraped(client: Client) -> None:
@@ -69,7 +69,7 @@ def test_requests_are_counted_by_route_and_code(
 
 def test_a_fault_is_counted_as_500(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
     """A request that fails inside the server counts as 500."""
-    monkeypatch.setattr(client.plane, "predict", None)
+    monkeypatch.setattr(client.exchange, "_predict", None)
     client.post("/predict", json=ROW)
 
     labels = {"endpoint": "/predict", "method": "POST", "code": "500"}
@@ -84,11 +84,11 @@ def test_the_scraper_may_ask_for_openmetrics(client: Client) -> None:
     assert answer.text.endswith("# EOF\n")
 
 
-def test_the_loaded_version_is_told(client: Client) -> None:
+def test_the_loaded_version_is_exported(client: Client) -> None:
     """model_loaded is 1 for the version that answers."""
     assert sample(client, "model_loaded", **WHO) == 1
 
 
-def test_the_features_that_matter_are_told(client: Client) -> None:
+def test_the_features_that_matter_are_exported(client: Client) -> None:
     """Each feature of the bundle has its importance."""
     assert sample(client, "feature_importance", **WHO, feature="length") is not None

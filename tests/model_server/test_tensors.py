@@ -6,7 +6,9 @@ import numpy as np
 import pytest
 
 from taxon_model_server.errors import InvalidInput, TooLarge
-from taxon_model_server.tensors import NUMPY_TYPES, Question, read_question, write_answer
+from taxon_model_server.protocol.request import Inference, read_request
+from taxon_model_server.protocol.response import write_response
+from taxon_model_server.protocol.tensors import NUMPY_TYPES
 
 FEATURES = ("length", "width")
 ROWS = [[1.5, -2.0], [3.0, 4.25]]
@@ -17,10 +19,10 @@ def tensor(name: str = "input", **changes: Any) -> dict[str, Any]:
     return {"name": name, "shape": [2, 2], "datatype": "FP64", "data": ROWS} | changes
 
 
-def read(*tensors: dict[str, Any], binary: bytes = b"", **changes: Any) -> Question:
+def read(*tensors: dict[str, Any], binary: bytes = b"", **changes: Any) -> Inference:
     """Return these tensors as the server reads them."""
     head = json.dumps({"inputs": tensors} | changes).encode()
-    return read_question(head + binary, len(head) if binary else None, FEATURES, max_rows=10)
+    return read_request(head + binary, len(head) if binary else None, FEATURES, max_rows=10)
 
 
 def integers(kind: str) -> dict[str, Any]:
@@ -99,7 +101,7 @@ def test_binary_and_json_tensors_mix() -> None:
 @pytest.mark.parametrize(
     ("tensors", "said"),
     [
-        ([tensor(), tensor()], "input 'input' stands twice"),
+        ([tensor(), tensor()], "input 'input' appears twice"),
         ([tensor(datatype="BYTES")], "input 'input' is BYTES: send FP64, FP32"),
         ([tensor(datatype="BOOL")], "input 'input' is BOOL"),
         ([tensor(datatype="FLOAT")], "inputs.0.datatype"),
@@ -178,8 +180,8 @@ def test_binary_sizes_must_be_right(changes: dict[str, Any], said: str) -> None:
 @pytest.mark.parametrize(
     ("changes", "said"),
     [
-        ({"outputs": [{"name": "scores"}]}, "output 'scores': ask for label or probabilities"),
-        ({"outputs": [{"name": "label"}] * 2}, "output 'label' is asked for twice"),
+        ({"outputs": [{"name": "scores"}]}, "output 'scores': request label or probabilities"),
+        ({"outputs": [{"name": "label"}] * 2}, "output 'label' is requested twice"),
         ({"parameters": {"deep": {}}}, "parameters.deep: send a string, a finite number"),
         ({"parameters": {"odd": float("nan")}}, "parameters.odd: send a string, a finite number"),
         ({"id": 7}, "id: Input should be a valid string"),
@@ -234,14 +236,14 @@ def test_a_model_of_one_feature_takes_a_flat_tensor() -> None:
     for shape in ([2], [2, 1]):
         asked = {"inputs": [tensor(shape=shape, data=[1.0, 2.0])]}
         body = json.dumps(asked).encode()
-        answers.append(read_question(body, None, ("input",), max_rows=10).rows.tolist())
+        answers.append(read_request(body, None, ("input",), max_rows=10).rows.tolist())
 
     assert answers == [[[1.0], [2.0]]] * 2
 
 
 def test_text_labels_are_prefixed_by_their_bytes() -> None:
     """In the binary extension a label's length counts its bytes, not its characters."""
-    body, length = write_answer({}, ["häufig"], np.array([[0.25, 0.75]]), {"label": True})
+    body, length = write_response({}, ["häufig"], np.array([[0.25, 0.75]]), {"label": True})
 
     assert length is not None
     assert body[length:] == struct.pack("<I", 7) + "häufig".encode()

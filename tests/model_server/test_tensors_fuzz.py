@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 
 from taxon_contracts.v2 import Datatype
 from taxon_model_server.errors import RequestError
-from taxon_model_server.tensors import NUMPY_TYPES, read_question
+from taxon_model_server.protocol.request import read_request
+from taxon_model_server.protocol.tensors import NUMPY_TYPES
 
 FEATURES = ("length", "width")
 MAX_ROWS = 50
@@ -56,7 +57,7 @@ tables = arrays(
 def check(body: bytes, header_length: int | None) -> None:
     """Read a body; anything but rows or a refusal is a failure."""
     with contextlib.suppress(RequestError):
-        rows = read_question(body, header_length, FEATURES, max_rows=MAX_ROWS).rows
+        rows = read_request(body, header_length, FEATURES, max_rows=MAX_ROWS).rows
         assert rows.dtype == np.float64
         assert rows.shape[1] == len(FEATURES)
         assert 0 < len(rows) <= MAX_ROWS
@@ -83,7 +84,7 @@ def test_json_loses_no_bit(table: NDArray[np.float64]) -> None:
     """Float64 rows come through JSON bit for bit, minus zero and subnormals included."""
     sent = {"name": "input", "shape": table.shape, "datatype": "FP64", "data": table.tolist()}
     body = json.dumps({"inputs": [sent]}).encode()
-    rows = read_question(body, None, FEATURES, max_rows=MAX_ROWS).rows
+    rows = read_request(body, None, FEATURES, max_rows=MAX_ROWS).rows
 
     assert rows.tobytes() == table.tobytes()
 
@@ -101,6 +102,6 @@ def test_bytes_lose_no_bit(table: NDArray[np.float64], datatype: str) -> None:
         "parameters": {"binary_data_size": content.nbytes},
     }
     head = json.dumps({"inputs": [sent]}).encode()
-    rows = read_question(head + content.tobytes(), len(head), FEATURES, max_rows=MAX_ROWS).rows
+    rows = read_request(head + content.tobytes(), len(head), FEATURES, max_rows=MAX_ROWS).rows
 
     assert rows.astype(content.dtype).tobytes() == content.tobytes()

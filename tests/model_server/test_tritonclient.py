@@ -114,7 +114,7 @@ def test_a_compressed_answer_may_be_asked_for(triton: Any) -> None:
         (ROWS, {"request_compression_algorithm": "gzip"}, "Content-Encoding 'gzip' is not read"),
     ],
 )
-def test_it_is_told_what_is_wrong(
+def test_it_reports_what_is_wrong(
     triton: Any, tensor: Any, options: dict[str, str], said: str
 ) -> None:
     """The client raises the server's own sentence."""

@@ -236,7 +236,7 @@ def test_without_a_model_the_server_lives_but_is_not_ready(make_client: MakeClie
 
 def test_a_draining_server_is_unready_and_answers(client: Client) -> None:
     """After SIGTERM the server says it is not ready and still answers."""
-    client.plane.draining = True
+    client.exchange.state.draining = True
 
     assert client.get("/v2/health/ready").status_code == 503
     assert client.post(f"{MODEL}/infer", json=question()).status_code == 200

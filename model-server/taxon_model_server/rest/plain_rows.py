@@ -10,8 +10,8 @@ import numpy as np
 from pydantic_core import from_json
 
 from taxon_bundle.classifier import Rows
-from taxon_model_server.dataplane import Answer
 from taxon_model_server.errors import InvalidFields, Problem, TooLarge
+from taxon_model_server.exchange import Answer
 
 BINARY = 2
 MOST_PROBLEMS = 100
@@ -64,7 +64,7 @@ def _values(document: Any, features: Sequence[str], path: Path) -> list[float]:
             try:
                 return list(map(float, values))  # type: ignore[arg-type] # the line above says so
             except OverflowError:
-                pass  # told below, by its name
+                pass  # reported below, by its name
     raise InvalidFields(_problems(document, features, path))
 
 
@@ -109,16 +109,16 @@ def _write_many(answer: Answer, model: str) -> dict[str, Any]:
 def _answered(answer: Answer) -> Iterator[dict[str, Any]]:
     classes = [str(label) for label in answer.model.classifier.classes]
     for row, probabilities in enumerate(answer.probabilities.tolist()):
-        told: dict[str, Any] = {
+        answered: dict[str, Any] = {
             "prediction": answer.labels[row],
             "confidence": answer.confidence[row],
         }
         if len(classes) == BINARY:
-            told["probability_class_0"], told["probability_class_1"] = probabilities
-        told["probabilities"] = dict(zip(classes, probabilities, strict=True))
+            answered["probability_class_0"], answered["probability_class_1"] = probabilities
+        answered["probabilities"] = dict(zip(classes, probabilities, strict=True))
         if answer.ids:
-            told["prediction_id"] = str(answer.ids[row])
-        yield told
+            answered["prediction_id"] = str(answer.ids[row])
+        yield answered
 
 
 def _origin(answer: Answer, model: str) -> dict[str, Any]:

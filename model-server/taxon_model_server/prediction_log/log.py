@@ -8,20 +8,18 @@ import contextlib
 import random
 import threading
 import time
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from datetime import UTC, datetime
+from collections.abc import Sequence
 from pathlib import Path
-from uuid import UUID
 
-import numpy as np
-from numpy.typing import NDArray
-from pydantic import ValidationError
+import structlog
 
 from taxon_contracts.prediction import PredictionEvent
-from taxon_model_server.events import tell
-from taxon_model_server.spool import Spool, SpoolFull
+from taxon_model_server.prediction_log.events import Batch, parse_events, read_lines
+from taxon_model_server.prediction_log.spool import Spool, SpoolFull
+from taxon_model_server.prediction_log.store import Refused, Store, TryLater
 from taxon_model_server.telemetry import Telemetry
+
+_log = structlog.get_logger("taxon_model_server")
 
 QUEUE_ROWS = 100_000
 """Rows that may wait in memory; a single larger request is still taken when nothing waits."""
@@ -29,59 +27,6 @@ GROUP_SECONDS = 0.1
 """Answers of this long are written together; a crash loses these and those being written."""
 SEGMENT_EVENTS = 2_000
 RETRY_SECONDS = (0.5, 15.0)
-
-
-class TryLater(Exception):  # noqa: N818 - a state, not a fault
-    """The database does not take events now."""
-
-
-class Refused(Exception):  # noqa: N818 - a state, not a fault
-    """The database will never take these events."""
-
-
-Store = Callable[[Sequence[PredictionEvent]], object]
-"""Stores events, leaving those already stored as they are; raises TryLater or Refused."""
-
-
-@dataclass(frozen=True)
-class Batch:
-    """One request's answers, as arrays; ``rows`` is None where features are not kept.
-
-    ``labels``, ``probabilities`` and ``confidence`` are None for a request that got no answer.
-    """
-
-    ids: list[UUID]
-    version: str
-    time: float
-    request_id: str | None
-    latency_seconds: float
-    rows: NDArray[np.float64] | None = None
-    labels: Sequence[str | int] | None = None
-    probabilities: NDArray[np.float64] | None = None
-    confidence: Sequence[float] | None = None
-
-    def lines(self, namespace: str, model: str) -> list[str]:
-        """Return one event per row, or one for a failed request, as JSON."""
-        moment = datetime.fromtimestamp(self.time, UTC)
-        return [
-            PredictionEvent.model_construct(
-                id=identifier,
-                namespace=namespace,
-                model=model,
-                version=self.version,
-                time=moment,
-                request_id=self.request_id,
-                features=None if self.rows is None else tuple(self.rows[row].tolist()),
-                label=None if self.labels is None else self.labels[row],
-                confidence=None if self.confidence is None else self.confidence[row],
-                probabilities=(
-                    None if self.probabilities is None else tuple(self.probabilities[row].tolist())
-                ),
-                latency_seconds=self.latency_seconds,
-                outcome="Failed" if self.labels is None else "Answered",
-            ).model_dump_json()
-            for row, identifier in enumerate(self.ids)
-        ]
 
 
 class PredictionLog:
@@ -104,7 +49,7 @@ class PredictionLog:
 
     def start(self) -> None:
         """Start both threads; segments an earlier process left are moved first."""
-        self._telemetry.spooled.inc(sum(len(_lines(path)) for path in self._spool.segments()))
+        self._telemetry.spooled.inc(sum(len(read_lines(path)) for path in self._spool.segments()))
         self._writer.start()
         self._shipper.start()
 
@@ -165,7 +110,7 @@ class PredictionLog:
 
     def _ship(self) -> None:
         """Move segments to the database until closed; then try once more, with all there is."""
-        with contextlib.suppress(Exception):  # told once there are events
+        with contextlib.suppress(Exception):  # reported once there are events
             self._store(())  # loads its libraries, before the first event waits for them
         pause = RETRY_SECONDS[0]
         while True:
@@ -178,12 +123,12 @@ class PredictionLog:
                 return
             if trouble is None:
                 if pause > RETRY_SECONDS[0]:
-                    tell("prediction_log_flows")
+                    _log.info("prediction_log_recovered")
                 pause = RETRY_SECONDS[0]
                 self._spooled.wait()
                 continue
             if pause == RETRY_SECONDS[0]:
-                tell("prediction_log_waits", reason=trouble)
+                _log.warning("prediction_log_stalled", reason=trouble)
             self._closing.wait(pause * random.uniform(0.5, 1.0))  # noqa: S311 - jitter
             pause = min(2 * pause, RETRY_SECONDS[1])
 
@@ -199,8 +144,8 @@ class PredictionLog:
         return None
 
     def _move(self, segment: Path) -> None:
-        lines = _lines(segment)
-        events = _parsed(lines)
+        lines = read_lines(segment)
+        events = parse_events(lines)
         refused = self._stored(events)
         self._spool.remove(segment)
         self._telemetry.spooled.dec(len(lines))
@@ -229,18 +174,3 @@ class PredictionLog:
         finally:
             self._telemetry.store_seconds.labels(outcome).observe(time.monotonic() - started)
         return outcome == "stored"
-
-
-def _lines(segment: Path) -> list[str]:
-    return segment.read_text(encoding="utf-8", errors="replace").split("\n")[:-1]
-
-
-def _parsed(lines: list[str]) -> list[PredictionEvent]:
-    """Return the events of the lines that are events; a disk can spoil one."""
-    events = []
-    for line in lines:
-        try:
-            events.append(PredictionEvent.model_validate_json(line))
-        except ValidationError:
-            continue
-    return events

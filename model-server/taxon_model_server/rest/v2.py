@@ -1,7 +1,7 @@
 """The Open Inference Protocol (KServe V2) over HTTP."""
 
 import json
-import time
+from dataclasses import dataclass, field
 from importlib import metadata
 from typing import Any
 
@@ -21,10 +21,12 @@ from taxon_contracts.v2 import (
     ServerMetadata,
     TensorMetadata,
 )
-from taxon_model_server.dataplane import DataPlane
-from taxon_model_server.errors import InvalidInput, RequestError
-from taxon_model_server.tensors import label_datatype, read_question, write_answer
-from taxon_model_server.transport import Endpoint, Intake
+from taxon_model_server.errors import InvalidInput
+from taxon_model_server.exchange import Answer, Asked, Exchange
+from taxon_model_server.loader import Model
+from taxon_model_server.protocol.request import Inference, read_request
+from taxon_model_server.protocol.response import label_datatype, write_response
+from taxon_model_server.rest.transport import Endpoint, Intake
 
 EXTENSIONS = ("binary_tensor_data", "model_repository")
 MODEL_PATHS = ("/v2/models/{model}", "/v2/models/{model}/versions/{version}")
@@ -32,9 +34,9 @@ LONGEST_LENGTH = 12
 """Digits of a header that counts bytes."""
 
 
-def v2_routes(plane: DataPlane, intake: Intake) -> list[BaseRoute]:
+def v2_routes(exchange: Exchange, intake: Intake, *, max_rows: int) -> list[BaseRoute]:
     """Return the protocol's route table."""
-    endpoints = V2Endpoints(plane, intake)
+    endpoints = V2Endpoints(exchange, intake, max_rows)
     routes: list[BaseRoute] = []
     for path in MODEL_PATHS:
         routes += [
@@ -51,28 +53,58 @@ def v2_routes(plane: DataPlane, intake: Intake) -> list[BaseRoute]:
     ]
 
 
+@dataclass
+class InferCall:
+    """One inference request; the response is its body and, if not all of it, its JSON's length."""
+
+    name: str
+    body: bytes
+    header_length: int | None
+    max_rows: int
+    _inference: Inference = field(init=False)
+
+    def read(self, model: Model) -> Asked:
+        """Return the rows."""
+        self._inference = read_request(
+            self.body, self.header_length, model.features, max_rows=self.max_rows
+        )
+        return Asked(self._inference.rows, self._inference.identifier)
+
+    def write(self, answer: Answer) -> tuple[bytes, int | None]:
+        """Return the response."""
+        inference = self._inference
+        parameters = {**inference.parameters, "classes": answer.model.classes_json}
+        if answer.ids:
+            parameters["prediction_ids"] = json.dumps([str(one) for one in answer.ids])
+        head: dict[str, Any] = {"model_name": self.name, "model_version": answer.model.version}
+        if inference.identifier is not None:
+            head["id"] = inference.identifier
+        head["parameters"] = parameters
+        return write_response(head, answer.labels, answer.probabilities, inference.outputs)
+
+    def refuse(self, bad: BadRow) -> InvalidInput:
+        """Return the error for a bad value."""
+        return InvalidInput(str(bad))
+
+
 class V2Endpoints:
     """The protocol's calls, named as the protocol names them."""
 
-    def __init__(self, plane: DataPlane, intake: Intake) -> None:
-        self._plane = plane
+    def __init__(self, exchange: Exchange, intake: Intake, max_rows: int) -> None:
+        self._exchange = exchange
+        self._state = exchange.state
         self._intake = intake
+        self._max_rows = max_rows
         self._server = ServerMetadata(
             name="taxon", version=metadata.version("taxon"), extensions=EXTENSIONS
         )
 
     async def infer(self, request: Request) -> Response:
         """Answer rows."""
-        plane = self._plane
-        self._named(request)
+        self._check_name(request)
         body = await self._intake.body(request)
-        started = time.perf_counter()
-        header_length = _header_length(request)
-        request_id = request.headers.get("x-request-id")
-
-        def answer() -> tuple[bytes, int | None]:
-            return _inferred(plane, body, header_length, request_id, started)
-
+        call = InferCall(self._state.name, body, _header_length(request), self._max_rows)
+        answer = self._exchange.begin(call, request.headers.get("x-request-id"))
         content, json_length = await self._intake.answer(answer, body_bytes=len(body))
         if json_length is None:
             return Response(content, media_type="application/json")
@@ -82,38 +114,34 @@ class V2Endpoints:
             headers={INFERENCE_HEADER: str(json_length)},
         )
 
-    def _named(self, request: Request) -> None:
-        self._plane.named(request.path_params["model"], request.path_params.get("version"))
-
     async def server_metadata(self, _: Request) -> Response:
-        """Tell what the server is."""
+        """Describe the server."""
         return _message(self._server)
 
     async def live(self, _: Request) -> Response:
-        """Tell that the process answers."""
+        """Report that the process answers."""
         return JSONResponse({"live": True})
 
     async def ready(self, _: Request) -> Response:
-        """Tell whether requests should be sent here."""
-        ready = self._plane.ready
+        """Report whether requests should be sent here."""
+        ready = self._state.ready
         return JSONResponse({"ready": ready}, 200 if ready else 503)
 
     async def model_ready(self, request: Request) -> Response:
-        """Tell whether the model can be asked."""
-        plane = self._plane
-        self._named(request)
-        return JSONResponse({"name": plane.name, "ready": plane.ready}, 200 if plane.ready else 503)
+        """Report whether the model takes requests."""
+        state = self._state
+        self._check_name(request)
+        return JSONResponse({"name": state.name, "ready": state.ready}, 200 if state.ready else 503)
 
     async def model_metadata(self, request: Request) -> Response:
-        """Tell what the model takes and gives."""
-        plane = self._plane
-        self._named(request)
-        model = plane.model
+        """Describe the model's inputs and outputs."""
+        self._check_name(request)
+        model = self._state.model
         classes = model.classifier.classes
         return _message(
             ModelMetadata(
-                name=plane.name,
-                versions=(plane.version,),
+                name=self._state.name,
+                versions=(model.version,),
                 platform="taxon",
                 inputs=(_tensor(INPUT_NAME, "FP64", -1, len(model.features)),),
                 outputs=(
@@ -129,42 +157,17 @@ class V2Endpoints:
 
     async def repository_index(self, _: Request) -> Response:
         """List the one model."""
-        plane = self._plane
+        state = self._state
         entry = RepositoryModel(
-            name=plane.name,
-            version=plane.version,
-            state="READY" if plane.ready else "UNAVAILABLE",
-            reason="" if plane.ready else plane.state,
+            name=state.name,
+            version=state.version,
+            state="READY" if state.ready else "UNAVAILABLE",
+            reason="" if state.ready else state.phase,
         )
         return JSONResponse([entry.model_dump()])
 
-
-def _inferred(
-    plane: DataPlane,
-    body: bytes,
-    header_length: int | None,
-    request_id: str | None,
-    started: float,
-) -> tuple[bytes, int | None]:
-    """Read, predict, write; a failure is logged before it is raised."""
-    try:
-        model = plane.model
-        question = read_question(
-            body, header_length, model.features, max_rows=plane.settings.max_rows
-        )
-        request_id = question.identifier or request_id
-        answer = plane.predict(question.rows, request_id, started)
-    except (BadRow, RequestError) as error:
-        plane.refused(request_id, started)
-        raise (InvalidInput(str(error)) if isinstance(error, BadRow) else error) from error
-    parameters = {**question.parameters, "classes": model.classes_json}
-    if answer.ids:
-        parameters["prediction_ids"] = json.dumps([str(identifier) for identifier in answer.ids])
-    head: dict[str, Any] = {"model_name": plane.name, "model_version": model.version}
-    if question.identifier is not None:
-        head["id"] = question.identifier
-    head["parameters"] = parameters
-    return write_answer(head, answer.labels, answer.probabilities, question.outputs)
+    def _check_name(self, request: Request) -> None:
+        self._state.check_name(request.path_params["model"], request.path_params.get("version"))
 
 
 def _header_length(request: Request) -> int | None:

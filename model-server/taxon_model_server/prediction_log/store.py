@@ -6,7 +6,18 @@ from functools import cached_property, partial
 from prometheus_client import Gauge
 
 from taxon_contracts.prediction import PredictionEvent
-from taxon_model_server.prediction_log import Refused, TryLater
+
+
+class TryLater(Exception):  # noqa: N818 - a state, not a fault
+    """The database does not take events now."""
+
+
+class Refused(Exception):  # noqa: N818 - a state, not a fault
+    """The database will never take these events."""
+
+
+Store = Callable[[Sequence[PredictionEvent]], object]
+"""Stores events, leaving those already stored as they are; raises TryLater or Refused."""
 
 
 class PredictionStore:

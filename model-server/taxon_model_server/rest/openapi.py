@@ -7,9 +7,9 @@ from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 
 from taxon_contracts import v2
-from taxon_model_server import plain_schema
-from taxon_model_server.dataplane import DataPlane
-from taxon_model_server.plain_rows import ROWS
+from taxon_model_server.rest import plain_schema
+from taxon_model_server.rest.plain_rows import ROWS
+from taxon_model_server.state import ServerState
 
 COMPONENT = "#/components/schemas/{model}"
 TYPES: tuple[type[BaseModel], ...] = (
@@ -34,9 +34,9 @@ PLAIN_REFUSALS = {
 V2_REFUSALS = PLAIN_REFUSALS | {400: "the request is not what the model takes"}
 
 
-def api_description(plane: DataPlane) -> dict[str, Any]:
+def api_description(state: ServerState) -> dict[str, Any]:
     """Return the OpenAPI document of the server as it stands."""
-    row = _row(plane)
+    row = _row(state)
     rows = {
         "type": "object",
         "properties": {ROWS: {"type": "array", "items": row, "minItems": 1}},
@@ -49,22 +49,22 @@ def api_description(plane: DataPlane) -> dict[str, Any]:
     )
     return {
         "openapi": "3.1.0",
-        "info": {"title": f"Taxon: {plane.name}", "version": metadata.version("taxon")},
+        "info": {"title": f"Taxon: {state.name}", "version": metadata.version("taxon")},
         "paths": {
             "/predict": _predicting("Answer one row", row, "Prediction"),
             "/predict-batch": _predicting("Answer several rows", rows, "Predictions"),
             "/health": _getting("Tell whether requests should be sent here", "Health"),
             "/info": _getting("Tell what the model is", "Info"),
             "/metrics": {"get": {"summary": "Metrics for Prometheus", "responses": _ok(None)}},
-            **_v2_paths(plane.name),
+            **_v2_paths(state.name),
         },
         "components": {"schemas": schemas["$defs"]},
     }
 
 
-def _row(plane: DataPlane) -> dict[str, Any]:
+def _row(state: ServerState) -> dict[str, Any]:
     """Return the schema of one row: exactly one number per feature."""
-    model = plane.loaded
+    model = state.loaded
     if model is None:
         return {"type": "object", "additionalProperties": {"type": "number"}}
     return {
@@ -118,7 +118,7 @@ def _ok(schema: dict[str, Any] | None) -> dict[str, Any]:
 
 
 def _refusals(codes: dict[int, str], answer: str) -> dict[str, Any]:
-    return {str(code): _response(told, _reference(answer)) for code, told in codes.items()}
+    return {str(code): _response(reason, _reference(answer)) for code, reason in codes.items()}
 
 
 def _response(description: str, schema: dict[str, Any] | None) -> dict[str, Any]:

@@ -11,7 +11,7 @@ from starlette.routing import Match, Route
 from starlette.types import Scope
 
 from taxon_model_server.errors import EncodedBody, TooLarge
-from taxon_model_server.rate_limit import RateLimit
+from taxon_model_server.rest.rate_limit import RateLimit
 
 INLINE_BYTES = 8 * 1024
 """Bodies up to this answer within the event loop's budget; others would hold everyone up."""

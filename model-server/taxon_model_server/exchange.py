@@ -1,0 +1,166 @@
+"""One request for predictions, whatever transport it came over.
+
+The only place where predictions are timed, counted and logged, and where what goes wrong becomes
+an error a transport can translate. A transport brings a ``Call``: how to read its request and write
+its answer.
+"""
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import Any, Protocol, TypeVar
+from uuid import UUID
+
+import numpy as np
+from numpy.typing import NDArray
+
+from taxon_bundle.classifier import BadRow, Rows
+from taxon_model_server.errors import RequestError
+from taxon_model_server.loader import Model
+from taxon_model_server.prediction_log.events import Batch
+from taxon_model_server.prediction_log.ids import prediction_ids
+from taxon_model_server.prediction_log.log import PredictionLog
+from taxon_model_server.state import ServerState
+from taxon_model_server.telemetry import Telemetry
+
+REQUEST_ID_CHARACTERS = 256
+"""How much of a client's own id the log keeps."""
+
+Written = TypeVar("Written")
+Written_co = TypeVar("Written_co", covariant=True)
+
+
+@dataclass(frozen=True)
+class Asked:
+    """A request that was read: ``rows`` is float64 [rows, features], in the signature's order.
+
+    ``request_id`` is the id inside the request, None where it has none.
+    """
+
+    rows: Rows
+    request_id: str | None = None
+
+
+@dataclass(frozen=True)
+class Answer:
+    """The answer to some rows; ``ids`` is empty where nothing is logged.
+
+    ``labels`` has one class per row, ``confidence`` its probability, ``probabilities`` is an array
+    [rows, classes].
+    """
+
+    model: Model
+    labels: Sequence[str] | Sequence[int]
+    confidence: list[float]
+    probabilities: NDArray[np.float64]
+    ids: list[UUID]
+
+
+class Call(Protocol[Written_co]):
+    """One request in the form its transport gives it."""
+
+    def read(self, model: Model) -> Asked:
+        """Return the rows to predict.
+
+        Raises:
+            RequestError: the request is not what the model takes.
+        """
+
+    def write(self, answer: Answer) -> Written_co:
+        """Return the answer in the transport's form."""
+
+    def refuse(self, bad: BadRow) -> RequestError:
+        """Return the error for a value the classifier does not take."""
+
+
+class Exchange:
+    """Answers calls with the model of ``state``."""
+
+    def __init__(
+        self,
+        state: ServerState,
+        telemetry: Telemetry,
+        log: PredictionLog | None = None,
+        *,
+        keep_features: bool = True,
+    ) -> None:
+        """Take where predictions are logged, None for nowhere, and whether with their features."""
+        self.state = state
+        self.telemetry = telemetry
+        self._log = log
+        self._keep_features = keep_features
+
+    def start(self, model: Model) -> None:
+        """Count from zero for a model and answer with it from now on."""
+        self.telemetry.loaded(model.version, model.classifier.classes, model.importances)
+        self.state.serve(model)
+
+    def begin(self, call: Call[Written], request_id: str | None) -> Callable[[], Written]:
+        """Start the clock of a request that has arrived in full.
+
+        Returns:
+            The function that answers it, on whatever thread calls it. It raises RequestError where
+            there is no answer.
+        """
+        return partial(self._answer, call, request_id, time.perf_counter())
+
+    def _answer(self, call: Call[Written], request_id: str | None, started: float) -> Written:
+        try:
+            model = self.state.model
+            asked = call.read(model)
+            request_id = asked.request_id or request_id
+            answer = self._predict(model, asked.rows, request_id, started)
+        except BadRow as error:
+            self._refused(request_id, started)
+            raise call.refuse(error) from error
+        except RequestError:
+            self._refused(request_id, started)
+            raise
+        return call.write(answer)
+
+    def _predict(self, model: Model, rows: Rows, request_id: str | None, started: float) -> Answer:
+        """Answer rows, count them and log them."""
+        classifier = model.classifier
+        probabilities = classifier.probabilities(rows)
+        chosen = classifier.labels(probabilities)
+        places = np.arange(len(chosen))
+        confidence = probabilities[places, chosen].tolist()
+        classes: Sequence[Any] = classifier.classes
+        labels = [classes[index] for index in chosen.tolist()]
+        seconds = time.perf_counter() - started
+        self.telemetry.predicted(labels, confidence, seconds)
+        ids = self._keep(
+            len(rows),
+            request_id,
+            seconds,
+            rows=rows if self._keep_features else None,
+            labels=labels,
+            probabilities=probabilities,
+            confidence=confidence,
+        )
+        return Answer(model, labels, confidence, probabilities, ids)
+
+    def _refused(self, request_id: str | None, started: float) -> None:
+        """Log a request for predictions that gets none."""
+        if self.state.loaded:
+            self._keep(1, request_id, time.perf_counter() - started)
+
+    def _keep(
+        self, count: int, request_id: str | None, seconds: float, **arrays: Any
+    ) -> list[UUID]:
+        """Log a request; return the ids of its predictions, none where nothing is logged."""
+        if self._log is None:
+            return []
+        ids = prediction_ids(count)
+        self._log.put(
+            Batch(
+                ids=ids,
+                version=self.state.version,
+                time=time.time(),
+                request_id=request_id and request_id[:REQUEST_ID_CHARACTERS],
+                latency_seconds=seconds,
+                **arrays,
+            )
+        )
+        return ids

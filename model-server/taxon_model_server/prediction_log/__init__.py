@@ -1,0 +1,1 @@
+"""The prediction log: from answers in memory to rows in PostgreSQL."""

@@ -1,0 +1,70 @@
+"""Answers as prediction events: one JSON line per row, and back."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from uuid import UUID
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import ValidationError
+
+from taxon_contracts.prediction import PredictionEvent
+
+
+@dataclass(frozen=True)
+class Batch:
+    """One request's answers, as arrays; ``rows`` is None where features are not kept.
+
+    ``labels``, ``probabilities`` and ``confidence`` are None for a request that got no answer.
+    """
+
+    ids: list[UUID]
+    version: str
+    time: float
+    request_id: str | None
+    latency_seconds: float
+    rows: NDArray[np.float64] | None = None
+    labels: Sequence[str | int] | None = None
+    probabilities: NDArray[np.float64] | None = None
+    confidence: Sequence[float] | None = None
+
+    def lines(self, namespace: str, model: str) -> list[str]:
+        """Return one event per row, or one for a failed request, as JSON."""
+        moment = datetime.fromtimestamp(self.time, UTC)
+        return [
+            PredictionEvent.model_construct(
+                id=identifier,
+                namespace=namespace,
+                model=model,
+                version=self.version,
+                time=moment,
+                request_id=self.request_id,
+                features=None if self.rows is None else tuple(self.rows[row].tolist()),
+                label=None if self.labels is None else self.labels[row],
+                confidence=None if self.confidence is None else self.confidence[row],
+                probabilities=(
+                    None if self.probabilities is None else tuple(self.probabilities[row].tolist())
+                ),
+                latency_seconds=self.latency_seconds,
+                outcome="Failed" if self.labels is None else "Answered",
+            ).model_dump_json()
+            for row, identifier in enumerate(self.ids)
+        ]
+
+
+def read_lines(segment: Path) -> list[str]:
+    """Return a segment's lines; bytes a disk damaged become replacement characters."""
+    return segment.read_text(encoding="utf-8", errors="replace").split("\n")[:-1]
+
+
+def parse_events(lines: Sequence[str]) -> list[PredictionEvent]:
+    """Return the events of the lines that hold one; a disk can damage a line."""
+    events = []
+    for line in lines:
+        try:
+            events.append(PredictionEvent.model_validate_json(line))
+        except ValidationError:
+            continue
+    return events

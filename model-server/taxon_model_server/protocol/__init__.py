@@ -1,0 +1,1 @@
+"""The Open Inference Protocol's tensors and messages, apart from any transport."""

@@ -1,0 +1,133 @@
+"""Inference requests of the V2 protocol: bytes to the rows the classifier takes."""
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import ValidationError
+
+from taxon_bundle.classifier import Rows
+from taxon_contracts.v2 import INPUT_NAME, LABEL_NAME, PROBABILITIES_NAME, InferRequest
+from taxon_model_server.errors import InvalidInput, TooLarge
+from taxon_model_server.protocol.tensors import MATRIX, read_tensors
+
+OUTPUT_NAMES = (LABEL_NAME, PROBABILITIES_NAME)
+BINARY_OUTPUT = "binary_data_output"
+BINARY = "binary_data"
+
+
+@dataclass(frozen=True)
+class Inference:
+    """A request that was read: ``rows`` is float64 [rows, features].
+
+    ``outputs`` holds the requested tensors in order, each with whether it is to be binary;
+    ``parameters`` are the ones the answer repeats.
+    """
+
+    rows: Rows
+    outputs: Mapping[str, bool]
+    identifier: str | None
+    parameters: Mapping[str, Any]
+
+
+def read_request(
+    body: bytes, header_length: int | None, features: Sequence[str], *, max_rows: int
+) -> Inference:
+    """Read an inference request.
+
+    Args:
+        body: the request's body.
+        header_length: bytes of JSON in front of binary tensors; None when all of it is JSON.
+        features: the model's features in order.
+        max_rows: most rows of one request.
+
+    Raises:
+        InvalidInput: it is not what the model takes; the message names the tensor and the row.
+        TooLarge: it has more rows than ``max_rows``.
+    """
+    end = len(body) if header_length is None else header_length
+    if not 0 < end <= len(body):
+        raise InvalidInput(f"the JSON part has {end} bytes, the body {len(body)}: correct either")
+    message = _parsed(body[:end])
+    tensors = read_tensors(message.inputs, memoryview(body)[end:])
+    rows = _assembled(tensors, features, max_rows)
+    return Inference(rows, _outputs(message), message.id, _echoed(message.parameters))
+
+
+def _parsed(content: bytes) -> InferRequest:
+    try:
+        return InferRequest.model_validate_json(content, strict=True)
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        path = ".".join(str(part) for part in first["loc"])
+        raise InvalidInput(f"{path}: {first['msg']}" if path else first["msg"]) from error
+
+
+def _echoed(parameters: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return the parameters an answer repeats."""
+    for name, value in parameters.items():
+        finite = math.isfinite(value) if isinstance(value, float) else True
+        if not isinstance(value, str | int | float | bool) or not finite:
+            raise InvalidInput(f"parameters.{name}: send a string, a finite number or a boolean")
+    return {name: value for name, value in parameters.items() if name != BINARY_OUTPUT}
+
+
+def _outputs(message: InferRequest) -> Mapping[str, bool]:
+    everything = message.parameters.get(BINARY_OUTPUT) is True
+    if not message.outputs:
+        return dict.fromkeys(OUTPUT_NAMES, everything)
+    requested: dict[str, bool] = {}
+    for output in message.outputs:
+        if output.name not in OUTPUT_NAMES:
+            raise InvalidInput(f"output {output.name!r}: request {' or '.join(OUTPUT_NAMES)}")
+        if output.name in requested:
+            raise InvalidInput(f"output {output.name!r} is requested twice: request it once")
+        requested[output.name] = bool(output.parameters.get(BINARY, everything))
+    return requested
+
+
+def _assembled(
+    tensors: Mapping[str, NDArray[np.float64]], features: Sequence[str], max_rows: int
+) -> Rows:
+    """Return one tensor, or one per feature, as [rows, features]."""
+    matrix = tensors.get(INPUT_NAME)
+    if matrix is not None and len(tensors) == 1 and (matrix.ndim == MATRIX or len(features) > 1):
+        if matrix.ndim != MATRIX or matrix.shape[1] != len(features):
+            raise InvalidInput(
+                f"input {INPUT_NAME!r}: shape {list(matrix.shape)} is not [rows, {len(features)}]"
+            )
+        rows = matrix
+    else:
+        rows = _joined(tensors, features)
+    if not len(rows):
+        raise InvalidInput("the request has no rows: send at least one")
+    if len(rows) > max_rows:
+        raise TooLarge(f"the request has {len(rows)} rows: send at most {max_rows}")
+    return rows
+
+
+def _joined(tensors: Mapping[str, NDArray[np.float64]], features: Sequence[str]) -> Rows:
+    known = set(features)
+    for name in tensors:
+        if name not in known:
+            raise InvalidInput(
+                f"input {name!r} is no feature of the model: send {INPUT_NAME!r}, or one tensor per"
+                " feature"
+            )
+    columns: list[NDArray[np.float64]] = []
+    for name in features:
+        column = tensors.get(name)
+        if column is None:
+            raise InvalidInput(f"input {name!r} is missing")
+        if column.ndim == MATRIX and column.shape[1] == 1:
+            column = column[:, 0]
+        if column.ndim != 1 or (columns and len(column) != len(columns[0])):
+            raise InvalidInput(
+                f"input {name!r}: shape {list(column.shape)} is not [rows] with as many rows as"
+                " the other inputs"
+            )
+        columns.append(column)
+    return np.ascontiguousarray(np.column_stack(columns))

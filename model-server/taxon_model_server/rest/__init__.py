@@ -1,0 +1,1 @@
+"""The HTTP transport: the protocol's and the plain endpoints."""
