@@ -77,7 +77,7 @@ class KindMissing(ApiError):  # noqa: N818 - a state, not a fault
 
 
 class WebhookUnavailable(ApiError):  # noqa: N818 - a state, not a fault
-    """An admission webhook does not answer."""
+    """KServe's admission webhook does not answer."""
 
     reason = "WebhookUnavailable"
 
@@ -117,7 +117,7 @@ class Api(Protocol):
 
         Raises:
             AlreadyExists: there is one of this name.
-            WebhookUnavailable: an admission webhook does not answer.
+            WebhookUnavailable: KServe's admission webhook does not answer.
         """
 
     def apply(self, manifest: Manifest) -> Manifest:
@@ -125,14 +125,14 @@ class Api(Protocol):
 
         Raises:
             Conflict: the object has changed since that version.
-            WebhookUnavailable: an admission webhook does not answer.
+            WebhookUnavailable: KServe's admission webhook does not answer.
         """
 
     def try_admission(self, manifest: Manifest) -> None:
         """Send an object that is there through admission, and change nothing.
 
         Raises:
-            WebhookUnavailable: an admission webhook does not answer.
+            WebhookUnavailable: KServe's admission webhook does not answer.
         """
 
     def replace(self, manifest: Manifest, *, part: str = "") -> Manifest:

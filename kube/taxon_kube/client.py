@@ -4,6 +4,7 @@ Objects travel as plain JSON: the client's classes would cost most of the contro
 """
 
 import json
+import re
 from collections.abc import Callable
 from typing import Any, Literal, NoReturn
 from urllib.parse import urlencode
@@ -27,15 +28,18 @@ from taxon_kube.api import (
     Unavailable,
     WebhookUnavailable,
 )
+from taxon_kube.deadline import DeadlinePassed, bounded, deadline
 
 __all__ = ["Cluster", "Configuration", "load_configuration"]
 
 CONNECT_SECONDS = 5.0
-READ_SECONDS = 20.0
+CALL_SECONDS = 30.0
+"""How long one call may take in all."""
 PAGE = 500
 ADMISSION_MANAGER = f"{names.FIELD_MANAGER}-admission"
 NOT_FOUND, CONFLICT, TOO_MANY, SERVER_ERROR = 404, 409, 429, 500
 UNAUTHORIZED = 401
+KSERVES_WEBHOOK = re.compile(r'failed calling webhook "[^"]*kserve')
 
 Method = Literal["GET", "POST", "PUT", "PATCH", "DELETE"]
 
@@ -64,6 +68,7 @@ class Cluster:
         may_write: Callable[[], bool] = lambda: True,
         wrote: Callable[[str, str], None] = lambda _verb, _kind: None,
         connections: int = 8,
+        seconds: float = CALL_SECONDS,
     ) -> None:
         """Connect when first asked.
 
@@ -72,11 +77,14 @@ class Cluster:
             may_write: asked before every write.
             wrote: told the verb and the kind of every write.
             connections: calls at a time.
+            seconds: how long one call may take in all.
         """
         configuration = configuration or load_configuration()
         configuration.retries = False
         configuration.connection_pool_maxsize = connections
         self._client = ApiClient(configuration)
+        bounded(self._client.rest_client.pool_manager)
+        self._seconds = seconds
         self._may_write = may_write
         self._wrote = wrote
 
@@ -98,8 +106,8 @@ class Cluster:
         while True:
             page = self._call("GET", kind, namespace, query=query)
             stated = {"apiVersion": kind.api_version, "kind": kind.name}
-            found += [stated | item for item in page["items"]]
-            query["continue"] = page["metadata"].get("continue", "")
+            found += [stated | item for item in page.get("items") or ()]
+            query["continue"] = page.get("metadata", {}).get("continue", "")
             if not query["continue"]:
                 return found
 
@@ -179,20 +187,33 @@ class Cluster:
             applied = "application/apply-patch+yaml" if method == "PATCH" else "application/json"
             headers["Content-Type"] = applied
         try:
-            self._client.update_params_for_auth(headers, [], ["BearerToken"])
-            answer = self._client.request(
-                method,
-                f"{self._client.configuration.host}{path}?{urlencode(query)}",
-                headers=headers,
-                body=body,
-                _request_timeout=(CONNECT_SECONDS, READ_SECONDS),
-            )
+            with deadline(self._seconds):
+                self._client.update_params_for_auth(headers, [], ["BearerToken"])
+                answer = self._client.request(
+                    method,
+                    f"{self._client.configuration.host}{path}?{urlencode(query)}",
+                    headers=headers,
+                    body=body,
+                    _request_timeout=(CONNECT_SECONDS, self._seconds),
+                )
+        except DeadlinePassed as error:
+            raise Unavailable(f"{method} {path}: {error}") from error
         except ApiException as error:
             _raise(error, f"{method} {path}", kind)
         except (urllib3.exceptions.HTTPError, OSError) as error:
             raise Unavailable(f"{method} {path}: {type(error).__name__}") from error
-        content: Manifest = json.loads(answer.data)
-        return content
+        return _content(answer.data, f"{method} {path}")
+
+
+def _content(data: bytes, call: str) -> Manifest:
+    """Return the object an answer holds; a proxy on the way may answer with anything."""
+    try:
+        content = json.loads(data)
+    except ValueError as error:
+        raise Unavailable(f"{call}: the answer is not JSON") from error
+    if not isinstance(content, dict):
+        raise Unavailable(f"{call}: the answer is not an object")
+    return content
 
 
 def _address(manifest: Manifest) -> tuple[Kind, str, str]:
@@ -215,7 +236,7 @@ def _raise(error: ApiException, call: str, kind: Kind) -> NoReturn:
         raise AlreadyExists(message) from error
     if status == CONFLICT:
         raise Conflict(message) from error
-    if kind == INFERENCE_SERVICE and "failed calling webhook" in message:
+    if kind == INFERENCE_SERVICE and KSERVES_WEBHOOK.search(message):
         raise WebhookUnavailable(message) from error
     if status in (0, UNAUTHORIZED, TOO_MANY) or status >= SERVER_ERROR:
         raise Unavailable(message, retry_after=_retry_after(error)) from error

@@ -139,6 +139,16 @@ async def test_kserves_webhook_being_away_is_told_from_other_failures(served: Se
 
 
 @pytest.mark.asyncio
+async def test_the_webhook_of_someone_else_is_not_kserves(served: Served) -> None:
+    """A policy engine that is away is an error of its own."""
+    told = 'failed calling webhook "validate.policy.example.com": connection refused'
+    served.emulated.fail("PATCH", 500, message=told)
+
+    with pytest.raises(Unavailable, match=r"validate\.policy"):
+        await served.call(served.cluster.try_admission, manifest("InferenceService"))
+
+
+@pytest.mark.asyncio
 async def test_admission_is_tried_without_writing(served: Served) -> None:
     """The Lease need not be held for it, and nothing is counted."""
     wrote: list[str] = []

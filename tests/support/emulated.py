@@ -33,6 +33,7 @@ class Fault:
     times: int
     kind: str = ""
     watch: bool = False
+    message: str = "the test wants it so"
     seen: int = 0
 
 
@@ -71,11 +72,9 @@ class Emulated:
         watches = request.action == kmock.action.WATCH
         return self._watch(request) if watches else self._read(request)
 
-    def fail(
-        self, method: str, status: int, *, times: int = 1, kind: str = "", watch: bool = False
-    ) -> Fault:
-        """Answer the next calls with this status."""
-        fault = Fault(method, status, times, kind, watch)
+    def fail(self, method: str, status: int, *, times: int = 1, **more: Any) -> Fault:
+        """Answer the next calls with this status; for more, see :class:`Fault`."""
+        fault = Fault(method, status, times, **more)
         self.faults.append(fault)
         return fault
 
@@ -85,7 +84,7 @@ class Emulated:
             fits = fault.method in ("*", request.method.value) and fault.kind in ("", kind.name)
             if fits and fault.seen < fault.times and (watch or not fault.watch):
                 fault.seen += 1
-                raise _error(fault.status, "Fault", "the test wants it so")
+                raise _error(fault.status, "Fault", fault.message)
 
     def _read(self, request: kmock.Request) -> Any:
         kind = _kind(request)

@@ -43,6 +43,8 @@ SETTINGS = Settings(
     gateway_url="http://gateway",
 )
 
+WEBHOOK_AWAY = 'failed calling webhook "inferenceservice.kserve-webhook-server.defaulter": no route'
+
 Key = tuple[str, str, str]
 
 
@@ -263,7 +265,7 @@ class World:
 
     def _admit(self, manifest: Manifest) -> None:
         if manifest["kind"] == INFERENCE_SERVICE.name and self.webhook_away:
-            raise WebhookUnavailable("failed calling webhook")
+            raise WebhookUnavailable(WEBHOOK_AWAY)
         if manifest["kind"] in self.missing:
             raise KindMissing(manifest["kind"])
 

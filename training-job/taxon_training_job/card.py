@@ -1,21 +1,25 @@
 """The model card: what a person should know before trusting a version."""
 
 from taxon_contracts.run import MetricValue
-from taxon_training_job.fit.training import Training
-from taxon_training_job.judge.figures import Figures
+from taxon_training_job.contents import Training
 
 MOST_IMPORTANT = 10
 
 
-def model_card(training: Training, figures: Figures) -> bytes:
+def model_card(
+    training: Training,
+    values: tuple[MetricValue, ...],
+    confusion: list[list[int]],
+    importances: dict[str, float],
+) -> bytes:
     """Return the card as Markdown."""
     sections = (
         _head(training),
         _data(training),
         _choice(training),
-        _figures(figures.values),
-        _confusion(training, figures.confusion),
-        _importances(figures.importances),
+        _figures(values),
+        _confusion(training, confusion),
+        _importances(importances),
         _limits(training),
     )
     return ("\n\n".join(sections) + "\n").encode()

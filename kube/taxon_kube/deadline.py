@@ -1,0 +1,128 @@
+"""One deadline for a whole HTTP call of urllib3, whose own limits hold for each read.
+
+When the time is up, the connection is broken off under the call: whatever it waits for ends, be it
+a handshake, a header that drips or a body that does not end.
+"""
+
+import socket
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+
+import urllib3
+from urllib3.connection import HTTPConnection, HTTPSConnection
+from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
+
+_THIS_THREAD = threading.local()
+
+
+class DeadlinePassed(Exception):  # noqa: N818 - a state, not a fault
+    """The call took longer than it may."""
+
+
+@dataclass
+class _Call:
+    """A call that is being made, and a handle of the connection it uses."""
+
+    handle: socket.socket | None = None
+    late: bool = False
+    _over: bool = False
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def use(self, handle: socket.socket | None) -> None:
+        """Go on over this connection."""
+        with self._lock:
+            self.handle = handle
+            if self.late:
+                self._shut_down()
+
+    def break_off(self) -> None:
+        """Shut the connection down, unless the call is over."""
+        with self._lock:
+            if not self._over:
+                self.late = True
+                self._shut_down()
+
+    def end(self) -> None:
+        """Leave the connection alone from now on: another call may use it."""
+        with self._lock:
+            self._over = True
+
+    def _shut_down(self) -> None:
+        if self.handle is not None:
+            with suppress(OSError):  # it is closed already
+                self.handle.shutdown(socket.SHUT_RDWR)
+
+
+@contextmanager
+def deadline(seconds: float) -> Iterator[None]:
+    """Bound everything this thread does with a :func:`bounded` pool in the block.
+
+    Raises:
+        DeadlinePassed: the block took longer.
+    """
+    call = _THIS_THREAD.call = _Call()
+    timer = threading.Timer(seconds, call.break_off)
+    timer.daemon = True
+    timer.start()
+    try:
+        yield
+    except Exception as error:
+        if call.late:
+            raise DeadlinePassed(f"no answer within {seconds:g} s") from error
+        raise
+    finally:
+        call.end()
+        timer.cancel()
+        _THIS_THREAD.call = None
+    if call.late:  # a body without a length just ends when it is cut off
+        raise DeadlinePassed(f"no answer within {seconds:g} s")
+
+
+def bounded(manager: urllib3.PoolManager) -> None:
+    """Let the connections of a manager be broken off by :func:`deadline`."""
+    manager.pool_classes_by_scheme = {"http": _Pool, "https": _SecurePool}
+
+
+class _Handled:
+    """Keeps a second handle of a connection's socket: a handshake hides the first one."""
+
+    _handle: socket.socket | None = None
+
+    def _new_conn(self) -> socket.socket:
+        made: socket.socket = super()._new_conn()  # type: ignore[misc]  # of the class it is mixed into
+        self._handle = made.dup()
+        _use(self._handle)
+        return made
+
+    def putrequest(self, *words: object, **named: object) -> None:
+        _use(self._handle)
+        super().putrequest(*words, **named)  # type: ignore[misc]  # see above
+
+    def close(self) -> None:
+        super().close()  # type: ignore[misc]  # see above
+        if self._handle is not None:
+            self._handle.close()
+
+
+def _use(handle: socket.socket | None) -> None:
+    call: _Call | None = getattr(_THIS_THREAD, "call", None)
+    if call is not None:
+        call.use(handle)
+
+
+class _Connection(_Handled, HTTPConnection):
+    pass
+
+
+class _SecureConnection(_Handled, HTTPSConnection):
+    pass
+
+
+class _Pool(HTTPConnectionPool):
+    ConnectionCls = _Connection
+
+
+class _SecurePool(HTTPSConnectionPool):
+    ConnectionCls = _SecureConnection

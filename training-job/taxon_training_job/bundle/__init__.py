@@ -1,1 +1,0 @@
-"""From a fitted pipeline to a sealed bundle."""

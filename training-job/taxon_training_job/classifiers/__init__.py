@@ -1,1 +1,0 @@
-"""The families of classifiers Taxon trains, one module each."""

@@ -1,1 +1,0 @@
-"""From examples to a fitted pipeline: its steps, the search, the fit."""
