@@ -1,11 +1,8 @@
-"""What the controller shows of itself: metrics, and logs as one JSON object per line."""
+"""The metrics the controller shows of itself and of the models."""
 
-import json
-import logging
 import math
 import threading
-from datetime import UTC, datetime
-from typing import Any, get_args
+from typing import get_args
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector
 
@@ -13,12 +10,11 @@ from taxon_contracts import metrics
 from taxon_contracts.metrics import Metric
 from taxon_contracts.status import Outcome, Status, VersionRecord
 from taxon_controller import clock
-from taxon_controller.model import Model
+from taxon_controller.domain.model import Model
 
 SECONDS = (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)
 RUN_SECONDS = (5, 15, 30, 60, 120, 300, 600, 1800, 3600, 10800, 36000)
 SHARES = tuple(step / 20 for step in range(10, 21))
-LOG_FIELDS = ("model", "run", "kind", "object", "told", "reason", "seconds")
 
 
 class Telemetry:
@@ -121,24 +117,3 @@ class Telemetry:
 
 
 Series = tuple[Gauge, tuple[str, ...]]
-
-
-class JsonLines(logging.Formatter):
-    """One JSON object per line, with the model and the run where there is one."""
-
-    def format(self, record: logging.LogRecord) -> str:
-        """Return a record as one line."""
-        line: dict[str, Any] = {
-            "time": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
-            "level": record.levelname.lower(),
-            "logger": record.name,
-            "message": record.getMessage(),
-        }
-        line |= {
-            field: value
-            for field in LOG_FIELDS
-            if (value := getattr(record, field, None)) is not None
-        }
-        if record.exc_info:
-            line["error"] = self.formatException(record.exc_info)
-        return json.dumps(line, default=str)

@@ -16,7 +16,7 @@ from support.emulated import Emulated
 from support.story import READY, Story
 from support.world import SETTINGS, World
 
-from taxon_controller.main import Controller
+from taxon_controller.loop.controller import Controller
 from taxon_kube.api import JOB, LEASE, SERVICE
 
 DEADLINE_SECONDS = 60.0
@@ -151,7 +151,7 @@ async def test_a_kind_installed_later_makes_the_controller_begin_anew(
     running: Running, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Only what was there at the start is watched; the resync is not waited for."""
-    monkeypatch.setattr("taxon_controller.resync.KIND_LOOK_SECONDS", 0.2)
+    monkeypatch.setattr("taxon_controller.loop.resync.KIND_LOOK_SECONDS", 0.2)
     running.emulated.world.missing.add("HTTPRoute")
     running.start()
     await running.until(lambda: "GET HTTPRoute" in running.emulated.calls)

@@ -14,9 +14,9 @@ from taxon_contracts.resource import Resources
 from taxon_contracts.run import Champion
 from taxon_contracts.status import Run, VersionMetric, VersionRecord
 from taxon_controller import clock
-from taxon_controller.covers import covers
-from taxon_controller.decisions import Event
-from taxon_controller.model import Model, read_model
+from taxon_controller.domain.actions import Event, Finding
+from taxon_controller.domain.model import Model, read_model
+from taxon_controller.loop.drift import matches
 from taxon_controller.objects import shared
 from taxon_controller.objects.cleanup_job import cleanup_job, version_cleanup_name
 from taxon_controller.objects.event import event
@@ -113,7 +113,9 @@ OBJECTS: dict[str, Callable[[], dict[str, Any]]] = {
         settings=SETTINGS,
     ),
     "event": lambda: event(
-        PLAIN, Event("LimitNotMet", "roc_auc is too low", warning=True), time=clock.text(START)
+        PLAIN,
+        Event(Finding("LimitNotMet", "roc_auc is too low"), warning=True),
+        time=clock.text(START),
     ),
 }
 
@@ -193,7 +195,7 @@ def test_resources_are_always_whole_and_never_past_what_was_asked(
 
 
 @pytest.mark.parametrize(
-    ("there", "wanted", "covered"),
+    ("there", "wanted", "same"),
     [
         ({"a": 1, "b": 2}, {"a": 1}, True),
         ({"a": 1}, {"a": 1, "b": 2}, False),
@@ -207,6 +209,6 @@ def test_resources_are_always_whole_and_never_past_what_was_asked(
         ({"selector": {"a": "x", "b": "y"}}, {"selector": {"a": "x"}}, False),
     ],
 )
-def test_only_a_real_difference_is_written(there: Any, wanted: Any, *, covered: bool) -> None:
+def test_only_a_real_difference_is_written(there: Any, wanted: Any, *, same: bool) -> None:
     """What others have added and other spellings of an amount are none."""
-    assert covers(there, wanted) is covered
+    assert matches(there, wanted) is same

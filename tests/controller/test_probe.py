@@ -9,7 +9,7 @@ from threading import Thread
 
 import pytest
 
-from taxon_controller.probe import ask
+from taxon_controller.observe.probe import ask
 
 HOST = "wine.example.com"
 

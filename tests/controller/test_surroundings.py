@@ -8,7 +8,7 @@ from support.story import READY, Story, served
 from support.world import SETTINGS, World, dependents
 
 from taxon_contracts import names
-from taxon_controller.plan import UNWATCHED_LOOK
+from taxon_controller.plan.plan import UNWATCHED_LOOK
 from taxon_kube.api import HTTP_ROUTE, INFERENCE_SERVICE, JOB, SERVICE
 
 

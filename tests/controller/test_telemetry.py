@@ -3,7 +3,7 @@
 from support.story import Story
 from support.world import World
 
-from taxon_controller.model import Model, read_model
+from taxon_controller.domain.model import Model, read_model
 from taxon_controller.telemetry import Telemetry
 
 KEY = {"namespace": "default", "model": "wine"}

@@ -12,12 +12,14 @@ from typing import Any, Literal
 from support.world import SETTINGS
 
 from hack.cluster.api_server import ApiServer
-from taxon_controller import main
+from taxon_controller.loop import controller
 from taxon_kube.api import Kind, Manifest
 from taxon_kube.client import Cluster
 
 CONTEXT = multiprocessing.get_context("forkserver")
-CONTEXT.set_forkserver_preload(["taxon_controller.main"])  # forkserver does not find what is ours
+CONTEXT.set_forkserver_preload(
+    ["taxon_controller.loop.controller"]
+)  # forkserver does not find what is ours
 
 Moment = Literal["before", "asleep", "after"]
 
@@ -38,9 +40,9 @@ def run(server: ApiServer, settings: dict[str, Any], fate: Fate, writes: Path) -
     logging.disable(logging.CRITICAL)
     stop = threading.Event()
     signal.signal(signal.SIGTERM, lambda *_: stop.set())
-    main.Cluster = _fated(fate, writes)  # type: ignore[attr-defined]  # each client of the process
+    controller.Cluster = _fated(fate, writes)  # type: ignore[attr-defined]  # each client of the process
     chosen = SETTINGS.model_copy(update=settings)
-    main.Controller(chosen, server.configuration(), server.login, stop).run()
+    controller.Controller(chosen, server.configuration(), server.login, stop).run()
 
 
 def _fated(fate: Fate, writes: Path) -> type[Cluster]:

@@ -11,7 +11,7 @@ from support.waiting import wait_until
 
 from hack.cluster import layout
 from taxon_contracts import names
-from taxon_controller import probe
+from taxon_controller.observe import probe
 
 SECONDS = 90.0
 """The longest a step of a small model may take on a busy machine."""

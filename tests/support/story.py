@@ -8,7 +8,7 @@ from support.world import SETTINGS, World, model_body
 
 from taxon_contracts import names
 from taxon_contracts.status import Status
-from taxon_controller.reconcile import Reconciler
+from taxon_controller.loop.reconcile import Reconciler
 from taxon_controller.settings import Settings
 from taxon_controller.telemetry import Telemetry
 

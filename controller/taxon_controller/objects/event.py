@@ -3,14 +3,15 @@
 import hashlib
 
 from taxon_contracts import names
-from taxon_controller.decisions import Event
-from taxon_controller.model import Model
+from taxon_controller.domain.actions import Event
+from taxon_controller.domain.model import Model
 from taxon_kube.api import Manifest
 
 
 def event(model: Model, told: Event, *, time: str) -> Manifest:
     """Return the Event; the same transition of the same generation has the same name."""
-    parts = (model.uid, str(model.body["metadata"]["resourceVersion"]), told.reason, told.message)
+    reason, message = told.finding.reason, told.finding.message
+    parts = (model.uid, str(model.body["metadata"]["resourceVersion"]), reason, message)
     digest = hashlib.sha256("\n".join(parts).encode()).hexdigest()[:16]
     return {
         "apiVersion": "v1",
@@ -24,8 +25,8 @@ def event(model: Model, told: Event, *, time: str) -> Manifest:
             "uid": model.uid,
         },
         "type": "Warning" if told.warning else "Normal",
-        "reason": told.reason,
-        "message": told.message[:1024],
+        "reason": reason,
+        "message": message[:1024],
         "source": {"component": names.FIELD_MANAGER},
         "reportingComponent": names.FIELD_MANAGER,
         "firstTimestamp": time,

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 
 from taxon_contracts import names
-from taxon_controller.model import Model
+from taxon_controller.domain.model import Model
 from taxon_controller.objects import shared
 from taxon_kube.api import Manifest
 

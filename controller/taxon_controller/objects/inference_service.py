@@ -6,7 +6,7 @@ from taxon_contracts import names
 from taxon_contracts.canonical import canonical_json
 from taxon_contracts.resource import Http
 from taxon_contracts.status import VersionRecord
-from taxon_controller.model import Model
+from taxon_controller.domain.model import Model
 from taxon_controller.objects import shared
 from taxon_controller.settings import Settings
 from taxon_kube.api import Manifest

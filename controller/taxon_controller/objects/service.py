@@ -1,7 +1,7 @@
 """The Service that is named after the model and points at its live version."""
 
 from taxon_contracts import names
-from taxon_controller.model import Model
+from taxon_controller.domain.model import Model
 from taxon_controller.objects import shared
 from taxon_controller.settings import Settings
 from taxon_kube.api import Manifest

@@ -5,7 +5,7 @@ from typing import Any
 
 from taxon_contracts import names
 from taxon_contracts.resource import Amounts, Resources, amount
-from taxon_controller.model import Model
+from taxon_controller.domain.model import Model
 from taxon_kube.api import Manifest
 
 APP_LABELS = {"app.kubernetes.io/part-of": "taxon", names.LABEL_MANAGED_BY: names.FIELD_MANAGER}

@@ -4,7 +4,7 @@ from taxon_contracts import names
 from taxon_contracts.canonical import canonical_json
 from taxon_contracts.run import RUN_VARIABLE, Champion, RunRequest
 from taxon_contracts.status import Run
-from taxon_controller.model import Model
+from taxon_controller.domain.model import Model
 from taxon_controller.objects import shared
 from taxon_controller.settings import Settings
 from taxon_kube.api import Manifest

@@ -6,8 +6,8 @@ from datetime import timedelta
 import pytest
 from support.world import START
 
+from taxon_controller.loop.queue import Key, ModelQueue, Worker
 from taxon_controller.telemetry import Telemetry
-from taxon_controller.work import Key, Worker, WorkQueue
 from taxon_kube.api import Conflict, Unavailable
 
 WINE, IRIS = ("default", "wine"), ("default", "iris")
@@ -23,7 +23,7 @@ class Stopwatch:
         return self.time
 
 
-def taken(queue: WorkQueue) -> Key | None:
+def taken(queue: ModelQueue) -> Key | None:
     """Return the model that is taken, if one is due."""
     if not queue.depth():
         return None
@@ -33,7 +33,7 @@ def taken(queue: WorkQueue) -> Key | None:
 
 def test_a_model_that_is_added_twice_is_due_once() -> None:
     """Events come in bursts."""
-    queue = WorkQueue(Stopwatch())
+    queue = ModelQueue(Stopwatch())
     queue.add(WINE)
     queue.add(WINE)
 
@@ -43,7 +43,7 @@ def test_a_model_that_is_added_twice_is_due_once() -> None:
 def test_the_sooner_time_counts() -> None:
     """A change is not kept waiting by a look that is due much later."""
     watch = Stopwatch()
-    queue = WorkQueue(watch)
+    queue = ModelQueue(watch)
     queue.add(WINE, 600)
     queue.add(IRIS, 5)
     queue.add(WINE, 1)
@@ -57,7 +57,7 @@ def test_the_sooner_time_counts() -> None:
 
 def test_a_model_that_changes_while_it_is_looked_at_comes_again() -> None:
     """And is not looked at by two workers at once."""
-    queue = WorkQueue(Stopwatch())
+    queue = ModelQueue(Stopwatch())
     queue.add(WINE)
     assert taken(queue) == WINE
     queue.add(WINE)
@@ -70,7 +70,7 @@ def test_a_model_that_changes_while_it_is_looked_at_comes_again() -> None:
 
 def test_a_closed_queue_sends_workers_home() -> None:
     """Also one that waits."""
-    queue = WorkQueue()
+    queue = ModelQueue()
     queue.add(WINE, 3600)
     waiting = threading.Thread(target=lambda: ended.append(queue.take()))
     ended: list[object] = []
@@ -84,7 +84,7 @@ def test_a_closed_queue_sends_workers_home() -> None:
 def test_a_model_is_looked_at_again_when_its_plan_says_so() -> None:
     """Nothing else would wake the controller."""
     watch = Stopwatch()
-    queue = WorkQueue(watch)
+    queue = ModelQueue(watch)
     worker = Worker(queue, lambda *_: START + timedelta(seconds=30), lambda: START, Telemetry())
     worker.work(WINE)
     watch.time = 29.9
@@ -97,7 +97,7 @@ def test_a_model_is_looked_at_again_when_its_plan_says_so() -> None:
 def test_errors_are_followed_by_growing_pauses_and_success_forgets_them() -> None:
     """Jittered, bounded, and never giving up."""
     watch, telemetry = Stopwatch(), Telemetry()
-    queue = WorkQueue(watch)
+    queue = ModelQueue(watch)
     outcomes: list[Exception | None] = [Conflict("changed")] * 12 + [None, Conflict("changed")]
 
     def reconcile(*_: str) -> None:
@@ -111,7 +111,7 @@ def test_errors_are_followed_by_growing_pauses_and_success_forgets_them() -> Non
         worker.work(WINE)
         due = queue._due.get(WINE)  # noqa: SLF001 - when a model is due is told to nobody else
         pauses.append(due - watch.time if due is not None else 0.0)
-        queue = WorkQueue(watch)
+        queue = ModelQueue(watch)
         worker.queue = queue
 
     assert 0.1 < pauses[0] < 0.3
@@ -130,7 +130,7 @@ def test_an_error_of_one_model_is_counted_and_ends_nothing(error: Exception, rea
     def reconcile(*_: str) -> None:
         raise error
 
-    telemetry, queue = Telemetry(), WorkQueue(Stopwatch())
+    telemetry, queue = Telemetry(), ModelQueue(Stopwatch())
     Worker(queue, reconcile, lambda: START, telemetry).work(WINE)
 
     counted = telemetry.registry.get_sample_value(
@@ -142,7 +142,7 @@ def test_an_error_of_one_model_is_counted_and_ends_nothing(error: Exception, rea
 
 def test_a_worker_works_until_the_queue_is_closed() -> None:
     """One after the other."""
-    queue, seen = WorkQueue(), []
+    queue, seen = ModelQueue(), []
 
     def reconcile(_: str, name: str) -> None:
         seen.append(name)

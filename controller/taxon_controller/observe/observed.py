@@ -6,15 +6,8 @@ from typing import Literal
 
 from taxon_contracts.run import RunResult
 from taxon_contracts.status import Trigger, VersionRecord
+from taxon_controller.domain.actions import Finding
 from taxon_kube.api import Manifest
-
-
-@dataclass(frozen=True)
-class Trouble:
-    """Why a pod does not get on: a reason of the conditions' table and a sentence."""
-
-    reason: str
-    message: str
 
 
 @dataclass(frozen=True)
@@ -29,8 +22,8 @@ class Attempt:
     finished: datetime | None
     deleting: bool
     result: RunResult | None
-    failure: Trouble | None
-    trouble: Trouble | None
+    failure: Finding | None
+    trouble: Finding | None
     body: Manifest = field(repr=False)
 
 
@@ -49,7 +42,7 @@ class Server:
     deleting: bool
     record: VersionRecord | None
     runtime: str
-    trouble: Trouble | None
+    trouble: Finding | None
     body: Manifest = field(repr=False)
 
 

@@ -5,21 +5,28 @@ from typing import Protocol
 
 from taxon_contracts import names
 from taxon_controller import clock
-from taxon_controller.model import Model
-from taxon_controller.observed import Attempt, Cleanup, KServeState, Observed, Pointer, Server
-from taxon_controller.reading import (
-    left_over,
-    owned_by,
+from taxon_controller.domain.accounts import accounts
+from taxon_controller.domain.history import find
+from taxon_controller.domain.hosts import inside_host, outside_host
+from taxon_controller.domain.model import Model
+from taxon_controller.domain.ownership import is_foreign, owned_by
+from taxon_controller.observe.gateway import gateway_url
+from taxon_controller.observe.observed import (
+    Attempt,
+    Cleanup,
+    KServeState,
+    Observed,
+    Pointer,
+    Server,
+)
+from taxon_controller.observe.parse import (
     read_attempt,
     read_cleanup,
     read_pointer,
     read_server,
 )
-from taxon_controller.rollout import host
-from taxon_controller.runs import find
 from taxon_controller.settings import Settings
 from taxon_kube.api import (
-    GATEWAY,
     HTTP_ROUTE,
     INFERENCE_SERVICE,
     JOB,
@@ -90,9 +97,7 @@ def _foreign(api: Api, model: Model, own: dict[Kind, list[Manifest] | None]) -> 
     return tuple(
         f"{kind.name}/{model.name}"
         for kind, body in there
-        if body is not None
-        and not owned_by(body, model.uid)
-        and not left_over(body, name=model.name, uid=model.uid)
+        if body is not None and is_foreign(body, model)
     )
 
 
@@ -146,12 +151,10 @@ def _kserve(api: Api, servers: tuple[Server, ...]) -> KServeState:
 def _accounts(api: Api, model: Model, settings: Settings) -> frozenset[str]:
     if model.parsed is None:
         return frozenset()
-    wanted = {
-        model.spec.training.service_account_name or settings.trainer_account,
-        model.spec.serving.service_account_name or settings.server_account,
-    }
     return frozenset(
-        name for name in wanted if api.get(SERVICE_ACCOUNT, model.namespace, name) is not None
+        name
+        for name in accounts(model, settings)
+        if api.get(SERVICE_ACCOUNT, model.namespace, name) is not None
     )
 
 
@@ -170,21 +173,9 @@ def _ask(
     api: Api, ask: Asks, model: Model, settings: Settings, *, gateway: bool
 ) -> tuple[str | None, str]:
     if not gateway or settings.gateway is None:
-        inside = f"{model.name}.{model.namespace}.svc"
+        inside = inside_host(model)
         return ask(f"http://{inside}", host=inside, model=model.name)
-    base = settings.gateway_url or _gateway_url(api, settings.gateway)
+    base = settings.gateway_url or gateway_url(api, settings.gateway)
     if base is None:
         return None, f"Gateway {settings.gateway} has no address"
-    return ask(base, host=host(model, settings), model=model.name)
-
-
-def _gateway_url(api: Api, gateway: str) -> str | None:
-    """Return where a Gateway listens for HTTP, from its status."""
-    namespace, _, name = gateway.partition("/")
-    body = api.get(GATEWAY, namespace, name)
-    if body is None:
-        return None
-    addresses = body.get("status", {}).get("addresses", ())
-    listeners = body.get("spec", {}).get("listeners", ())
-    port = next((one["port"] for one in listeners if one.get("protocol") == "HTTP"), 80)
-    return f"http://{addresses[0]['value']}:{port}" if addresses else None
+    return ask(base, host=outside_host(model, settings), model=model.name)

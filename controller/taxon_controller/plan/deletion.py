@@ -4,11 +4,12 @@ from datetime import datetime, timedelta
 
 from taxon_contracts import names
 from taxon_contracts.status import Status
-from taxon_controller import conditions
-from taxon_controller.decisions import Create, Delete, Event, Finalize, Plan, Write
-from taxon_controller.model import Model
+from taxon_controller.domain.actions import Create, Delete, Event, Finalize, Finding, Write
+from taxon_controller.domain.model import Model
 from taxon_controller.objects.cleanup_job import cleanup_job, model_cleanup_name
-from taxon_controller.observed import Observed
+from taxon_controller.observe.observed import Observed
+from taxon_controller.plan import conditions
+from taxon_controller.plan.decided import Plan
 from taxon_controller.settings import Settings
 from taxon_kube.api import JOB
 
@@ -41,7 +42,7 @@ def plan_deletion(model: Model, observed: Observed, now: datetime, settings: Set
     uri = names.model_uri(settings.bundle_root, namespace=model.namespace, model=model.name)
     if now >= deadline:
         message = f"bundles below {uri} could not be removed in time: remove them by hand"
-        plan = _release(model, now, Event("CleanupFailed", message, warning=True))
+        plan = _release(model, now, Event(Finding("CleanupFailed", message), warning=True))
         ended = (Delete(JOB, job.body),) if job is not None else ()
         return Plan((*ended, *plan.writes), plan.status, plan.events, None)
     writes: tuple[Write, ...] = tuple(

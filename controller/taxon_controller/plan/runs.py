@@ -10,11 +10,13 @@ from typing import get_args
 
 from taxon_contracts.run import Champion, FinalReason
 from taxon_contracts.status import Run, Trigger, VersionMetric, VersionRecord
-from taxon_controller import clock, schedule
-from taxon_controller.decisions import Create, Delete, Phase, Write
-from taxon_controller.model import Model
+from taxon_controller import clock
+from taxon_controller.domain.actions import Create, Delete, Finding, Write
+from taxon_controller.domain.history import Records, find, latest_of_spec, with_record
+from taxon_controller.domain.model import Model
 from taxon_controller.objects.training_job import training_job
-from taxon_controller.observed import Attempt, Observed, Trouble
+from taxon_controller.observe.observed import Attempt, Observed
+from taxon_controller.plan import schedule
 from taxon_controller.settings import Settings
 from taxon_kube.api import JOB
 
@@ -24,7 +26,6 @@ LONGEST_PAUSE = timedelta(minutes=30)
 MESSAGE_CHARACTERS = 1024
 OUT_OF_MEMORY_TIMES = 2
 
-Records = tuple[VersionRecord, ...]
 OpenRuns = dict[str, tuple[Attempt, ...]]
 
 
@@ -34,7 +35,7 @@ class RunPlan:
 
     records: Records
     run: Run | None = None
-    phase: Phase | None = None
+    phase: Finding | None = None
     writes: tuple[Write, ...] = ()
     due: tuple[datetime, ...] = ()
 
@@ -48,30 +49,6 @@ class Wanted:
     token: str
 
 
-def newest_first(records: Records) -> Records:
-    """Return the records by the time their run ended."""
-    return tuple(
-        sorted(records, key=lambda one: (clock.parse(one.completion_time), one.version))[::-1]
-    )
-
-
-def find(records: Records, version: str | None) -> VersionRecord | None:
-    """Return the record of a version."""
-    return next((one for one in records if one.version == version), None)
-
-
-def with_record(records: Records, record: VersionRecord) -> Records:
-    """Return the records with one put in or replaced."""
-    others = tuple(one for one in records if one.version != record.version)
-    return newest_first((record, *others))
-
-
-def latest_of_spec(model: Model, records: Records) -> VersionRecord | None:
-    """Return the newest record if it is one of this spec: else the spec needs a run."""
-    latest = next((one for one in records if one.reason != "Superseded"), None)
-    return latest if latest is not None and model.asks_for(latest) else None
-
-
 @dataclass(frozen=True)
 class Scene:
     """What every decision about a run looks at.
@@ -82,7 +59,7 @@ class Scene:
 
     model: Model
     observed: Observed
-    held: Phase | None
+    held: Finding | None
     champion: Champion | None
     now: datetime
     settings: Settings
@@ -192,14 +169,14 @@ def _failed(
     )
 
 
-def _why(attempt: Attempt) -> Trouble:
+def _why(attempt: Attempt) -> Finding:
     """Return why an attempt failed."""
     if attempt.result is not None and attempt.result.outcome == "Failed":
-        return Trouble(attempt.result.reason, attempt.result.message)
-    return attempt.failure or Trouble("PodLost", "the pod gave no usable result")
+        return Finding(attempt.result.reason, attempt.result.message)
+    return attempt.failure or Finding("PodLost", "the pod gave no usable result")
 
 
-def _final(attempts: tuple[Attempt, ...], settings: Settings) -> Trouble | None:
+def _final(attempts: tuple[Attempt, ...], settings: Settings) -> Finding | None:
     """Return why a run has failed for good, or None when another attempt may succeed."""
     why = _why(attempts[-1])
     if why.reason in get_args(FinalReason) or why.reason == "DeadlineExceeded":
@@ -208,7 +185,7 @@ def _final(attempts: tuple[Attempt, ...], settings: Settings) -> Trouble | None:
     if len(memory) >= OUT_OF_MEMORY_TIMES:
         return why
     if len(attempts) >= settings.attempts:
-        return Trouble(
+        return Finding(
             "AttemptsExhausted", f"{len(attempts)} attempts failed, the last: {why.message}"
         )
     return None
@@ -323,13 +300,13 @@ def _wait_for_end(scene: Scene, wanted: Wanted, attempts: tuple[Attempt, ...]) -
     if last.trouble:
         message = f"{message}, but {last.trouble.reason}: {last.trouble.message}"
     run = _run(wanted, last.number, attempts[0].created)
-    return RunPlan((), run, Phase("Training", message), due=(scene.now + POD_LOOK,))
+    return RunPlan((), run, Finding("Training", message), due=(scene.now + POD_LOOK,))
 
 
 def _wait_for_retry(wanted: Wanted, attempts: tuple[Attempt, ...], again: datetime) -> RunPlan:
     last = attempts[-1]
     why = _why(last)
-    phase = Phase(
+    phase = Finding(
         "RetryPending",
         f"attempt {len(attempts)} of {wanted.version} failed ({why.reason}: {why.message}); the"
         f" next begins at {clock.text(again)}",
@@ -344,8 +321,8 @@ def _begin(scene: Scene, wanted: Wanted, attempts: tuple[Attempt, ...]) -> RunPl
     try:
         job = training_job(scene.model, run, champion=scene.champion, settings=scene.settings)
     except ValueError as error:
-        return RunPlan((), phase=Phase("RequestTooLarge", str(error)))
-    phase = Phase("Training", f"attempt {len(attempts) + 1} of {wanted.version} is going on")
+        return RunPlan((), phase=Finding("RequestTooLarge", str(error)))
+    phase = Finding("Training", f"attempt {len(attempts) + 1} of {wanted.version} is going on")
     return RunPlan((), run, phase, (Create(job),), (scene.now + POD_LOOK,))
 
 

@@ -11,7 +11,8 @@ from taxon_contracts import names
 from taxon_contracts.run import RunResult
 from taxon_contracts.status import Trigger, VersionRecord
 from taxon_controller import clock
-from taxon_controller.observed import Attempt, Cleanup, Pointer, Server, Trouble
+from taxon_controller.domain.actions import Finding
+from taxon_controller.observe.observed import Attempt, Cleanup, Pointer, Server
 from taxon_kube.api import Manifest
 
 JOB_LABEL = "batch.kubernetes.io/job-name"
@@ -29,21 +30,6 @@ def label(body: Manifest, name: str) -> str:
 def annotation(body: Manifest, name: str) -> str:
     """Return an annotation's value, or nothing."""
     return str(body["metadata"].get("annotations", {}).get(name, ""))
-
-
-def owned_by(body: Manifest, uid: str) -> bool:
-    """Tell whether the model of this uid controls an object."""
-    owners = body["metadata"].get("ownerReferences", ())
-    return any(owner.get("uid") == uid and owner.get("controller") for owner in owners)
-
-
-def left_over(body: Manifest, *, name: str, uid: str) -> bool:
-    """Tell whether an earlier model of the name controls an object: garbage collection takes it."""
-    owners = body["metadata"].get("ownerReferences", ())
-    return not owned_by(body, uid) and any(
-        owner.get("controller") and (owner.get("kind"), owner.get("name")) == (names.KIND, name)
-        for owner in owners
-    )
 
 
 def read_attempt(job: Manifest, pods: Iterable[Manifest]) -> Attempt | None:
@@ -106,20 +92,20 @@ def _result(pods: Iterable[Manifest]) -> RunResult | None:
     return None
 
 
-def _job_failure(job_reason: str, pods: list[Manifest]) -> Trouble:
+def _job_failure(job_reason: str, pods: list[Manifest]) -> Finding:
     if job_reason == "DeadlineExceeded":
-        return Trouble("DeadlineExceeded", "it took longer than training.deadlineSeconds")
+        return Finding("DeadlineExceeded", "it took longer than training.deadlineSeconds")
     ended = [one.get("state", {}).get("terminated", {}) for one in _containers(pods)]
     if any(state.get("reason") == "OOMKilled" for state in ended):
-        return Trouble("OutOfMemory", "the container needed more memory than its limit")
+        return Finding("OutOfMemory", "the container needed more memory than its limit")
     reasons = [pod.get("status", {}).get("reason", "") for pod in pods]
     told = next(filter(None, reasons), "") or next(
         (f"exit code {state['exitCode']}" for state in ended if "exitCode" in state), "no pod"
     )
-    return Trouble("PodLost", f"the pod ended without a result ({told})")
+    return Finding("PodLost", f"the pod ended without a result ({told})")
 
 
-def _trouble(pods: list[Manifest]) -> Trouble | None:
+def _trouble(pods: list[Manifest]) -> Finding | None:
     """Return the first thing that keeps pods from running."""
     for container in _containers(pods):
         found = _container_trouble(container)
@@ -128,26 +114,26 @@ def _trouble(pods: list[Manifest]) -> Trouble | None:
     for pod in pods:
         for condition in pod.get("status", {}).get("conditions", ()):
             if condition["type"] == "PodScheduled" and condition.get("reason") == "Unschedulable":
-                return Trouble("Unschedulable", _short(condition.get("message", "")))
+                return Finding("Unschedulable", _short(condition.get("message", "")))
     return None
 
 
-def _container_trouble(container: dict[str, Any]) -> Trouble | None:
+def _container_trouble(container: dict[str, Any]) -> Finding | None:
     waiting = container.get("state", {}).get("waiting", {})
     ended = container.get("lastState", {}).get("terminated") or container.get("state", {}).get(
         "terminated", {}
     )
     reason = waiting.get("reason", "")
     if reason in IMAGE_REASONS:
-        return Trouble("ImagePullFailed", f"image {container.get('image', '')} cannot be pulled")
+        return Finding("ImagePullFailed", f"image {container.get('image', '')} cannot be pulled")
     if reason in CONFIG_REASONS:
-        return Trouble("CredentialsMissing", _short(waiting.get("message", reason)))
+        return Finding("CredentialsMissing", _short(waiting.get("message", reason)))
     if ended.get("reason") == "OOMKilled":
-        return Trouble("OutOfMemory", "the container needed more memory than its limit")
+        return Finding("OutOfMemory", "the container needed more memory than its limit")
     if ended.get("exitCode"):
         last = _short(ended.get("message", "")) or f"exit code {ended['exitCode']}"
         kind = "BundleRefused" if container.get("name") == "storage-initializer" else ""
-        return Trouble(kind or "ServerCrashed", last)
+        return Finding(kind or "ServerCrashed", last)
     return None
 
 
@@ -182,11 +168,11 @@ def _is_ready(pod: Manifest) -> bool:
     return any(one["type"] == "Ready" and one["status"] == "True" for one in conditions)
 
 
-def _load_failure(body: Manifest) -> Trouble | None:
+def _load_failure(body: Manifest) -> Finding | None:
     failure = body.get("status", {}).get("modelStatus", {}).get("lastFailureInfo", {})
     if failure.get("reason") != "ModelLoadFailed":
         return None
-    return Trouble("BundleRefused", _short(failure.get("message", "")) or "the loader failed")
+    return Finding("BundleRefused", _short(failure.get("message", "")) or "the loader failed")
 
 
 def read_record(text: str) -> VersionRecord | None:

@@ -1,6 +1,5 @@
 """Probes, metrics and logs tell how the controller is."""
 
-import json
 import logging
 import threading
 from http.client import HTTPConnection
@@ -10,15 +9,15 @@ from support.story import Story, served
 from support.world import World
 
 from taxon_contracts.metrics import CONTROLLER_METRICS
-from taxon_controller.crew import Crew
-from taxon_controller.liveness import Liveness, page, serve
-from taxon_controller.model import read_model
-from taxon_controller.telemetry import JsonLines, Telemetry
+from taxon_controller.domain.model import read_model
+from taxon_controller.loop.health import Health, page, serve
+from taxon_controller.loop.threads import Threads
+from taxon_controller.telemetry import Telemetry
 
 
 def test_a_heartbeat_that_comes_back_is_alive() -> None:
     """Written, then seen through the watch."""
-    health = Liveness(limit=180, monotonic=lambda: 101.0)
+    health = Health(limit=180, monotonic=lambda: 101.0)
     health.wrote(100.0)
     health.saw()
     health.wrote(150.0)
@@ -29,7 +28,7 @@ def test_a_heartbeat_that_comes_back_is_alive() -> None:
 
 def test_a_deaf_watch_is_not_alive() -> None:
     """Heartbeats are written and none comes back."""
-    health = Liveness(limit=180, monotonic=lambda: 101.0)
+    health = Health(limit=180, monotonic=lambda: 101.0)
     health.wrote(100.0)
     health.saw()
     health.wrote(300.0)
@@ -40,7 +39,7 @@ def test_a_deaf_watch_is_not_alive() -> None:
 
 def test_an_absent_api_server_is_nothing_to_restart_for() -> None:
     """Nothing is written, so nothing has to come back."""
-    health = Liveness(limit=180)
+    health = Health(limit=180)
 
     assert health.alive()
     assert health.age() == 0.0
@@ -48,7 +47,7 @@ def test_an_absent_api_server_is_nothing_to_restart_for() -> None:
 
 def test_the_pages_are_served() -> None:
     """Over HTTP, as the kubelet and Prometheus ask."""
-    health, telemetry = Liveness(limit=180), Telemetry()
+    health, telemetry = Health(limit=180), Telemetry()
     server = serve(0, health, telemetry)
     threading.Thread(target=server.serve_forever, daemon=True).start()
     connection = HTTPConnection("127.0.0.1", server.server_port, timeout=10)
@@ -111,48 +110,30 @@ def test_a_run_is_counted_when_its_outcome_is_new() -> None:
     assert value("model_accuracy_count", {"namespace": "default", "model": "wine"}) == 1
 
 
-def test_logs_are_json_with_model_and_run(caplog: pytest.LogCaptureFixture) -> None:
-    """One object per line."""
+def test_a_write_is_logged_with_model_and_run(caplog: pytest.LogCaptureFixture) -> None:
+    """A line can be found by its model, its run and its object."""
     caplog.set_level(logging.INFO)
     story = Story(World())
     story.submit()
     story.run()
-    lines = [json.loads(JsonLines().format(record)) for record in caplog.records]
-    created = [one for one in lines if one.get("kind") == "InferenceService"]
+    [created] = [one for one in caplog.records if vars(one).get("kind") == "InferenceService"]
 
-    assert created[0] | {"time": ""} == {
-        "time": "",
-        "level": "info",
-        "logger": "taxon_controller.reconcile",
-        "message": "Creating",
-        "model": "default/wine",
-        "run": story.live,
-        "kind": "InferenceService",
-        "object": f"wine-{story.live}",
-    }
+    assert (created.name, created.getMessage()) == ("taxon_controller.loop.reconcile", "Creating")
+    fields = {name: vars(created)[name] for name in ("model", "run", "object")}
+    assert fields == {"model": "default/wine", "run": story.live, "object": f"wine-{story.live}"}
 
 
-def test_a_log_line_holds_its_error() -> None:
-    """With where it came from."""
-    error = ValueError("why")
-    record = logging.LogRecord(
-        "x", logging.ERROR, "", 0, "it broke", None, (ValueError, error, None)
-    )
-
-    assert json.loads(JsonLines().format(record))["error"] == "ValueError: why"
-
-
-def test_when_one_thread_ends_all_are_told_to() -> None:
+def test_when_one_thread_ends_all_are_stopped() -> None:
     """And its error comes out."""
-    crew = Crew(threading.Event())
+    threads = Threads(threading.Event())
 
     def wait() -> None:
-        crew.stop.wait(10)
+        threads.stop.wait(10)
 
     def fail() -> None:
         raise ValueError("why")
 
-    crew.start("patient", wait)
-    crew.start("hasty", fail)
+    threads.start("patient", wait)
+    threads.start("hasty", fail)
     with pytest.raises(ValueError, match="why"):
-        crew.join()
+        threads.join()

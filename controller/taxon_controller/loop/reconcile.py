@@ -8,14 +8,15 @@ from datetime import datetime
 
 from taxon_contracts import names
 from taxon_controller import clock
-from taxon_controller.covers import covers
-from taxon_controller.decisions import Apply, Create, Delete, Event, Finalize, Plan, Write
-from taxon_controller.model import Model, read_model
+from taxon_controller.domain.actions import Apply, Create, Delete, Event, Finalize, Write
+from taxon_controller.domain.model import Model, read_model
+from taxon_controller.domain.ownership import is_leaving, owned_by
+from taxon_controller.loop.drift import matches
 from taxon_controller.objects.event import event
-from taxon_controller.observe import Asks, observe
-from taxon_controller.observed import Observed
-from taxon_controller.plan import plan
-from taxon_controller.reading import left_over, owned_by
+from taxon_controller.observe.observe import Asks, observe
+from taxon_controller.observe.observed import Observed
+from taxon_controller.plan.decided import Plan
+from taxon_controller.plan.plan import plan
 from taxon_controller.settings import Settings
 from taxon_controller.telemetry import Telemetry
 from taxon_kube.api import (
@@ -101,7 +102,9 @@ class Reconciler:
             case Create(manifest=manifest):
                 there = self._create(model, manifest)
                 if there is not None:
-                    raise Conflict(f"{manifest['metadata']['name']} was made meanwhile: read again")
+                    raise Conflict(
+                        f"{manifest['metadata']['name']} was created meanwhile; retrying"
+                    )
             case Apply(manifest=manifest, over=over):
                 there = over or self._create(model, manifest)
                 if there is not None:
@@ -119,8 +122,8 @@ class Reconciler:
             self.api.create(manifest)
         except AlreadyExists as exists:
             there = self.api.get(KINDS[kind], metadata["namespace"], metadata["name"])
-            if there is None or _is_going(there, model):
-                raise Conflict(f"{kind}/{metadata['name']} is just going: read again") from exists
+            if there is None or is_leaving(there, model):
+                raise Conflict(f"{kind}/{metadata['name']} is being deleted; retrying") from exists
             if not _is_ours(there, manifest, model):
                 raise NameTaken(kind, metadata["name"]) from exists
             return there
@@ -128,7 +131,7 @@ class Reconciler:
 
     def _apply(self, model: Model, manifest: Manifest, over: Manifest) -> None:
         """Bring an object to a state, unless it is in that state already."""
-        if covers(over, manifest):
+        if matches(over, manifest):
             return
         metadata = manifest["metadata"]
         self._log(model, "Applying", kind=manifest["kind"], object=metadata["name"])
@@ -158,7 +161,7 @@ class Reconciler:
 
         A namespace that is going takes no Events, which holds nothing up.
         """
-        self._log(model, told.reason, told=told.message)
+        self._log(model, told.finding.reason, detail=told.finding.message)
         with contextlib.suppress(AlreadyExists, Refused):
             self.api.create(event(model, told, time=clock.text(self.now())))
 
@@ -176,12 +179,6 @@ def _with_refusal(observed: Observed, model: Model, write: Write, error: Refused
             return replace(observed, serving_refused=str(error))
         case _:
             return observed
-
-
-def _is_going(there: Manifest, model: Model) -> bool:
-    """Tell whether an object that is in the way is being removed."""
-    deleting = "deletionTimestamp" in there["metadata"]
-    return deleting or left_over(there, name=model.name, uid=model.uid)
 
 
 def _is_ours(there: Manifest, wanted: Manifest, model: Model) -> bool:

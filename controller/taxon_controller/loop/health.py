@@ -16,7 +16,7 @@ Page = Literal["/healthz", "/readyz", "/metrics"]
 
 
 @dataclass
-class Liveness:
+class Health:
     """What is known about the process's own health.
 
     The Lease is the heartbeat: it is written every few seconds, and each write is seen back through
@@ -60,26 +60,26 @@ class Quiet(WSGIRequestHandler):
         """Write nothing."""
 
 
-def serve(port: int, liveness: Liveness, telemetry: Telemetry) -> WSGIServer:
+def serve(port: int, health: Health, telemetry: Telemetry) -> WSGIServer:
     """Return a server of probes and metrics; it answers in a thread of its own once started."""
 
     def answer(environ: dict[str, str], start: Callable[..., object]) -> list[bytes]:
-        status, content = page(environ["PATH_INFO"], liveness, telemetry)
+        status, content = page(environ["PATH_INFO"], health, telemetry)
         start(status, [("Content-Type", "text/plain; charset=utf-8")])
         return [content]
 
     return make_server("", port, answer, handler_class=Quiet)
 
 
-def page(path: str, liveness: Liveness, telemetry: Telemetry) -> tuple[str, bytes]:
+def page(path: str, health: Health, telemetry: Telemetry) -> tuple[str, bytes]:
     """Return status and content of one page."""
-    telemetry.heartbeat_age.set(liveness.age())
+    telemetry.heartbeat_age.set(health.age())
     if path == "/metrics":
         return "200 OK", _exposition(telemetry.registry)
     if path == "/healthz":
-        return _told(well=liveness.alive(), otherwise="the watch does not hear its heartbeat")
+        return _told(well=health.alive(), otherwise="the watch does not hear its heartbeat")
     if path == "/readyz":
-        return _told(well=liveness.ready.is_set(), otherwise="not watching yet")
+        return _told(well=health.ready.is_set(), otherwise="not watching yet")
     return "404 Not Found", b"there are /healthz, /readyz and /metrics\n"
 
 

@@ -8,16 +8,16 @@ takes every step that is possible and stops at the first that is not.
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from taxon_contracts import names
-from taxon_contracts.status import ServedVersion, VersionRecord
+from taxon_contracts.status import ServedVersion
 from taxon_controller import clock
-from taxon_controller.decisions import Apply, Delete, Phase, Write
-from taxon_controller.model import Model
+from taxon_controller.domain.actions import Apply, Delete, Finding, Write
+from taxon_controller.domain.history import Records, can_serve, find, with_record
+from taxon_controller.domain.hosts import outside_host
+from taxon_controller.domain.model import Model
 from taxon_controller.objects.http_route import http_route
 from taxon_controller.objects.inference_service import inference_service
 from taxon_controller.objects.service import service
-from taxon_controller.observed import Observed, Server
-from taxon_controller.runs import Records, find, with_record
+from taxon_controller.observe.observed import Observed, Server
 from taxon_controller.settings import Settings
 from taxon_kube.api import INFERENCE_SERVICE, Manifest
 
@@ -38,9 +38,9 @@ class RolloutPlan:
     live: ServedVersion | None = None
     candidate: ServedVersion | None = None
     previous: ServedVersion | None = None
-    phase: Phase | None = None
-    blocked: Phase | None = None
-    live_down: Phase | None = None
+    phase: Finding | None = None
+    blocked: Finding | None = None
+    live_down: Finding | None = None
     writes: tuple[Write, ...] = ()
     due: tuple[datetime, ...] = ()
 
@@ -69,7 +69,7 @@ class Scene:
         return clock.text(self.now)
 
 
-def plan_rollout(scene: Scene, *, frozen: bool, blocked: Phase | None) -> RolloutPlan:
+def plan_rollout(scene: Scene, *, frozen: bool, blocked: Finding | None) -> RolloutPlan:
     """Decide about serving.
 
     Args:
@@ -97,14 +97,10 @@ def live_version(scene: Scene) -> str | None:
         version = scene.observed.service.version
         if scene.observed.server(version) is None:
             return None
-    return version if _can_serve(find(scene.records, version)) else None
+    return version if can_serve(find(scene.records, version)) else None
 
 
-def _can_serve(record: VersionRecord | None) -> bool:
-    return record is not None and bool(record.bundle_uri and record.manifest_digest)
-
-
-def _target(model: Model, records: Records, live: str | None) -> tuple[str | None, Phase | None]:
+def _target(model: Model, records: Records, live: str | None) -> tuple[str | None, Finding | None]:
     """Return the version that should be live, and why the pin cannot be if it cannot.
 
     The live version has passed: one that ran again and failed, or was refused, is not left for an
@@ -115,15 +111,15 @@ def _target(model: Model, records: Records, live: str | None) -> tuple[str | Non
         passed = (
             one.version
             for one in records
-            if one.version == live or (one.outcome == "Accepted" and _can_serve(one))
+            if one.version == live or (one.outcome == "Accepted" and can_serve(one))
         )
         return next(passed, live), None
     record = find(records, pin)
-    if record is None or not _can_serve(record):
-        kept = ", ".join(one.version for one in records if _can_serve(one)) or "none"
-        return live, Phase("PinNotFound", f"pinnedVersion {pin} is not kept; kept are: {kept}")
+    if record is None or not can_serve(record):
+        kept = ", ".join(one.version for one in records if can_serve(one)) or "none"
+        return live, Finding("PinNotFound", f"pinnedVersion {pin} is not kept; kept are: {kept}")
     if record.outcome in {"Refused", "Failed"} and pin != live:
-        return live, Phase(
+        return live, Finding(
             "PinNotAccepted",
             f"pinnedVersion {pin} did not pass the gate in its last run: {record.message}",
         )
@@ -154,14 +150,14 @@ def _stay(scene: Scene, plan: RolloutPlan, live: str) -> RolloutPlan:
     )
 
 
-def _down(scene: Scene, live: str | None) -> Phase | None:
+def _down(scene: Scene, live: str | None) -> Finding | None:
     """Return why the live version has no ready server, if it has none."""
     server = scene.observed.server(live)
     if live is None or (server is not None and server.up):
         return None
     trouble = server.trouble if server else None
     told = f"{trouble.reason}: {trouble.message}" if trouble else "its servers are starting"
-    return Phase("ServersNotReady", f"live {live} has no ready server ({told})")
+    return Finding("ServersNotReady", f"live {live} has no ready server ({told})")
 
 
 def _move(scene: Scene, plan: RolloutPlan, live: str | None, target: str) -> RolloutPlan:
@@ -225,15 +221,15 @@ def _wait_for_servers(
     pinned = scene.model.spec.pinned_version == target
     if late and not pinned:
         return _abandon(scene, plan, target, server)
-    phase = Phase("RollingOut", f"the servers of {target} are starting")
+    phase = Finding("RollingOut", f"the servers of {target} are starting")
     if trouble:
-        phase = Phase("RollingOut", f"{target}: {trouble.reason}: {trouble.message}")
+        phase = Finding("RollingOut", f"{target}: {trouble.reason}: {trouble.message}")
     if scene.observed.kserve == "Unavailable":
-        phase = Phase("KServeUnavailable", "KServe's webhook does not answer; tried again")
+        phase = Finding("KServeUnavailable", "KServe's webhook does not answer; tried again")
     blocked = plan.blocked
     if late:
         reason = trouble.reason if trouble else "ProgressDeadlineExceeded"
-        blocked = Phase(reason, f"pinned {target} is not ready: {_late(scene, server)}")
+        blocked = Finding(reason, f"pinned {target} is not ready: {_late(scene, server)}")
     waiting = replace(
         plan,
         live=_unmoved(scene, live),
@@ -312,9 +308,9 @@ def _points_at(scene: Scene, version: str) -> bool:
     return service_there and route_there
 
 
-def _switching(scene: Scene, version: str) -> Phase:
+def _switching(scene: Scene, version: str) -> Finding:
     told = scene.observed.unanswered or f"the URL does not answer with {version} yet"
-    return Phase("SwitchingTraffic", f"the traffic is led to {version}; {told}")
+    return Finding("SwitchingTraffic", f"the traffic is led to {version}; {told}")
 
 
 def _with_objects(scene: Scene, plan: RolloutPlan, *, live: str | None) -> RolloutPlan:
@@ -348,7 +344,7 @@ def _is_taken(scene: Scene, write: Apply) -> bool:
 
 def _serving(scene: Scene, version: str) -> list[Write]:
     record = find(scene.records, version)
-    if record is None or not _can_serve(record):
+    if record is None or not can_serve(record):
         return []
     if any(one.version == version and one.deleting for one in scene.observed.servers):
         return []  # made anew once it is gone
@@ -379,13 +375,8 @@ def _traffic(scene: Scene, version: str, used: set[str]) -> list[Apply]:
             version,
             versions=(used & ready) | {version},
             gateway=gateway,
-            host=host(scene.model, scene.settings),
+            host=outside_host(scene.model, scene.settings),
         )
         over: Manifest | None = scene.observed.route.body if scene.observed.route else None
         writes.append(Apply(route, over))
     return writes
-
-
-def host(model: Model, settings: Settings) -> str:
-    """Return the host name a model answers under."""
-    return names.host_name(model.name, model.namespace, settings.domain)

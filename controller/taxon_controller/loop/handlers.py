@@ -23,6 +23,7 @@ from taxon_kube.api import (
 from taxon_kube.lease import NAME as LEASE_NAME
 
 Login = Callable[..., kopf.ConnectionInfo | None]
+login: Login = kopf.login_via_client
 CHILDREN = (JOB, SERVICE, INFERENCE_SERVICE, HTTP_ROUTE)
 LONGEST_PAUSE_SECONDS = 20.0
 

@@ -1,4 +1,4 @@
-"""Whether an object already is as it should be."""
+"""The drift check: whether an object still is as it should be."""
 
 import re
 from typing import Any
@@ -10,22 +10,22 @@ WHOLE = frozenset({"selector", "parentRefs", "rules"})
 QUANTITY = re.compile(r"^[0-9]+(\.[0-9]+)?(m|k|M|G|T|Ki|Mi|Gi|Ti)?$")
 
 
-def covers(there: Any, wanted: Any) -> bool:
-    """Tell whether everything wanted stands in what is there.
+def matches(there: Any, wanted: Any) -> bool:
+    """Return whether everything wanted is in what is there.
 
-    What others added does not matter but where it moves the traffic. Lists must be of one length.
+    What others added does not matter unless it moves the traffic. Lists must be of one length.
     Quantities are compared by amount: KServe writes ``1000m`` as ``1``.
     """
     if isinstance(wanted, dict):
         return isinstance(there, dict) and all(
-            key in there and (there[key] == value if key in WHOLE else covers(there[key], value))
+            key in there and (there[key] == value if key in WHOLE else matches(there[key], value))
             for key, value in wanted.items()
         )
     if isinstance(wanted, list):
         return (
             isinstance(there, list)
             and len(there) == len(wanted)
-            and all(covers(one, other) for one, other in zip(there, wanted, strict=True))
+            and all(matches(one, other) for one, other in zip(there, wanted, strict=True))
         )
     return bool(there == wanted) or _same_amount(there, wanted)
 

@@ -7,10 +7,11 @@ from typing import Literal
 from taxon_contracts.conditions import REASONS, ConditionType
 from taxon_contracts.status import Condition, VersionRecord
 from taxon_controller import clock
-from taxon_controller.decisions import Phase
-from taxon_controller.model import Model
-from taxon_controller.rollout import RolloutPlan
-from taxon_controller.runs import RunPlan, find, latest_of_spec
+from taxon_controller.domain.actions import Finding
+from taxon_controller.domain.history import find, latest_of_spec
+from taxon_controller.domain.model import Model
+from taxon_controller.plan.rollout import RolloutPlan
+from taxon_controller.plan.runs import RunPlan
 
 MESSAGE_CHARACTERS = 1024
 GOING_ON = ("Training", "RetryPending")
@@ -74,7 +75,7 @@ def describe(
     runs: RunPlan,
     rollout: RolloutPlan,
     *,
-    obstacle: Phase | None,
+    blocker: Finding | None,
     where: str,
     gateway_missing: bool,
 ) -> tuple[Statement, ...]:
@@ -84,14 +85,14 @@ def describe(
         model: which one.
         runs: where its runs stand.
         rollout: where its serving stands.
-        obstacle: what a person has to remove before anything new can happen.
+        blocker: what a person has to remove before anything new can happen.
         where: the URL the live version answers at.
         gateway_missing: a Gateway is configured, but the cluster has no Gateway API.
     """
     latest = latest_of_spec(model, rollout.records)
     ready = (
-        stalled(obstacle.reason, obstacle.message)
-        if obstacle
+        stalled(blocker.reason, blocker.message)
+        if blocker
         else _ready(model, runs, rollout, latest, where)
     )
     return (

@@ -11,19 +11,19 @@ JOIN_SECONDS = 15.0
 
 
 @dataclass
-class Crew:
-    """Named threads with one common end."""
+class Threads:
+    """Named threads that stop together."""
 
     stop: threading.Event
-    threads: list[threading.Thread] = field(default_factory=list)
+    started: list[threading.Thread] = field(default_factory=list)
     errors: list[Exception] = field(default_factory=list)
 
-    def start(self, name: str, work: Callable[[], None]) -> None:
-        """Start a thread; whatever way its work ends, the others are told to stop."""
+    def start(self, name: str, target: Callable[[], None]) -> None:
+        """Start a thread; however it ends, the others are stopped."""
 
-        def carry_out() -> None:
+        def run() -> None:
             try:
-                work()
+                target()
             except Exception as error:  # noqa: BLE001 - raised again by whoever waits
                 self.errors.append(error)
             finally:
@@ -31,17 +31,17 @@ class Crew:
                     logger.warning("%s has ended: the controller ends", name)
                 self.stop.set()
 
-        thread = threading.Thread(target=carry_out, name=name, daemon=True)
-        self.threads.append(thread)
+        thread = threading.Thread(target=run, name=name, daemon=True)
+        self.started.append(thread)
         thread.start()
 
     def join(self) -> None:
         """Wait for every thread to end; raise the first error of any.
 
         Raises:
-            Exception: what ended the crew.
+            Exception: what stopped the threads.
         """
-        for thread in self.threads:
+        for thread in self.started:
             thread.join(JOIN_SECONDS)
         if self.errors:
             raise self.errors[0]

@@ -6,15 +6,15 @@ import pytest
 from support.world import model_body
 
 from taxon_contracts.conditions import REASONS
-from taxon_controller.model import read_model
-from taxon_controller.observed import Trouble
-from taxon_controller.reading import read_attempt, read_record, read_server
+from taxon_controller.domain.actions import Finding
+from taxon_controller.domain.model import read_model
+from taxon_controller.observe.parse import read_attempt, read_record, read_server
 
 TIME = "2026-11-02T12:00:00Z"
 ISVC = "wine-v3f9c2a71be"
 
 
-def server_trouble(container: dict[str, Any], *, kind: str = "containerStatuses") -> Trouble | None:
+def server_trouble(container: dict[str, Any], *, kind: str = "containerStatuses") -> Finding | None:
     """Return why the servers of a version with one such pod do not get on."""
     pod = {
         "metadata": {"labels": {"serving.kserve.io/inferenceservice": ISVC}},
@@ -69,7 +69,7 @@ def test_a_pod_that_does_not_get_on_is_understood(
     container: dict[str, Any], reason: str, message: str
 ) -> None:
     """Image, credentials, memory, crash with the last line."""
-    assert server_trouble(container) == Trouble(reason, message)
+    assert server_trouble(container) == Finding(reason, message)
     assert "Serving" in REASONS[reason].types or reason == "CredentialsMissing"
 
 
@@ -80,7 +80,7 @@ def test_a_bundle_the_loader_refuses_is_understood() -> None:
     assert server_trouble(
         {"name": "storage-initializer", "state": {"terminated": ended}},
         kind="initContainerStatuses",
-    ) == Trouble("BundleRefused", "digest of the manifest is another")
+    ) == Finding("BundleRefused", "digest of the manifest is another")
 
 
 def test_a_refusal_is_read_from_the_inference_service_when_the_pod_is_gone() -> None:
@@ -88,7 +88,7 @@ def test_a_refusal_is_read_from_the_inference_service_when_the_pod_is_gone() -> 
     failure = {"reason": "ModelLoadFailed", "message": "no such bundle", "exitCode": 65}
     body = inference_service(modelStatus={"lastFailureInfo": failure})
 
-    assert read_server(body, []).trouble == Trouble("BundleRefused", "no such bundle")
+    assert read_server(body, []).trouble == Finding("BundleRefused", "no such bundle")
     assert read_server(inference_service(modelStatus={"lastFailureInfo": {}}), []).trouble is None
 
 
@@ -100,7 +100,7 @@ def test_a_pod_without_a_node_is_understood() -> None:
         "status": {"conditions": [condition]},
     }
 
-    assert read_server(inference_service(), [pod]).trouble == Trouble(
+    assert read_server(inference_service(), [pod]).trouble == Finding(
         "Unschedulable", "0/1 nodes: cpu"
     )
 

@@ -25,7 +25,7 @@ LONGEST_PAUSE_SECONDS = 60.0
 
 
 @dataclass
-class WorkQueue:
+class ModelQueue:
     """Models and when they are due; a model that falls due while it is worked on comes again."""
 
     clock: Callable[[], float] = time.monotonic
@@ -96,7 +96,7 @@ class WorkQueue:
 class Worker:
     """Looks at due models; an error makes one due again after a growing, jittered pause."""
 
-    queue: WorkQueue
+    queue: ModelQueue
     reconcile: Callable[[str, str], datetime | None]
     now: Callable[[], datetime]
     telemetry: Telemetry

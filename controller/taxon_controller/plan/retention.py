@@ -10,11 +10,11 @@ from datetime import datetime, timedelta
 
 from taxon_contracts import names
 from taxon_contracts.status import VERSIONS_AT_MOST, VersionRecord
-from taxon_controller.decisions import Create, Delete, Write
-from taxon_controller.model import Model
+from taxon_controller.domain.actions import Create, Delete, Write
+from taxon_controller.domain.history import Records, newest_first
+from taxon_controller.domain.model import Model
 from taxon_controller.objects.cleanup_job import cleanup_job, version_cleanup_name
-from taxon_controller.observed import Observed
-from taxon_controller.runs import Records, newest_first
+from taxon_controller.observe.observed import Observed
 from taxon_controller.settings import Settings
 from taxon_kube.api import JOB, Manifest
 

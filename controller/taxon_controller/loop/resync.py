@@ -5,8 +5,8 @@ import random
 import threading
 from collections.abc import Callable, Collection, Iterable
 
+from taxon_controller.loop.queue import Key
 from taxon_controller.settings import Settings
-from taxon_controller.work import Key
 from taxon_kube.api import MODEL, Api, ApiError, Kind, KindMissing
 
 logger = logging.getLogger(__name__)

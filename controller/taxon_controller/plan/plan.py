@@ -9,16 +9,20 @@ from datetime import datetime, timedelta
 from taxon_contracts import names
 from taxon_contracts.run import Champion
 from taxon_contracts.status import Address, Status
-from taxon_controller import conditions, runs
-from taxon_controller.decisions import Finalize, Phase, Plan, Write
-from taxon_controller.deletion import plan_deletion, wants_finalizer
-from taxon_controller.events import events_between
-from taxon_controller.model import Model
-from taxon_controller.observed import Observed
-from taxon_controller.obstacles import first_obstacle
-from taxon_controller.retention import plan_retention
-from taxon_controller.rollout import RolloutPlan, Scene, host, live_version, plan_rollout
-from taxon_controller.runs import Records, RunPlan, find, newest_first, plan_runs, with_record
+from taxon_controller.domain.accounts import accounts, server_account, trainer_account
+from taxon_controller.domain.actions import Finalize, Finding, Write
+from taxon_controller.domain.history import Records, find, newest_first, with_record
+from taxon_controller.domain.hosts import inside_url, outside_url
+from taxon_controller.domain.model import Model
+from taxon_controller.observe.observed import Observed
+from taxon_controller.plan import conditions, runs
+from taxon_controller.plan.blockers import first_blocker
+from taxon_controller.plan.decided import Plan
+from taxon_controller.plan.deletion import plan_deletion, wants_finalizer
+from taxon_controller.plan.events import events_between
+from taxon_controller.plan.retention import plan_retention
+from taxon_controller.plan.rollout import RolloutPlan, Scene, live_version, plan_rollout
+from taxon_controller.plan.runs import RunPlan, plan_runs
 from taxon_controller.settings import Settings
 
 UNWATCHED_LOOK = timedelta(seconds=15)
@@ -31,13 +35,13 @@ def plan(model: Model, observed: Observed, now: datetime, settings: Settings) ->
         return plan_deletion(model, observed, now, settings)
     if model.parsed is None:
         return _unreadable(model, now)
-    obstacle = first_obstacle(model, observed, now, settings)
+    blocker = first_blocker(model, observed, now, settings)
     records = known_records(model, observed)
     scene = Scene(model, observed, records, now, settings)
-    training = _runs(scene, obstacle)
+    training = _runs(scene, blocker)
     rollout = plan_rollout(
         Scene(model, observed, training.records, now, settings),
-        frozen=model.spec.suspend or obstacle is not None,
+        frozen=model.spec.suspend or blocker is not None,
         blocked=_serving_blocked(model, observed, settings),
     )
     kept = plan_retention(
@@ -48,8 +52,8 @@ def plan(model: Model, observed: Observed, now: datetime, settings: Settings) ->
         now=now,
         settings=settings,
     )
-    status = _status(scene, training, rollout, kept.records, obstacle)
-    unwatched = observed.foreign or not observed.accounts.issuperset(_accounts(model, settings))
+    status = _status(scene, training, rollout, kept.records, blocker)
+    unwatched = observed.foreign or not observed.accounts.issuperset(accounts(model, settings))
     look = (now + UNWATCHED_LOOK,) if unwatched else ()
     return Plan(
         writes=(*_finalizer(model), *training.writes, *rollout.writes, *kept.writes),
@@ -69,15 +73,15 @@ def known_records(model: Model, observed: Observed) -> Records:
     return newest_first(records)
 
 
-def _runs(scene: Scene, obstacle: Phase | None) -> RunPlan:
+def _runs(scene: Scene, blocker: Finding | None) -> RunPlan:
     model = scene.model
-    if obstacle is not None and obstacle.reason == "InvalidSchedule":
+    if blocker is not None and blocker.reason == "InvalidSchedule":
         model = model.without_schedule()
     return plan_runs(
         runs.Scene(
             model=model,
             observed=scene.observed,
-            held=_held(model, scene.observed, obstacle, scene.settings),
+            held=_held(model, scene.observed, blocker, scene.settings),
             champion=_champion(scene),
             now=scene.now,
             settings=scene.settings,
@@ -87,43 +91,33 @@ def _runs(scene: Scene, obstacle: Phase | None) -> RunPlan:
 
 
 def _held(
-    model: Model, observed: Observed, obstacle: Phase | None, settings: Settings
-) -> Phase | None:
+    model: Model, observed: Observed, blocker: Finding | None, settings: Settings
+) -> Finding | None:
     """Return why no run may begin."""
     if model.spec.suspend:
-        return Phase("Suspended", "spec.suspend stops runs")
-    if obstacle is not None:
-        return obstacle
+        return Finding("Suspended", "spec.suspend stops runs")
+    if blocker is not None:
+        return blocker
     if observed.run_refused:
-        return Phase("WriteRefused", f"the training Job is refused: {observed.run_refused}")
-    trainer, _ = _accounts(model, settings)
-    return _account_missing(model, observed, trainer)
+        return Finding("WriteRefused", f"the training Job is refused: {observed.run_refused}")
+    return _account_missing(model, observed, trainer_account(model, settings))
 
 
-def _serving_blocked(model: Model, observed: Observed, settings: Settings) -> Phase | None:
+def _serving_blocked(model: Model, observed: Observed, settings: Settings) -> Finding | None:
     """Return why no version can be served."""
     if observed.kserve == "Missing":
-        return Phase(
+        return Finding(
             "KServeMissing", "the kind InferenceService of KServe is missing: install KServe"
         )
     if observed.serving_refused:
-        return Phase("WriteRefused", f"what serves is refused: {observed.serving_refused}")
-    _, server = _accounts(model, settings)
-    return _account_missing(model, observed, server)
+        return Finding("WriteRefused", f"what serves is refused: {observed.serving_refused}")
+    return _account_missing(model, observed, server_account(model, settings))
 
 
-def _accounts(model: Model, settings: Settings) -> tuple[str, str]:
-    """Return the ServiceAccounts of training pods and of servers."""
-    return (
-        model.spec.training.service_account_name or settings.trainer_account,
-        model.spec.serving.service_account_name or settings.server_account,
-    )
-
-
-def _account_missing(model: Model, observed: Observed, account: str) -> Phase | None:
+def _account_missing(model: Model, observed: Observed, account: str) -> Finding | None:
     if account in observed.accounts:
         return None
-    return Phase(
+    return Finding(
         "CredentialsMissing",
         f"namespace {model.namespace} has no ServiceAccount {account}: list the namespace in the"
         " chart's modelNamespaces, or make it",
@@ -155,18 +149,17 @@ def _status(
     training: RunPlan,
     rollout: RolloutPlan,
     records: Records,
-    obstacle: Phase | None,
+    blocker: Finding | None,
 ) -> Status:
     model, settings = scene.model, scene.settings
     live = rollout.live is not None
-    inside = f"http://{model.name}.{model.namespace}.svc"
-    outside = f"http://{host(model, settings)}" if settings.gateway else inside
+    inside, outside = inside_url(model), outside_url(model, settings)
     through_gateway = scene.observed.gateway and settings.gateway is not None
     statements = conditions.describe(
         model,
         training,
         rollout,
-        obstacle=obstacle,
+        blocker=blocker,
         where=outside if through_gateway else inside,
         gateway_missing=settings.gateway is not None and not scene.observed.gateway,
     )

@@ -1,0 +1,54 @@
+"""What can be found out about a model, and what can be done about it."""
+
+from dataclasses import dataclass
+
+from taxon_kube.api import Kind, Manifest
+
+
+@dataclass(frozen=True)
+class Finding:
+    """How something stands, or why it does not: a reason of the conditions' table, a sentence."""
+
+    reason: str
+    message: str
+
+
+@dataclass(frozen=True)
+class Event:
+    """One Kubernetes Event about the model."""
+
+    finding: Finding
+    warning: bool = False
+
+
+@dataclass(frozen=True)
+class Create:
+    """Create an object that must not be there yet."""
+
+    manifest: Manifest
+
+
+@dataclass(frozen=True)
+class Apply:
+    """Bring an object to a state: the one that was read, or a new one."""
+
+    manifest: Manifest
+    over: Manifest | None
+
+
+@dataclass(frozen=True)
+class Delete:
+    """Delete exactly the object that was read."""
+
+    kind: Kind
+    body: Manifest
+
+
+@dataclass(frozen=True)
+class Finalize:
+    """Put Taxon's finalizer on the model, or take it off."""
+
+    wanted: bool
+
+
+Write = Create | Apply | Delete | Finalize

@@ -1,0 +1,36 @@
+"""The records of a model's runs: which there are, in which order, and what they are good for."""
+
+from taxon_contracts.status import VersionRecord
+from taxon_controller import clock
+from taxon_controller.domain.model import Model
+
+Records = tuple[VersionRecord, ...]
+
+
+def newest_first(records: Records) -> Records:
+    """Return the records by the time their run ended."""
+    return tuple(
+        sorted(records, key=lambda one: (clock.parse(one.completion_time), one.version))[::-1]
+    )
+
+
+def find(records: Records, version: str | None) -> VersionRecord | None:
+    """Return the record of a version."""
+    return next((one for one in records if one.version == version), None)
+
+
+def with_record(records: Records, record: VersionRecord) -> Records:
+    """Return the records with one added or replaced."""
+    others = tuple(one for one in records if one.version != record.version)
+    return newest_first((record, *others))
+
+
+def latest_of_spec(model: Model, records: Records) -> VersionRecord | None:
+    """Return the newest record if it is one of this spec: else the spec needs a run."""
+    latest = next((one for one in records if one.reason != "Superseded"), None)
+    return latest if latest is not None and model.asks_for(latest) else None
+
+
+def can_serve(record: VersionRecord | None) -> bool:
+    """Return whether a version has a bundle that servers can load."""
+    return record is not None and bool(record.bundle_uri and record.manifest_digest)

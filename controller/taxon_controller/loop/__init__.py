@@ -1,0 +1,1 @@
+"""What runs: watches, the queue, and each look carried through."""

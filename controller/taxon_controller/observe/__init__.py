@@ -1,0 +1,1 @@
+"""What is in the cluster about a model, as values."""
