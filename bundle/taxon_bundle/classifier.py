@@ -109,11 +109,10 @@ class Classifier:
         Beyond two classes the most probable one, the first of equals; a binary label is the
         positive class exactly when its probability is above the threshold.
         """
-        threshold = self.manifest.threshold
-        if threshold is None:
+        positive, threshold = self.manifest.positive_index, self.manifest.threshold
+        if positive is None or threshold is None:
             best: NDArray[np.intp] = probabilities.argmax(axis=1)
             return best
-        positive = [label == self.manifest.positive_class for label in self.classes].index(True)
         above = probabilities[:, positive] > threshold
         index: NDArray[np.intp] = np.where(above, positive, 1 - positive)
         return index

@@ -4,6 +4,7 @@ A bundle's digest is the SHA-256 of its manifest's bytes. The manifest lists eve
 its own SHA-256, so the one digest pins them all.
 """
 
+from functools import cached_property
 from typing import Annotated, Literal
 
 from pydantic import Field, StringConstraints, model_validator
@@ -50,6 +51,25 @@ class SignatureFeature(Document):
     dropped: bool = False
 
 
+Classes = tuple[str, ...] | tuple[int, ...]
+"""A model's classes, in the order of the probabilities."""
+
+
+def positive_index(classes: Classes, named: str | int | None) -> int | None:
+    """Return the position of the class the threshold is for; None beyond two classes.
+
+    Args:
+        classes: the classes in the order of the probabilities.
+        named: the positive class, as itself or as text; the last class where it is None.
+
+    Raises:
+        ValueError: ``named`` is not one of two classes.
+    """
+    if len(classes) > 2:  # noqa: PLR2004 - two is what binary means
+        return None
+    return len(classes) - 1 if named is None else [*map(str, classes)].index(str(named))
+
+
 class Manifest(Document):
     """What a bundle holds."""
 
@@ -59,9 +79,7 @@ class Manifest(Document):
     version: Version
     files: dict[FileName, File]
     features: tuple[SignatureFeature, ...] = Field(min_length=1)
-    classes: tuple[str, ...] | tuple[int, ...] = Field(
-        min_length=2, description="In the order of the probabilities."
-    )
+    classes: Classes = Field(min_length=2, description="In the order of the probabilities.")
     positive_class: str | int | None = Field(
         default=None, description="Binary models only: the class the threshold is for."
     )
@@ -77,6 +95,11 @@ class Manifest(Document):
         if binary != stated or (binary and self.positive_class not in self.classes):
             raise ValueError("exactly a binary model has a positive class and a threshold")
         return self
+
+    @cached_property
+    def positive_index(self) -> int | None:
+        """Return the position of the positive class; None beyond two classes."""
+        return positive_index(self.classes, self.positive_class)
 
     def encode(self) -> bytes:
         """Return the canonical bytes the digest is taken of."""

@@ -4,7 +4,13 @@ import pytest
 from pydantic import ValidationError
 
 from taxon_contracts.canonical import canonical_json
-from taxon_contracts.manifest import File, Manifest, SignatureFeature
+from taxon_contracts.manifest import (
+    Classes,
+    File,
+    Manifest,
+    SignatureFeature,
+    positive_index,
+)
 
 FIELDS = {
     "namespace": "default",
@@ -61,3 +67,21 @@ def test_numbers_json_cannot_write_have_no_digest() -> None:
     """NaN has no canonical form."""
     with pytest.raises(ValueError, match="JSON compliant"):
         canonical_json({"value": float("nan")})
+
+
+@pytest.mark.parametrize(
+    ("classes", "named", "index"),
+    [
+        (("a", "b"), None, 1),
+        (("a", "b"), "a", 0),
+        ((0, 1), 0, 0),
+        ((0, 1), "1", 1),
+        (("a", "b", "c"), None, None),
+    ],
+    ids=["the last by default", "text", "an integer", "an integer as text", "more than two"],
+)
+def test_the_positive_class_has_one_position(
+    classes: Classes, named: str | int | None, index: int | None
+) -> None:
+    """Trainer and server take it from the same place."""
+    assert positive_index(classes, named) == index

@@ -34,7 +34,7 @@ from taxon_contracts.manifest import (
 )
 from taxon_contracts.run import RunRequest
 from taxon_training_job import run
-from taxon_training_job.contents import Training
+from taxon_training_job.bundle.serving import serving
 from taxon_training_job.failure import RunFailed
 
 
@@ -224,12 +224,8 @@ def test_a_graph_that_differs_is_not_sealed(
         run_request(small_table(seed=5), tmp_path / "other", destination=f"{tmp_path}/o/")
     ).training
     assert other is not None
-    graph = other.graph
-    monkeypatch.setattr(
-        Training,
-        "classifier",
-        lambda self: Classifier.from_graph(graph, self.manifest({})),
-    )
+    wrong = serving(other)
+    monkeypatch.setattr(run, "serving", lambda _: wrong)
 
     failure = failing(request)
     assert failure.reason == "ParityFailed"
@@ -270,8 +266,8 @@ def test_a_second_run_judges_the_bundle_again_without_fitting(
     """And gives a full result."""
     request = run_request(small_table(), tmp_path)
     first = carried_out(request)
-    monkeypatch.delattr(run, "train")
-    monkeypatch.delattr(run, "seal")
+    monkeypatch.delattr(run, "fit")
+    monkeypatch.delattr(run, "sealed_bundle")
     second = carried_out(request)
 
     assert second.training is None

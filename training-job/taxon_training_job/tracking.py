@@ -15,7 +15,7 @@ from uuid import uuid4
 
 from taxon_contracts.manifest import METRICS_NAME, MODEL_CARD_NAME
 from taxon_contracts.run import RunRequest
-from taxon_training_job.contents import Training
+from taxon_training_job.fit.training import Training
 from taxon_training_job.progress import Progress
 from taxon_training_job.run import Outcome
 from taxon_training_job.settings import Settings

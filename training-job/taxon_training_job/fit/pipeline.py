@@ -7,14 +7,14 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.ensemble import RandomForestClassifier
-from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import PolynomialFeatures, StandardScaler
 from sklearn.utils._param_validation import InvalidParameterError
 
 from taxon_contracts.resource import Identity
 from taxon_contracts.resource import Pipeline as PipelineSpec
+from taxon_training_job.classifiers.family import Family, Grid
+from taxon_training_job.classifiers.registry import family_named
 from taxon_training_job.failure import RunFailed
 
 MAX_COLUMNS = 20_000
@@ -23,24 +23,13 @@ CELLS = 4_000_000
 STEP = "classifier"
 OWNED = frozenset({"random_state", "n_jobs", "verbose", "warm_start"})
 """Parameters Taxon sets itself: they decide reproducibility, not the model."""
-DEFAULT_GRIDS: dict[str, dict[str, list[Any]]] = {
-    "RandomForest": {
-        "n_estimators": [50, 100, 150],
-        "max_depth": [5, 10, 15, None],
-        "min_samples_split": [2, 5, 10],
-        "min_samples_leaf": [1, 2, 4],
-    },
-    "LogisticRegression": {"C": [0.01, 0.1, 1.0, 10.0, 100.0]},
-}
-
-Grid = dict[str, list[Any]]
 
 
 def make_pipeline(spec: PipelineSpec, *, features: int, seed: int) -> Pipeline:
     """Return the unfitted pipeline.
 
     Raises:
-        RunFailed: the products of features would be too many columns.
+        RunFailed: the products of features would be too many columns, or no family has this type.
     """
     steps: list[tuple[str, Any]] = []
     if spec.scaler == "Standard":
@@ -55,7 +44,7 @@ def make_pipeline(spec: PipelineSpec, *, features: int, seed: int) -> Pipeline:
             )
         products = PolynomialFeatures(degree=spec.polynomial_degree, include_bias=False)
         steps.append(("products", products))
-    steps.append((STEP, _classifier(spec.classifier.type, seed)))
+    steps.append((STEP, family_named(spec.classifier.type).make(seed)))
     return Pipeline(steps)
 
 
@@ -86,37 +75,31 @@ def largest_feature(fitted: Pipeline, row: NDArray[np.float64]) -> int:
     return int(np.argmax(np.abs(scaled)))
 
 
-def _classifier(kind: str, seed: int) -> RandomForestClassifier | LogisticRegression:
-    match kind:
-        case "RandomForest":
-            return RandomForestClassifier(random_state=seed, n_jobs=1)
-        case _:
-            return LogisticRegression(random_state=seed, max_iter=1000)
-
-
 def parameter_grid(identity: Identity) -> Grid:
     """Return the values to try for each hyperparameter, names without the step's prefix.
 
     Raises:
         RunFailed: scikit-learn knows no such parameter, or takes no such value.
     """
-    kind, listed = identity.pipeline.classifier.type, identity.pipeline.classifier.parameters
+    family = family_named(identity.pipeline.classifier.type)
+    listed = identity.pipeline.classifier.parameters
     if listed is None:
-        return {} if identity.search.strategy == "None" else DEFAULT_GRIDS[kind]
+        return {} if identity.search.strategy == "None" else family.default_grid
     grid = {entry.name: [ast.literal_eval(text) for text in entry.values] for entry in listed}
-    known = sorted(inspect.signature(type(_classifier(kind, 0))).parameters.keys() - OWNED)
+    known = sorted(inspect.signature(family.estimator).parameters.keys() - OWNED)
     for name, values in grid.items():
         if name not in known:
             raise RunFailed(
-                "InvalidParameter", f"{kind} has no parameter {name!r}: use {', '.join(known)}"
+                "InvalidParameter",
+                f"{family.name} has no parameter {name!r}: use {', '.join(known)}",
             )
         for value in values:
-            _check_value(kind, name, value)
+            _check_value(family, name, value)
     return grid
 
 
-def _check_value(kind: str, name: str, value: object) -> None:
+def _check_value(family: Family, name: str, value: object) -> None:
     try:
-        _classifier(kind, 0).set_params(**{name: value})._validate_params()  # noqa: SLF001 - scikit-learn's own check, before hours of fits
+        family.make(0).set_params(**{name: value})._validate_params()  # noqa: SLF001 - scikit-learn's own check, before hours of fits
     except InvalidParameterError as error:
         raise RunFailed("InvalidParameter", f"{error}: correct parameter {name!r}") from error

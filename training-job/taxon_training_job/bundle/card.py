@@ -1,25 +1,21 @@
 """The model card: what a person should know before trusting a version."""
 
 from taxon_contracts.run import MetricValue
-from taxon_training_job.contents import Training
+from taxon_training_job.fit.training import Training
+from taxon_training_job.judge.figures import Figures
 
 MOST_IMPORTANT = 10
 
 
-def model_card(
-    training: Training,
-    values: tuple[MetricValue, ...],
-    confusion: list[list[int]],
-    importances: dict[str, float],
-) -> bytes:
+def model_card(training: Training, figures: Figures) -> bytes:
     """Return the card as Markdown."""
     sections = (
         _head(training),
         _data(training),
         _choice(training),
-        _figures(values),
-        _confusion(training, confusion),
-        _importances(importances),
+        _figures(figures.values),
+        _confusion(training, figures.confusion),
+        _importances(figures.importances),
         _limits(training),
     )
     return ("\n\n".join(sections) + "\n").encode()

@@ -25,9 +25,10 @@ from threadpoolctl import threadpool_limits
 
 from taxon_contracts.resource import Search
 from taxon_contracts.scores import LOWER_IS_BETTER, ScoreName
-from taxon_training_job.evaluation import Answers, measure
+from taxon_training_job.classifiers.family import Grid
 from taxon_training_job.failure import RunFailed
-from taxon_training_job.pipeline import STEP, Grid
+from taxon_training_job.fit.pipeline import STEP
+from taxon_training_job.measure import Answers, measure
 
 DEFAULT_TRIALS = 30
 WORTH_SECONDS = 5.0

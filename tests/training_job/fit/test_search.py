@@ -12,10 +12,11 @@ from support.training import small_identity, small_table
 
 from taxon_contracts.resource import Identity, Search
 from taxon_contracts.scores import SearchScoreName
-from taxon_training_job import search
+from taxon_training_job.classifiers.registry import FAMILIES
 from taxon_training_job.failure import RunFailed
-from taxon_training_job.pipeline import DEFAULT_GRIDS, STEP, make_pipeline, parameter_grid
-from taxon_training_job.search import Problem, Scorer, find_parameters
+from taxon_training_job.fit import search
+from taxon_training_job.fit.pipeline import STEP, make_pipeline, parameter_grid
+from taxon_training_job.fit.search import Problem, Scorer, find_parameters
 
 GRID: dict[str, list[Any]] = {"n_estimators": [3, 5], "max_depth": [1, 3, None]}
 
@@ -123,7 +124,7 @@ def test_the_first_of_equals_is_chosen() -> None:
 
 def test_the_default_grid_of_a_forest_is_the_documented_one() -> None:
     """108 combinations."""
-    assert DEFAULT_GRIDS["RandomForest"] == {
+    assert FAMILIES["RandomForest"].default_grid == {
         "n_estimators": [50, 100, 150],
         "max_depth": [5, 10, 15, None],
         "min_samples_split": [2, 5, 10],

@@ -6,14 +6,8 @@ from numpy.typing import NDArray
 from sklearn import metrics
 
 from taxon_contracts.scores import SCORE_NAMES, ScoreName
-from taxon_training_job.evaluation import (
-    Answers,
-    confusion_matrix,
-    evaluate,
-    interval,
-    measure,
-    resamples,
-)
+from taxon_training_job.judge.evaluation import confusion_matrix, evaluate, interval, resamples
+from taxon_training_job.measure import Answers, measure
 
 
 def answers(classes: int, rows: int = 300, *, seed: int = 0, ties: bool = False) -> Answers:
@@ -167,8 +161,8 @@ def test_resamples_repeat() -> None:
 
 def test_large_tables_get_fewer_resamples_in_chunks(monkeypatch: pytest.MonkeyPatch) -> None:
     """Never fewer than 200, and never more at once than fits in memory."""
-    monkeypatch.setattr("taxon_training_job.evaluation.CELLS", 20_000)
-    monkeypatch.setattr("taxon_training_job.evaluation.CHUNK", 2_000)
+    monkeypatch.setattr("taxon_training_job.judge.evaluation.CELLS", 20_000)
+    monkeypatch.setattr("taxon_training_job.judge.evaluation.CHUNK", 2_000)
 
     assert [len(chunk) for chunk in resamples(200, 1)] == [10] * 20
     assert sum(len(chunk) for chunk in resamples(50, 1)) == 400

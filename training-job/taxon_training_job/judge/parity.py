@@ -4,12 +4,15 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.ensemble import RandomForestClassifier
 from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import PolynomialFeatures, StandardScaler
 
-from taxon_bundle.classifier import Classifier
-from taxon_training_job.pipeline import CELLS, fits_float32, preprocessor
+from taxon_bundle.bundle import BundleError
+from taxon_bundle.classifier import Classifier, check_golden
+from taxon_training_job.classifiers.registry import family_of
+from taxon_training_job.failure import RunFailed
+from taxon_training_job.fit.pipeline import CELLS, fits_float32, preprocessor
+from taxon_training_job.fit.training import Training
 
 SINGLE_ROWS = 16
 ROWS_PER_SPLIT = 5
@@ -17,20 +20,39 @@ VISITS = 100_000_000
 """Rows times trees at most, half a minute's work; a forest of more splits has a sample proven."""
 MOST_ROWS = 5000
 """Fitted rows looked through for some that reach each split."""
-LINEAR_TOLERANCE = 1e-12
 
 
 class ParityError(Exception):
     """The serving graph and scikit-learn disagree."""
 
 
-def tolerance(pipeline: Pipeline) -> float:
-    """Return by how much probabilities may differ: not at all for trees.
+def prove(
+    classifier: Classifier, training: Training, rows: NDArray[np.float64], golden: bytes
+) -> float:
+    """Return the largest difference between the serving classifier and the fitted pipeline.
 
-    The last bits of a linear model change with the batch size in scikit-learn itself, because its
-    matrix product adds in another order.
+    Args:
+        classifier: the serving file as a server loads it.
+        training: the pipeline it was made of.
+        rows: the golden rows, shape [n, all features].
+        golden: scikit-learn's answers to them, as the bundle holds them.
+
+    Raises:
+        RunFailed: an answer differs by more than the family tolerates.
     """
-    return 0.0 if isinstance(pipeline.steps[-1][1], RandomForestClassifier) else LINEAR_TOLERANCE
+    examples = training.examples
+    try:
+        worst = check_parity(
+            training.pipeline,
+            classifier,
+            rows,
+            fitted=examples.rows[training.split.train],
+            kept=examples.kept,
+        )
+        check_golden(classifier, golden)
+    except (ParityError, BundleError) as error:
+        raise RunFailed("ParityFailed", str(error)) from error
+    return worst
 
 
 def check_parity(
@@ -54,9 +76,9 @@ def check_parity(
         The largest difference of a probability.
 
     Raises:
-        ParityError: a probability differs by more than :func:`tolerance`.
+        ParityError: a probability differs by more than its family tolerates.
     """
-    allowed = tolerance(pipeline)
+    allowed = family_of(pipeline.steps[-1][1]).tolerance
     batches = [rows, *rows[:SINGLE_ROWS, None, :], *threshold_rows(pipeline, fitted, kept=kept)]
     return max(_difference(pipeline, classifier, batch, kept, allowed) for batch in batches)
 
@@ -82,23 +104,23 @@ def _difference(
 def threshold_rows(
     pipeline: Pipeline, rows: NDArray[np.float64], *, kept: Sequence[int]
 ) -> Iterator[NDArray[np.float64]]:
-    """Yield batches of rows whose preprocessed values lie on and just beside tree thresholds.
+    """Yield batches of rows whose preprocessed values lie on and just beside the splits.
 
     Each takes one of ``rows`` that reaches the split and changes one input so that the split's
     column meets its threshold: as exactly as rounding allows, and one step of float64 and of
     float32 beside. Rows that would overflow are left out; the classifier refuses such. Each batch
     has shape [at least 1, all features]. Beyond ``VISITS`` it is a seeded sample of the splits.
     """
-    forest = pipeline.steps[-1][1]
-    if not isinstance(forest, RandomForestClassifier):
-        return
-    fitted = preprocessor(pipeline)
+    classifier, fitted = pipeline.steps[-1][1], preprocessor(pipeline)
     rows = rows[:: 1 + len(rows) // MOST_ROWS]
-    splits = _distinct_splits(forest, fitted.transform(rows[:, list(kept)]))
-    most = VISITS // (ROWS_PER_SPLIT * len(forest.estimators_))
+    values = fitted.transform(rows[:, list(kept)])
+    found = family_of(classifier).splits(classifier, values)
+    splits, most = found.points, VISITS // (ROWS_PER_SPLIT * found.visits)
+    if not len(splits):
+        return
     if len(splits) > most:
         splits = np.random.default_rng(0).choice(splits, most, replace=False)
-    cells = ROWS_PER_SPLIT * len(splits) * forest.n_features_in_
+    cells = ROWS_PER_SPLIT * len(splits) * values.shape[1]
     for chunk in np.array_split(splits, 1 + cells // CELLS):
         near = _rows_near(pipeline, chunk, rows, kept)
         with np.errstate(over="ignore", invalid="ignore"):
@@ -153,24 +175,3 @@ def _rows_near(
     column = np.tile(np.array(kept)[changed], len(around))
     result[np.arange(len(result)), column] = np.concatenate(around)
     return result
-
-
-def _distinct_splits(
-    forest: RandomForestClassifier, values: NDArray[np.float64]
-) -> NDArray[np.float64]:
-    """Return (column, threshold, row) of the forest's distinct splits, shape [n, 3].
-
-    The row is one of ``values`` [rows, columns] that reaches the split, or the first if none does.
-    """
-    single = values.astype(np.float32)
-    found = []
-    for tree in (estimator.tree_ for estimator in forest.estimators_):
-        paths = tree.decision_path(single).tocsc()
-        inner = np.flatnonzero(tree.feature >= 0)
-        starts, ends = paths.indptr[inner], paths.indptr[inner + 1]
-        reaching = np.where(ends > starts, paths.indices[np.minimum(starts, paths.nnz - 1)], 0)
-        found.append(np.column_stack([tree.feature[inner], tree.threshold[inner], reaching]))
-    splits = np.concatenate(found)
-    _, first = np.unique(splits[:, :2], axis=0, return_index=True)
-    distinct: NDArray[np.float64] = splits[first]
-    return distinct

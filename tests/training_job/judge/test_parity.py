@@ -19,9 +19,9 @@ from support.training import run_request, small_identity, small_table, train
 
 from taxon_bundle.classifier import Classifier
 from taxon_contracts.manifest import MODEL_NAME, Manifest, SignatureFeature
-from taxon_training_job import serving_graph as graphs
-from taxon_training_job.parity import ParityError, check_parity, threshold_rows
-from taxon_training_job.serving_graph import serving_graph
+from taxon_training_job.bundle.serving import serving_graph
+from taxon_training_job.classifiers import forest as trees
+from taxon_training_job.judge.parity import ParityError, check_parity, threshold_rows
 
 FEATURES = 6
 KEPT = (0, 1, 3, 5)  # two columns are dropped, between and before the others
@@ -201,7 +201,7 @@ def test_the_proof_of_an_enormous_forest_is_bounded(monkeypatch: pytest.MonkeyPa
     """A sample of its splits stands for all of them."""
     pipeline, _, rows = served(RandomForestClassifier(6, random_state=0))
     everything = sum(map(len, threshold_rows(pipeline, rows, kept=KEPT)))
-    monkeypatch.setattr("taxon_training_job.parity.VISITS", 5 * 6 * 10)
+    monkeypatch.setattr("taxon_training_job.judge.parity.VISITS", 5 * 6 * 10)
 
     assert sum(map(len, threshold_rows(pipeline, rows, kept=KEPT))) <= 50 < everything
 
@@ -279,7 +279,7 @@ def test_nan_is_a_difference() -> None:
 def test_thresholds_are_rounded_down() -> None:
     """Float64 thresholds between two float32 go to the lower one; others stay."""
     between = np.float64(np.float32(1.5)) + 1e-12
-    rounded = graphs._rounded_down(np.array([between, 1.5, -between]))  # noqa: SLF001 - the rule everything rests on
+    rounded = trees._rounded_down(np.array([between, 1.5, -between]))  # noqa: SLF001 - the rule everything rests on
 
     assert rounded.tolist() == [1.5, 1.5, float(np.nextafter(np.float32(-1.5), np.float32(-2)))]
 

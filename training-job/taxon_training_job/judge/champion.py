@@ -14,8 +14,9 @@ from taxon_contracts.run import Champion
 from taxon_contracts.scores import ScoreName, gain
 from taxon_training_job.data.examples import numeric_rows
 from taxon_training_job.data.split import row_draws
-from taxon_training_job.evaluation import Answers, interval, measure, resamples
 from taxon_training_job.failure import RunFailed
+from taxon_training_job.judge.evaluation import interval, resamples
+from taxon_training_job.measure import Answers, measure
 
 FEWEST_ROWS = 20
 """Unseen rows a comparison needs where the live version has seen others of today's."""

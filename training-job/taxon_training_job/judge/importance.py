@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from taxon_bundle.classifier import Classifier
 from taxon_contracts.scores import ScoreName, gain
-from taxon_training_job.evaluation import Answers, measure
+from taxon_training_job.measure import Answers, measure
 
 REPEATS = 5
 MAX_ROWS = 2000

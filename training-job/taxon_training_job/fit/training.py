@@ -1,6 +1,7 @@
-"""The fit: search, then fit on all training rows, and the serving graph of the outcome."""
+"""The fit: choose hyperparameters, then fit on all training rows."""
 
 import warnings
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -10,12 +11,12 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.pipeline import Pipeline
 from threadpoolctl import threadpool_limits
 
-from taxon_contracts.run import RunRequest
-from taxon_training_job.contents import DEFAULT_THRESHOLD, Training, positive_index
+from taxon_contracts.manifest import positive_index
+from taxon_contracts.run import Rows, RunRequest
 from taxon_training_job.data.examples import Examples
 from taxon_training_job.data.split import Split
 from taxon_training_job.failure import RunFailed
-from taxon_training_job.pipeline import (
+from taxon_training_job.fit.pipeline import (
     STEP,
     fits_float32,
     largest_feature,
@@ -23,19 +24,54 @@ from taxon_training_job.pipeline import (
     parameter_grid,
     preprocessor,
 )
+from taxon_training_job.fit.search import Parameters, Problem, Scorer, Trial, find_parameters
 from taxon_training_job.progress import Progress
-from taxon_training_job.search import Parameters, Problem, Scorer, find_parameters
-from taxon_training_job.serving_graph import serving_graph
+
+DEFAULT_THRESHOLD = 0.5
 
 
-def train(
+@dataclass(frozen=True)
+class Training:
+    """Everything a finished fit knows."""
+
+    request: RunRequest
+    dataset_digest: str
+    examples: Examples
+    split: Split
+    parameters: Parameters
+    trials: tuple[Trial, ...]
+    pipeline: Pipeline
+
+    @property
+    def positive(self) -> int | None:
+        """Return the positive class's position for a binary model."""
+        return _positive(self.request, self.examples)
+
+    @property
+    def threshold(self) -> float:
+        """Return the probability above which a binary model's label is positive."""
+        return _threshold(self.request)
+
+    @property
+    def rows(self) -> Rows:
+        """Return what became of the table's rows and columns."""
+        return Rows(
+            train=len(self.split.train),
+            test=len(self.split.test),
+            duplicates=self.split.duplicates,
+            features=len(self.examples.features),
+            constant_features=len(self.examples.constant),
+        )
+
+
+def fit(
     request: RunRequest,
     dataset_digest: str,
     examples: Examples,
     sides: Split,
     progress: Progress,
 ) -> Training:
-    """Choose hyperparameters, fit on all training rows, and build the serving graph.
+    """Choose hyperparameters and fit on all training rows.
 
     Raises:
         RunFailed: the spec and the table do not go together.
@@ -46,12 +82,7 @@ def train(
     _check_products(pipeline, examples, sides)
     rows = examples.rows[sides.train][:, list(examples.kept)]
     labels = examples.labels[sides.train]
-    threshold = identity.pipeline.threshold
-    scorer = Scorer(
-        identity.metric,
-        positive_index(request, examples.classes),
-        DEFAULT_THRESHOLD if threshold is None else threshold,
-    )
+    scorer = Scorer(identity.metric, _positive(request, examples), _threshold(request))
     problem = Problem(identity.search, pipeline, grid, rows, labels, scorer, identity.seed)
     fits = problem.trials * identity.search.folds
     progress.event("Search", strategy=identity.search.strategy, fits=fits)
@@ -60,8 +91,16 @@ def train(
     progress.event("Fit", **parameters)
     if not _fit(pipeline, parameters, rows, labels):
         progress.event("NotConverged", remedy="raise max_iter in pipeline.classifier.parameters")
-    graph = serving_graph(pipeline, features=len(examples.features), kept=examples.kept)
-    return Training(request, dataset_digest, examples, sides, parameters, trials, pipeline, graph)
+    return Training(request, dataset_digest, examples, sides, parameters, trials, pipeline)
+
+
+def _positive(request: RunRequest, examples: Examples) -> int | None:
+    return positive_index(examples.classes, request.identity.dataset.positive_class)
+
+
+def _threshold(request: RunRequest) -> float:
+    given = request.identity.pipeline.threshold
+    return DEFAULT_THRESHOLD if given is None else given
 
 
 def _check_products(pipeline: Pipeline, examples: Examples, sides: Split) -> None:
@@ -89,7 +128,7 @@ def _fit(
     """Fit in place; return whether the fit converged."""
     pipeline.set_params(**{f"{STEP}__{name}": value for name, value in parameters.items()})
     try:
-        with threadpool_limits(1), warnings.catch_warnings(record=True) as told:
+        with threadpool_limits(1), warnings.catch_warnings(record=True) as caught:
             warnings.simplefilter("always")
             pipeline.fit(rows, labels)
     except ValueError as error:
@@ -104,4 +143,4 @@ def _fit(
             "the fit gives probabilities that are not finite: scale the features, or correct"
             " pipeline.classifier.parameters",
         )
-    return not any(issubclass(warning.category, ConvergenceWarning) for warning in told)
+    return not any(issubclass(warning.category, ConvergenceWarning) for warning in caught)

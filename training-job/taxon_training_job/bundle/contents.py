@@ -1,0 +1,120 @@
+"""What a bundle is filled with: the same training gives the same bytes."""
+
+import io
+import json
+from typing import Any
+
+import joblib
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.pipeline import Pipeline
+
+from taxon_bundle.classifier import Classifier
+from taxon_contracts import manifest as layout
+from taxon_training_job.bundle.card import model_card
+from taxon_training_job.classifiers.registry import family_of
+from taxon_training_job.fit.pipeline import fits_float32, preprocessor
+from taxon_training_job.fit.training import Training
+from taxon_training_job.judge.figures import Figures
+
+GOLDEN_ROWS = 32
+QUANTILES = 10
+
+
+def contents(
+    training: Training, graph: bytes, golden_answers: bytes, figures: Figures
+) -> dict[str, bytes]:
+    """Return every file the manifest will list, by name."""
+    return {
+        layout.SERVING_NAME: graph,
+        layout.METRICS_NAME: metrics(training, figures),
+        layout.REFERENCE_NAME: reference(training),
+        layout.GOLDEN_NAME: golden_answers,
+        layout.MODEL_CARD_NAME: model_card(training, figures),
+        **pickles(training.pipeline),
+    }
+
+
+def golden_rows(training: Training) -> NDArray[np.float64]:
+    """Return rows to compare answers on: a sample, the medians, and each feature's extremes.
+
+    Extremes of several features need not have met in a row; their products may overflow.
+    """
+    rows, seed = training.examples.rows, training.request.identity.seed
+    count = min(GOLDEN_ROWS - 3, len(rows))
+    sample = rows[np.random.default_rng(seed).choice(len(rows), count, replace=False)]
+    extremes = np.stack([rows.min(axis=0), np.median(rows, axis=0), rows.max(axis=0)])
+    chosen = np.concatenate([sample, extremes])
+    kept = chosen[:, list(training.examples.kept)]
+    usable: NDArray[np.float64] = chosen[fits_float32(preprocessor(training.pipeline), kept)]
+    return usable
+
+
+def golden(training: Training, rows: NDArray[np.float64], classifier: Classifier) -> bytes:
+    """Return scikit-learn's own answers on ``rows``."""
+    probabilities = training.pipeline.predict_proba(rows[:, list(training.examples.kept)])
+    labels = classifier.labels(probabilities)
+    return _json(
+        {
+            "tolerance": family_of(training.pipeline.steps[-1][1]).tolerance,
+            "rows": rows.tolist(),
+            "probabilities": probabilities.tolist(),
+            "labels": [training.examples.classes[index] for index in labels],
+        }
+    )
+
+
+def metrics(training: Training, figures: Figures) -> bytes:
+    """Return the held-out figures: metrics with intervals, confusion matrix, importances."""
+    return _json(
+        {
+            "metrics": [value.model_dump() for value in figures.values],
+            "confusion": {"classes": list(training.examples.classes), "counts": figures.confusion},
+            "importances": figures.importances,
+            "rows": training.rows.model_dump(),
+            "constant_features": list(training.examples.constant),
+            "split": {
+                "seed": training.request.identity.seed,
+                "below": list(training.split.below),
+            },
+        }
+    )
+
+
+def reference(training: Training) -> bytes:
+    """Return each feature's profile on the training rows, to see drift by."""
+    rows = training.examples.rows[training.split.train]
+    return _json(
+        {name: _profile(rows[:, index]) for index, name in enumerate(training.examples.features)}
+    )
+
+
+def _profile(values: NDArray[np.float64]) -> dict[str, Any]:
+    edges = np.unique(np.quantile(values, np.linspace(0, 1, QUANTILES + 1)))
+    counts = np.histogram(values, bins=edges)[0] if len(edges) > 1 else np.array([len(values)])
+    return {
+        "edges": edges.tolist(),
+        "counts": counts.tolist(),
+        "mean": float(values.mean()),
+        "std": float(values.std()),
+        "min": float(values.min()),
+        "max": float(values.max()),
+    }
+
+
+def pickles(pipeline: Pipeline) -> dict[str, bytes]:
+    """Return the fitted objects for people and notebooks; the server never loads them."""
+    return {
+        layout.MODEL_NAME: _joblib(pipeline),
+        layout.PREPROCESSOR_NAME: _joblib(preprocessor(pipeline)),
+    }
+
+
+def _joblib(value: object) -> bytes:
+    buffer = io.BytesIO()
+    joblib.dump(value, buffer)
+    return buffer.getvalue()
+
+
+def _json(value: object) -> bytes:
+    return json.dumps(value, indent=1, ensure_ascii=False, allow_nan=False).encode()

@@ -1,0 +1,33 @@
+"""The manifest of a training: what its bundle holds and what its classifier takes and gives."""
+
+from collections.abc import Mapping
+from importlib.metadata import version
+from platform import python_version
+
+from taxon_bundle.bundle import files_of
+from taxon_contracts.manifest import Manifest, SignatureFeature
+from taxon_training_job.fit.training import Training
+
+LIBRARIES = ("joblib", "numpy", "onnx", "onnxruntime", "pandas", "scikit-learn", "scipy")
+
+
+def manifest(training: Training, files: Mapping[str, bytes]) -> Manifest:
+    """Return the manifest that seals these files."""
+    request, examples, positive = training.request, training.examples, training.positive
+    kept = set(examples.kept)
+    return Manifest(
+        namespace=request.namespace,
+        model=request.model,
+        version=request.version,
+        files=files_of(files),
+        features=tuple(
+            SignatureFeature(name=name, dropped=index not in kept)
+            for index, name in enumerate(examples.features)
+        ),
+        classes=examples.classes,
+        positive_class=None if positive is None else examples.classes[positive],
+        threshold=None if positive is None else training.threshold,
+        classifier=request.identity.pipeline.classifier.type,
+        dataset_digest=training.dataset_digest,
+        libraries={"python": python_version()} | {name: version(name) for name in LIBRARIES},
+    )

@@ -1,0 +1,117 @@
+"""The serving file: a fitted pipeline as an ONNX graph that answers as scikit-learn does.
+
+Scaling and products happen in float64, exactly as the pipeline does them; the classifier's own
+nodes come from its family.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import combinations_with_replacement
+from typing import Any
+
+import numpy as np
+from onnx import ModelProto, TensorProto, helper
+from sklearn.pipeline import Pipeline
+from sklearn.preprocessing import PolynomialFeatures, StandardScaler
+
+from taxon_bundle.classifier import GRAPH_INPUT, GRAPH_OUTPUTS, GRAPH_SCALED, Classifier
+from taxon_training_job.bundle.manifest import manifest
+from taxon_training_job.classifiers.family import GraphInput
+from taxon_training_job.classifiers.graph import Graph
+from taxon_training_job.classifiers.registry import family_of
+from taxon_training_job.fit.training import Training
+
+OPSETS = {"": 21, "ai.onnx.ml": 5}
+IR_VERSION = 10
+
+
+@dataclass(frozen=True)
+class Serving:
+    """The serving file of a training, and the classifier a server makes of it."""
+
+    graph: bytes
+    classifier: Classifier
+
+
+def serving(training: Training) -> Serving:
+    """Build a training's serving file and load it as a server would."""
+    examples = training.examples
+    graph = serving_graph(training.pipeline, features=len(examples.features), kept=examples.kept)
+    return Serving(graph, Classifier.from_graph(graph, manifest(training, {})))
+
+
+def serving_graph(pipeline: Pipeline, *, features: int, kept: Sequence[int]) -> bytes:
+    """Return the ONNX graph of a fitted pipeline.
+
+    Input ``rows`` double [n, features]; outputs ``probabilities`` double [n, classes], ``peak``
+    float [n] and ``scaled`` double [n, kept].
+
+    Args:
+        pipeline: StandardScaler and PolynomialFeatures (each optional), then the classifier.
+        features: how many features the signature has, dropped ones included.
+        kept: positions of the features the pipeline was fitted on, in its order.
+
+    Raises:
+        TypeError: a step cannot be served.
+    """
+    graph = Graph()
+    value = graph.add("Gather", GRAPH_INPUT, graph.constant(np.array(kept, np.int64)), axis=1)
+    steps = [step for _, step in pipeline.steps[:-1]]
+    if steps and isinstance(steps[0], StandardScaler):
+        scaler = steps.pop(0)
+        centred = graph.add("Sub", value, graph.constant(scaler.mean_))
+        value = graph.add("Div", centred, graph.constant(scaler.scale_))
+    graph.add("Identity", value, output=GRAPH_SCALED)
+    for step in steps:
+        value = _product_columns(graph, value, step)
+    single = graph.add("Cast", value, to=TensorProto.FLOAT)
+    absolute = graph.add("Abs", single)
+    axes = graph.constant(np.array([1], np.int64))
+    graph.add("ReduceMax", absolute, axes, output=GRAPH_OUTPUTS[1], keepdims=0)
+    classifier = pipeline.steps[-1][1]
+    family_of(classifier).add_nodes(
+        graph, GraphInput(exact=value, single=single), classifier, GRAPH_OUTPUTS[0]
+    )
+    return _serialised(graph, features, len(kept), len(classifier.classes_))
+
+
+def _product_columns(graph: Graph, value: str, step: object) -> str:
+    if not isinstance(step, PolynomialFeatures):
+        raise TypeError(f"{type(step).__name__} cannot be served")
+    return _products(graph, value, step.n_features_in_, step.degree)
+
+
+def _products(graph: Graph, value: str, features: int, degree: int) -> str:
+    """Add products up to ``degree``, associated as PolynomialFeatures does: x_i * (x_j * x_k)."""
+    blocks = [value]
+    previous: dict[tuple[int, ...], int] = {(index,): index for index in range(features)}
+    for size in range(2, degree + 1):
+        combinations = list(combinations_with_replacement(range(features), size))
+        rest = [previous[combination[1:]] for combination in combinations]
+        first = [combination[0] for combination in combinations]
+        left = graph.add("Gather", blocks[-1], graph.constant(np.array(rest, np.int64)), axis=1)
+        right = graph.add("Gather", value, graph.constant(np.array(first, np.int64)), axis=1)
+        blocks.append(graph.add("Mul", left, right))
+        previous = {combination: index for index, combination in enumerate(combinations)}
+    return graph.add("Concat", *blocks, axis=1)
+
+
+def _serialised(graph: Graph, features: int, kept: int, classes: int) -> bytes:
+    def tensor(name: str, kind: int, *shape: str | int) -> Any:
+        return helper.make_tensor_value_info(name, kind, list(shape))
+
+    proto = helper.make_graph(
+        graph.nodes,
+        "classifier",
+        [tensor(GRAPH_INPUT, TensorProto.DOUBLE, "n", features)],
+        [
+            tensor(GRAPH_OUTPUTS[0], TensorProto.DOUBLE, "n", classes),
+            tensor(GRAPH_OUTPUTS[1], TensorProto.FLOAT, "n"),
+            tensor(GRAPH_SCALED, TensorProto.DOUBLE, "n", kept),
+        ],
+        graph.constants,
+    )
+    opsets = [helper.make_opsetid(domain, version) for domain, version in OPSETS.items()]
+    model: ModelProto = helper.make_model(proto, opset_imports=opsets, ir_version=IR_VERSION)
+    content: bytes = model.SerializeToString(deterministic=True)
+    return content

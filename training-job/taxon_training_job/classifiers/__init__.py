@@ -1,0 +1,1 @@
+"""The families of classifiers Taxon trains, one module each."""

@@ -1,0 +1,1 @@
+"""From examples to a fitted pipeline: its steps, the search, the fit."""

@@ -1,0 +1,1 @@
+"""How good a fitted pipeline is, and whether its serving file answers as it does."""

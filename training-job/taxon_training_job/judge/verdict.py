@@ -1,0 +1,69 @@
+"""The verdict on a bundle: its figures, the comparison with the live version, the gate."""
+
+import json
+
+from taxon_bundle.bundle import Bundle
+from taxon_bundle.classifier import Classifier
+from taxon_contracts.gate import ChampionComparison, judge
+from taxon_contracts.manifest import METRICS_NAME
+from taxon_contracts.run import MetricValue, Rows, RunRequest, RunResult
+from taxon_training_job.data.examples import Examples
+from taxon_training_job.data.split import Split
+from taxon_training_job.data.table import Table
+from taxon_training_job.judge.champion import NotComparable, compare
+from taxon_training_job.judge.figures import held_out_answers
+
+
+def verdict(
+    request: RunRequest,
+    table: Table,
+    examples: Examples,
+    sides: Split,
+    bundle: Bundle,
+    *,
+    reused: bool,
+) -> RunResult:
+    """Return the full result: the bundle's figures, the champion's, the gate's verdict."""
+    figures = json.loads(bundle.read(METRICS_NAME))
+    values = tuple(MetricValue.model_validate(value) for value in figures["metrics"])
+    comparison, note = _comparison(request, table, examples, sides, bundle)
+    decision = judge(request.gate, {value.name: value.value for value in values}, comparison)
+    return RunResult(
+        version=request.version,
+        outcome="Accepted" if decision.passed else "Refused",
+        reason=decision.reason,
+        message=f"{decision.message}; {note}" if note else decision.message,
+        bundle_uri=bundle.uri,
+        manifest_digest=bundle.digest,
+        dataset_digest=table.digest,
+        rows=Rows.model_validate(figures["rows"]),
+        metrics=values,
+        champion=comparison,
+        reused=reused,
+    )
+
+
+def _comparison(
+    request: RunRequest, table: Table, examples: Examples, sides: Split, bundle: Bundle
+) -> tuple[ChampionComparison | None, str]:
+    """Return the comparison with the champion, or a note why there is none."""
+    champion = request.champion
+    if champion is None or champion.version == request.version:
+        return None, ""
+    try:
+        comparison, rows = compare(
+            held_out_answers(Classifier.load(bundle), examples, sides),
+            champion,
+            table.frame.iloc[sides.test],
+            examples.classes,
+            metric=request.identity.metric,
+            seed=request.identity.seed,
+        )
+    except NotComparable as finding:
+        return None, f"not compared: {finding}"
+    if rows == len(sides.test):
+        return comparison, ""
+    return comparison, (
+        f"compared on the {rows} of {len(sides.test)} held-out rows that live {champion.version}"
+        " was not fitted on"
+    )
