@@ -40,6 +40,13 @@ MONITORING = {"monitoring": {"enabled": True}}
             id="no-gateway-api",
         ),
         pytest.param(
+            {"gateway": {"retries": "EnvoyGateway"}},
+            KSERVE_KINDS,
+            "this cluster has no BackendTrafficPolicy (gateway.envoyproxy.io/v1alpha1):"
+            " install Envoy Gateway first, or set gateway.retries to Auto",
+            id="no-envoy-gateway",
+        ),
+        pytest.param(
             MONITORING,
             KSERVE_KINDS,
             "this cluster has no PodMonitor (monitoring.coreos.com/v1):"
@@ -90,3 +97,20 @@ def test_a_release_whose_name_services_cannot_begin_with_is_refused(release: str
     """Helm allows names that Kubernetes refuses half-way through an install."""
     with pytest.raises(charts.Refused, match=f'the release name "{release}" cannot begin'):
         charts.render({}, release=release)
+
+
+@pytest.mark.parametrize(
+    ("values", "told"),
+    [
+        pytest.param({}, "set networkPolicies.egress.objectStore", id="object-store"),
+        pytest.param(
+            {"objectStore": {"evaluation": True}, "database": {"secretName": "mine"}},
+            "set networkPolicies.egress.database",
+            id="database",
+        ),
+    ],
+)
+def test_policies_that_would_cut_pods_off_are_refused(values: dict[str, Any], told: str) -> None:
+    """Whoever denies by default says where the own object store and database are."""
+    with pytest.raises(charts.Refused, match=told):
+        charts.render(values | {"networkPolicies": {"enabled": True}})

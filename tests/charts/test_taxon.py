@@ -23,6 +23,7 @@ HERE = Path(__file__).parent
 VALUES = sorted((HERE / "values").glob("*.yaml"))
 KUBERNETES = ("1.30", "1.34", "1.37")
 ELSEWHERE = {
+    "BackendTrafficPolicy": "gateway.envoyproxy.io/v1alpha1",
     "ClusterServingRuntime": "serving.kserve.io/v1alpha1",
     "ClusterStorageContainer": "serving.kserve.io/v1alpha1",
     "PodMonitor": "monitoring.coreos.com/v1",

@@ -142,6 +142,21 @@ bad_values = pytest.mark.parametrize(
             id="nothing-to-look-after",
         ),
         pytest.param(
+            {"networkPolicies": {"egress": {"database": [{"cidr": "db.example.com", "port": 1}]}}},
+            "/networkPolicies/egress/database/0/cidr",
+            "does not match pattern",
+            id="a-name-for-a-network",
+        ),
+        pytest.param(
+            {"gateway": {"retries": True}}, "/gateway/retries", "must be one of", id="retries-on"
+        ),
+        pytest.param(
+            {"serving": {"http": {"rateLimit": "fast"}}},
+            "/serving/http/rateLimit",
+            "does not match pattern",
+            id="rate-without-a-number",
+        ),
+        pytest.param(
             {"controller": {"scope": "Everything"}},
             "/controller/scope",
             "must be one of",
@@ -176,8 +191,9 @@ def test_names_made_of_digits_stay_names() -> None:
     values = {
         "modelNamespaces": ["123"],
         "image": {"pullSecrets": ["42"]},
-        "gateway": {"name": "7/8", "domain": "10"},
+        "gateway": {"name": "7/8", "domain": "10", "retries": "EnvoyGateway"},
         "networkPolicies": {"enabled": True},
+        "objectStore": {"evaluation": True},
         "monitoring": {"enabled": True},
         "controller": {"scope": "Namespaces"},
     }
@@ -209,7 +225,11 @@ def numbers_for_names(node: Any) -> Iterator[Any]:
 )
 def test_controller_may_reach_the_gateway_on_the_port_of_its_address(url: str, port: int) -> None:
     """The policy follows gateway.url, by which a model is asked before it is called Ready."""
-    values = {"gateway": {"name": "infra/public", "url": url}, "networkPolicies": {"enabled": True}}
+    values = {
+        "gateway": {"name": "infra/public", "url": url},
+        "networkPolicies": {"enabled": True},
+        "objectStore": {"evaluation": True},
+    }
     manifests = charts.objects(charts.render(values))
     policy = charts.named(manifests, "NetworkPolicy", "taxon-controller")
     assert policy["spec"]["egress"][-1] == {"ports": [{"protocol": "TCP", "port": port}]}

@@ -126,6 +126,7 @@ containers:
     valueFrom: {fieldRef: {fieldPath: metadata.namespace}}
   - {name: TAXON_SERVER_HOST, value: 0.0.0.0}
   - {name: TAXON_SERVER_PORT, value: "8080"}
+  {{- include "taxon.httpEnv" .Values.serving.http | nindent 2 }}
   ports:
   - {name: http, containerPort: 8080, protocol: TCP}
   startupProbe:
@@ -136,10 +137,11 @@ containers:
     httpGet: {path: /v2/health/live, port: http}
     periodSeconds: 10
     timeoutSeconds: 5
-  readinessProbe:
+  readinessProbe: # a server that hangs gets no more requests after at most three seconds
     httpGet: {path: /v2/health/ready, port: http}
-    periodSeconds: 2
-    timeoutSeconds: 2
+    periodSeconds: 1
+    timeoutSeconds: 1
+    failureThreshold: 2
   resources:
     requests: {cpu: 100m, memory: 256Mi}
     limits: {cpu: "1", memory: 1Gi}
@@ -150,6 +152,29 @@ containers:
 volumes:
 - name: tmp
   emptyDir: {sizeLimit: 512Mi}
+{{- end }}
+
+{{/* What every server starts with; a model's own settings come after these and override them. */}}
+{{- define "taxon.httpEnv" -}}
+- {name: TAXON_SERVER_ACCESS_LOG, value: {{ .accessLog | quote }}}
+- {name: TAXON_SERVER_MAX_BODY_BYTES, value: {{ .maxBodyBytes | int64 | quote }}}
+- {name: TAXON_SERVER_MAX_ROWS, value: {{ .maxRows | int64 | quote }}}
+{{- with .corsOrigins }}
+- {name: TAXON_SERVER_CORS_ORIGINS, value: {{ join "," . | quote }}}
+{{- end }}
+{{- with .rateLimit }}
+- {name: TAXON_SERVER_RATE_LIMIT, value: {{ . | quote }}}
+{{- end }}
+{{- with .trustedProxies }}
+- {name: TAXON_SERVER_TRUSTED_PROXIES, value: {{ join "," . | quote }}}
+{{- end }}
+{{- end }}
+
+{{/* Whether the Gateway can be asked to retry. */}}
+{{- define "taxon.retries" -}}
+{{- $known := .Capabilities.APIVersions.Has "gateway.envoyproxy.io/v1alpha1/BackendTrafficPolicy" }}
+{{- $wanted := .Values.gateway.retries }}
+{{- if and .Values.gateway.name (or (eq $wanted "EnvoyGateway") (and (eq $wanted "Auto") $known)) }}true{{ end }}
 {{- end }}
 
 {{/* The port of gateway.url; a Gateway's own address is asked on port 80. */}}
@@ -184,30 +209,38 @@ volumes:
 {{- define "taxon.ownPeer" -}}
 {{- $root := first . -}}
 - namespaceSelector:
-    matchLabels: {kubernetes.io/metadata.name: {{ $root.Release.Namespace }}}
+    matchLabels: {kubernetes.io/metadata.name: {{ $root.Release.Namespace | quote }}}
   podSelector:
     matchLabels: {{- include "taxon.selectorLabels" . | nindent 6 }}
 {{- end }}
 
-{{/* The object store: the evaluation's, or one whose address stands in a Secret. */}}
+{{/* Destinations outside Taxon; call with a list of {cidr, port}. */}}
+{{- define "taxon.egressOutside" -}}
+{{- range . }}
+- to: [{ipBlock: {cidr: {{ .cidr | quote }}}}]
+  ports: [{protocol: TCP, port: {{ .port }}}]
+{{- end }}
+{{- end }}
+
+{{/* The object store: the evaluation's, or your own. */}}
 {{- define "taxon.egressObjectStore" -}}
 {{- if .Values.objectStore.evaluation }}
 - to: {{- include "taxon.ownPeer" (list . "object-store") | nindent 2 }}
   ports:
   - {protocol: TCP, port: 8333}
 {{- else }}
-- {} # its address stands in a Secret
+{{- include "taxon.egressOutside" .Values.networkPolicies.egress.objectStore }}
 {{- end }}
 {{- end }}
 
-{{/* The database: the evaluation's, or one whose address stands in a Secret. */}}
+{{/* The database: the evaluation's, or your own. */}}
 {{- define "taxon.egressDatabase" -}}
 {{- if .Values.database.evaluation }}
 - to: {{- include "taxon.ownPeer" (list . "postgres") | nindent 2 }}
   ports:
   - {protocol: TCP, port: 5432}
-{{- else if .Values.database.secretName }}
-- {} # its address stands in a Secret
+{{- else }}
+{{- include "taxon.egressOutside" .Values.networkPolicies.egress.database }}
 {{- end }}
 {{- end }}
 

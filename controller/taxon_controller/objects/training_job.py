@@ -23,6 +23,8 @@ def training_job(
     """
     training = model.spec.training
     labels = shared.labels(model, run.version, "training-job")
+    if training.tracking.wandb:
+        labels[names.LABEL_TRACKING] = "wandb"
     metadata = shared.metadata(model, names.job_name(model.name, run.version, run.attempt), labels)
     asked_by = {"trigger": run.trigger, "token": run.token or ""}
     metadata["annotations"] = {names.ANNOTATION_RUN: canonical_json(asked_by).decode()}
