@@ -11,6 +11,7 @@ from pydantic import ValidationError
 from taxon_bundle.location import open_store
 from taxon_bundle.storage import ObjectMissing, Store
 from taxon_contracts.canonical import sha256_digest
+from taxon_contracts.document import read
 from taxon_contracts.manifest import (
     FORMAT_VERSION,
     MANIFEST_NAME,
@@ -37,7 +38,13 @@ class Bundle:
 
     store: Store = field(repr=False)
     manifest: Manifest
-    digest: str
+    content: bytes = field(repr=False)
+    """The manifest's own bytes: what the digest is of, whatever release wrote them."""
+
+    @property
+    def digest(self) -> str:
+        """Return the bundle's digest."""
+        return sha256_digest(self.content)
 
     @property
     def uri(self) -> str:
@@ -84,7 +91,7 @@ def open_bundle(uri: str, digest: str) -> Bundle:
         raise BundleError(
             MANIFEST_NAME, f"the bundle under {uri} is {found}, not the {digest} that was asked for"
         )
-    return Bundle(store, parse_manifest(content), found)
+    return Bundle(store, parse_manifest(content), content)
 
 
 def find_bundle(uri: str) -> Bundle | None:
@@ -99,7 +106,7 @@ def find_bundle(uri: str) -> Bundle | None:
         content = store.read(MANIFEST_NAME, limit=MANIFEST_MAX_BYTES)
     except ObjectMissing:
         return None
-    return Bundle(store, parse_manifest(content), sha256_digest(content))
+    return Bundle(store, parse_manifest(content), content)
 
 
 def parse_manifest(content: bytes) -> Manifest:
@@ -120,7 +127,7 @@ def parse_manifest(content: bytes) -> Manifest:
             " upgrade Taxon here",
         )
     try:
-        return Manifest.model_validate_json(content)
+        return read(Manifest, content)
     except ValidationError as error:
         first = error.errors()[0]
         path = ".".join(str(part) for part in first["loc"])
@@ -161,6 +168,7 @@ def seal(
     for name, listed in manifest.files.items():
         store.write(object_key(name, listed.sha256), contents[name])
     store.write(RUN_RECORD_NAME, run_record)
-    if not store.create(MANIFEST_NAME, manifest.encode()):
-        return open_bundle(uri, manifest.digest())
-    return Bundle(store, manifest, manifest.digest())
+    content = manifest.encode()
+    if not store.create(MANIFEST_NAME, content):
+        return open_bundle(uri, sha256_digest(content))
+    return Bundle(store, manifest, content)

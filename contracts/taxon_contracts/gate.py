@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from taxon_contracts.document import Document
+from taxon_contracts.figures import beside, exact, readable
 from taxon_contracts.resource import Gate, Limit
 from taxon_contracts.scores import ScoreName
 
@@ -58,8 +59,8 @@ def judge(
     held = [_bounds(limit, metrics[limit.metric]) for limit in limits]
     if comparison and margin < 1:
         held.append(
-            f"{comparison.metric} {comparison.candidate:.4f}, live {comparison.version} has"
-            f" {comparison.champion:.4f}"
+            f"{comparison.metric} {readable(comparison.candidate)}, live {comparison.version} has"
+            f" {readable(comparison.champion)}"
         )
     return Verdict(
         passed=True, reason="LimitsMet", message="; ".join(held)[:1024] or "no limits are set"
@@ -72,23 +73,25 @@ def _broken(limit: Limit, metrics: Mapping[ScoreName, float]) -> str:
     if not math.isfinite(value):
         return f"{limit.metric} has no finite value on the held-out rows"
     if limit.min is not None and value < limit.min:
-        return f"{limit.metric} {value:.4f} is below the limit {limit.min:g}"
+        return f"{limit.metric} {beside(value, limit.min)} is below the limit {exact(limit.min)}"
     if limit.max is not None and value > limit.max:
-        return f"{limit.metric} {value:.4f} is above the limit {limit.max:g}"
+        return f"{limit.metric} {beside(value, limit.max)} is above the limit {exact(limit.max)}"
     return ""
 
 
 def _bounds(limit: Limit, value: float) -> str:
-    """Return how a metric kept its limit, as ``0.8 <= roc_auc 0.9951``."""
-    low = f"{limit.min:g} <= " if limit.min is not None else ""
-    high = f" <= {limit.max:g}" if limit.max is not None else ""
-    return f"{low}{limit.metric} {value:.4f}{high}"
+    """Return how a metric kept its limits, as ``0.8 <= roc_auc 0.9951``."""
+    low = f"{exact(limit.min)} <= " if limit.min is not None else ""
+    high = f" <= {exact(limit.max)}" if limit.max is not None else ""
+    bounds = [bound for bound in (limit.min, limit.max) if bound is not None]
+    shown = max((beside(value, bound) for bound in bounds), key=len)
+    return f"{low}{limit.metric} {shown}{high}"
 
 
 def _worse(comparison: ChampionComparison, margin: float) -> str:
     return (
-        f"{comparison.metric} {comparison.candidate:.4f} is worse than the"
-        f" {comparison.champion:.4f} of live {comparison.version} by more than {margin:g}"
-        f" (gain {comparison.gain:.4f}, 95 % interval {comparison.low:.4f} to"
-        f" {comparison.high:.4f})"
+        f"{comparison.metric} {readable(comparison.candidate)} is worse than the"
+        f" {readable(comparison.champion)} of live {comparison.version} by more than"
+        f" {exact(margin)} (gain {readable(comparison.gain)}, 95 % interval"
+        f" {readable(comparison.low)} to {beside(comparison.high, -margin)})"
     )

@@ -5,6 +5,8 @@ import hashlib
 from taxon_contracts.canonical import canonical_json
 from taxon_contracts.resource import Identity
 
+TRIGGER_CHARACTERS = 64
+
 
 def version_id(identity: Identity, *, trigger: str = "") -> str:
     """Return ``v`` and 10 hex digits for the version these inputs make.
@@ -22,3 +24,16 @@ def version_id(identity: Identity, *, trigger: str = "") -> str:
         "trigger": trigger,
     }
     return f"v{hashlib.sha256(canonical_json(content)).hexdigest()[:10]}"
+
+
+def retrain_trigger(annotation: str | None) -> str:
+    """Return what a value of the retrain annotation adds to a version's id; nothing for none.
+
+    A long value is taken by its SHA-256, so that it fits where triggers are recorded.
+    """
+    if not annotation:
+        return ""
+    short = annotation
+    if len(annotation) > TRIGGER_CHARACTERS:
+        short = hashlib.sha256(annotation.encode()).hexdigest()
+    return f"retrain:{short}"

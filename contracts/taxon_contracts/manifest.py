@@ -9,7 +9,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, StringConstraints, model_validator
 
-from taxon_contracts.canonical import canonical_json, sha256_digest
+from taxon_contracts.canonical import canonical_json
 from taxon_contracts.document import Digest, Document, Version
 
 FORMAT_VERSION = 1
@@ -102,12 +102,12 @@ class Manifest(Document):
         return positive_index(self.classes, self.positive_class)
 
     def encode(self) -> bytes:
-        """Return the canonical bytes the digest is taken of."""
-        return canonical_json(self.model_dump(mode="json"))
+        """Return the bytes a bundle is sealed with, which its digest is of.
 
-    def digest(self) -> str:
-        """Return the bundle's digest."""
-        return sha256_digest(self.encode())
+        Only who seals calls this: a reader keeps the bytes it verified, because another release
+        may have written fields this one does not know.
+        """
+        return canonical_json(self.model_dump(mode="json"))
 
 
 def object_key(name: str, sha256: str) -> str:

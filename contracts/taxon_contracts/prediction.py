@@ -1,12 +1,13 @@
 """The record that is kept of every prediction."""
 
 from datetime import datetime
-from typing import Literal
+from typing import Annotated, Literal
 from uuid import UUID
 
-from taxon_contracts.document import Document
+from taxon_contracts.document import UNKNOWN_WHEN_SALVAGING, Document
 
-PredictionOutcome = Literal["Answered", "Failed"]
+PredictionOutcome = Literal["Answered", "Failed", "Unknown"]
+"""``Unknown`` is how a reader takes a word of another release; nobody writes it."""
 
 
 class PredictionEvent(Document):
@@ -23,10 +24,10 @@ class PredictionEvent(Document):
     model: str
     version: str
     time: datetime
-    request_id: str | None
-    features: tuple[float, ...] | None
-    label: str | int | None
-    confidence: float | None
-    probabilities: tuple[float, ...] | None
+    request_id: str | None = None
+    features: tuple[float, ...] | None = None
+    label: str | int | None = None
+    confidence: float | None = None
+    probabilities: tuple[float, ...] | None = None
     latency_seconds: float
-    outcome: PredictionOutcome
+    outcome: Annotated[PredictionOutcome, UNKNOWN_WHEN_SALVAGING]

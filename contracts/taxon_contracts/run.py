@@ -1,11 +1,12 @@
 """What the trainer is asked, and what it answers."""
 
-from typing import Annotated, Literal, Self
+import math
+from typing import Annotated, Any, Literal
 
-from pydantic import Field, StringConstraints
+from pydantic import Field, StringConstraints, ValidationError, ValidationInfo, field_validator
 
 from taxon_contracts import names
-from taxon_contracts.document import Digest, Document, Version
+from taxon_contracts.document import UNKNOWN_WHEN_SALVAGING, Digest, Document, Version
 from taxon_contracts.gate import ChampionComparison, GateReason
 from taxon_contracts.resource import Gate, Identity, Tracking
 from taxon_contracts.scores import ScoreName
@@ -13,6 +14,8 @@ from taxon_contracts.scores import ScoreName
 RUN_VARIABLE = "TAXON_RUN"
 RUN_MAX_BYTES = 96 * 1024
 RESULT_MAX_BYTES = 4000
+MESSAGE_KEPT_BYTES = 400
+"""What is kept of a result's message before other fields are shortened."""
 
 EXIT_FINAL = 65
 """Bad data or a bad spec: the same run fails again (sysexits' EX_DATAERR)."""
@@ -43,6 +46,13 @@ FinalReason = Literal[
 RetryableReason = Literal["InternalError", "StorageDenied", "StorageUnavailable"]
 
 
+class ChosenParameter(Document):
+    """A hyperparameter of the classifier that was fitted, its value as a Python literal."""
+
+    name: Annotated[str, StringConstraints(max_length=64)]
+    value: Annotated[str, StringConstraints(max_length=64)]
+
+
 class Champion(Document):
     """The live version a candidate is compared with."""
 
@@ -52,7 +62,11 @@ class Champion(Document):
 
 
 class RunRequest(Document):
-    """One training of a model, complete: nothing else is looked up."""
+    """One training of a model, complete: nothing else is looked up.
+
+    What is to be trained and judged has to be understood whole, or the version would be another
+    than its id says: an unknown field of ``identity`` or ``gate`` is an error for every reader.
+    """
 
     version: Version
     namespace: str
@@ -71,13 +85,29 @@ class RunRequest(Document):
     ]
     champion: Champion | None = None
 
+    @field_validator("identity", "gate", mode="before")
+    @classmethod
+    def _understood_whole(cls, value: Any, info: ValidationInfo) -> Any:
+        kind = Identity if info.field_name == "identity" else Gate
+        if isinstance(value, kind):
+            return value
+        try:
+            return kind.model_validate(value, extra="forbid")
+        except ValidationError as error:
+            first = error.errors()[0]
+            path = ".".join(str(part) for part in first["loc"])
+            raise ValueError(f"{path}: {first['msg']}") from error
+
     def encode(self) -> str:
         """Return the document for an environment variable: Kubernetes expands ``$(...)``.
+
+        What equals its default is left out, as it is from a version's id: so a trainer of an
+        earlier release understands every run that needs nothing new.
 
         Raises:
             ValueError: the document is larger than the trainer's environment may be.
         """
-        text = self.model_dump_json(by_alias=True, exclude_none=True).replace("$", "\\u0024")
+        text = self.model_dump_json(by_alias=True, exclude_defaults=True).replace("$", "\\u0024")
         if len(text.encode()) > RUN_MAX_BYTES:
             raise ValueError(
                 f"the run request is larger than {RUN_MAX_BYTES // 1024} KiB: list fewer features"
@@ -109,7 +139,9 @@ class RunResult(Document):
 
     version: Version | None = None
     outcome: Literal["Accepted", "Refused", "Failed"]
-    reason: GateReason | FinalReason | RetryableReason
+    reason: Annotated[
+        GateReason | FinalReason | RetryableReason | Literal["Unknown"], UNKNOWN_WHEN_SALVAGING
+    ]
     message: str
     bundle_uri: str | None = None
     manifest_digest: Digest | None = None
@@ -117,17 +149,48 @@ class RunResult(Document):
     rows: Rows | None = None
     metrics: tuple[MetricValue, ...] = ()
     champion: ChampionComparison | None = None
+    parameters: tuple[ChosenParameter, ...] = Field(
+        default=(), max_length=20, description="hyperparameters of the fitted classifier"
+    )
     reused: bool = Field(default=False, description="an existing bundle was judged, none was made")
 
     def encode(self) -> str:
-        """Return one line of at most ``RESULT_MAX_BYTES``; a long message is cut, nothing else."""
-        line = self.model_dump_json(exclude_none=True)
-        excess = len(line.encode()) - RESULT_MAX_BYTES
-        if excess <= 0:
-            return line
-        kept = self.message.encode()[: max(0, len(self.message.encode()) - excess - 16)]
-        return self.shortened(kept.decode(errors="ignore") + "...").encode()
+        """Return one line of at most ``RESULT_MAX_BYTES``.
 
-    def shortened(self, message: str) -> Self:
-        """Return the same result with another message."""
-        return self.model_copy(update={"message": message})
+        A long message is cut, then the last parameters are left out, then the message is cut
+        further. Figures that are not finite are left out: JSON has no word for them.
+        """
+        result = self.model_copy(
+            update={
+                "metrics": tuple(one for one in self.metrics if _is_finite(one)),
+                "champion": self.champion if _is_finite(self.champion) else None,
+            }
+        )
+        result = _with_cut_message(result, MESSAGE_KEPT_BYTES)
+        while result.parameters and _excess(result) > 0:
+            result = result.model_copy(update={"parameters": result.parameters[:-1]})
+        return _line(_with_cut_message(result, 0))
+
+
+def _is_finite(figures: Document | None) -> bool:
+    """Return whether every number of a document is one that JSON can write."""
+    values = figures.model_dump().values() if figures else ()
+    return all(math.isfinite(value) for value in values if isinstance(value, float))
+
+
+def _with_cut_message(result: RunResult, keep: int) -> RunResult:
+    """Return a result with as much of its message as fits, but at least ``keep`` bytes of it."""
+    message = result.message.encode()
+    while (excess := _excess(result)) > 0 and len(message) > keep:
+        message = message[: max(keep, len(message) - excess)]
+        cut = f"{message.decode(errors='ignore')}..."
+        result = result.model_copy(update={"message": cut})
+    return result
+
+
+def _line(result: RunResult) -> str:
+    return result.model_dump_json(exclude_defaults=True)
+
+
+def _excess(result: RunResult) -> int:
+    return len(_line(result).encode()) - RESULT_MAX_BYTES

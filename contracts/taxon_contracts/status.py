@@ -4,14 +4,16 @@ from typing import Annotated, Literal
 
 from pydantic import Field, StringConstraints
 
-from taxon_contracts.document import Digest, Version
+from taxon_contracts.document import UNKNOWN_WHEN_SALVAGING, Digest, Version, cut_when_salvaging
 from taxon_contracts.resource import Part, list_map
 
-Trigger = Literal["Spec", "Schedule", "NewDataset", "Manual"]
-Outcome = Literal["Accepted", "Refused", "Failed", "Abandoned"]
+Trigger = Literal["Spec", "Schedule", "NewDataset", "Manual", "Unknown"]
+Outcome = Literal["Accepted", "Refused", "Failed", "Abandoned", "Unknown"]
+ReadTrigger = Annotated[Trigger, UNKNOWN_WHEN_SALVAGING]
+ReadOutcome = Annotated[Outcome, UNKNOWN_WHEN_SALVAGING]
 Time = Annotated[str, StringConstraints(max_length=32)]
 Reason = Annotated[str, StringConstraints(max_length=64)]
-Message = Annotated[str, StringConstraints(max_length=1024)]
+Message = Annotated[str, StringConstraints(max_length=1024), cut_when_salvaging(1024)]
 Figure = Annotated[str, StringConstraints(max_length=32)]
 Token = Annotated[str, StringConstraints(max_length=80)]
 
@@ -45,7 +47,7 @@ class Run(Part):
     """The training that is going on."""
 
     version: Version = Field(description="Id of the run and of the version it makes.")
-    trigger: Trigger = Field(description="What asked for it.")
+    trigger: ReadTrigger = Field(description="What asked for it.")
     token: Token | None = Field(
         default=None,
         description="Schedule slot or annotation value that asked for it. Absent: the spec did.",
@@ -72,18 +74,28 @@ class VersionMetric(Part):
     high: Figure = Field(description="Upper end of the 95 % interval.")
 
 
+class VersionParameter(Part):
+    """A hyperparameter of the classifier that was fitted."""
+
+    name: Annotated[str, StringConstraints(max_length=64)] = Field(description="Name.")
+    value: Annotated[str, StringConstraints(max_length=64)] = Field(
+        description="Value, as a Python literal."
+    )
+
+
 class VersionRecord(Part):
     """What became of one run."""
 
     version: Version = Field(description="Id of the version.")
-    trigger: Trigger = Field(description="What asked for it.")
+    trigger: ReadTrigger = Field(description="What asked for it.")
     token: Token | None = Field(
         default=None,
         description="Schedule slot or annotation value that asked for it. Absent: the spec did.",
     )
-    outcome: Outcome = Field(
+    outcome: ReadOutcome = Field(
         description="Accepted: may be rolled out. Refused: by the gate. Failed: no version was"
-        " made. Abandoned: it never became ready."
+        " made. Abandoned: it never became ready. Unknown: another release of Taxon wrote a word"
+        " this one does not know; the run is judged again before it is rolled out."
     )
     reason: Reason = Field(description="Stable CamelCase word for programs.")
     message: Message = Field(description="Sentence for people, with the remedy.")
@@ -100,6 +112,15 @@ class VersionRecord(Part):
         ]
         | None
     ) = Field(default=None, description="Metrics of the held-out rows.")
+    parameters: (
+        Annotated[
+            tuple[VersionParameter, ...],
+            Field(max_length=20, json_schema_extra=list_map("name")),
+        ]
+        | None
+    ) = Field(
+        default=None, description="Hyperparameters of the fitted classifier, the search's choice."
+    )
     start_time: Time | None = Field(
         default=None, description="When the run's first attempt began, RFC 3339."
     )

@@ -5,9 +5,12 @@ import json
 from collections.abc import Sequence
 from contextlib import closing
 from datetime import UTC, date, datetime, timedelta
+from typing import Any
 
+from pydantic import ValidationError
 from sqlalchemy import Connection, Engine, text
 
+from taxon_contracts.document import salvage
 from taxon_contracts.prediction import PredictionEvent
 from taxon_datastore.database import transaction
 
@@ -54,20 +57,29 @@ def store_predictions(engine: Engine, events: Sequence[PredictionEvent]) -> int:
 def recent_predictions(
     engine: Engine, *, namespace: str, model: str, limit: int
 ) -> list[PredictionEvent]:
-    """Return a model's latest events, newest first.
+    """Return a model's latest events, newest first, whatever release stored them.
+
+    A row this release cannot read is left out.
 
     Raises:
         DatabaseUnavailable: worth trying again.
     """
     query = text(
-        f"SELECT {', '.join(COLUMNS)} FROM predictions"  # noqa: S608 - the names are the contract's own fields
-        " WHERE namespace = :namespace AND model = :model ORDER BY time DESC, id DESC LIMIT :limit"
+        "SELECT * FROM predictions WHERE namespace = :namespace AND model = :model"
+        " ORDER BY time DESC, id DESC LIMIT :limit"
     )
     with transaction(engine) as connection:
         rows = connection.execute(
             query, {"namespace": namespace, "model": model, "limit": limit}
         ).mappings()
-        return [PredictionEvent.model_validate(dict(row)) for row in rows]
+        return [event for row in rows if (event := _event(dict(row))) is not None]
+
+
+def _event(row: dict[str, Any]) -> PredictionEvent | None:
+    try:
+        return salvage(PredictionEvent, row)
+    except ValidationError:
+        return None
 
 
 def _make_partitions(connection: Connection, today: date) -> None:

@@ -15,6 +15,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 from hack.cluster.api_server import Admin, ApiServer
 from taxon_contracts import names
+from taxon_contracts.document import read
 from taxon_contracts.run import RunRequest, RunResult
 from taxon_controller import clock
 from taxon_kube.api import (
@@ -93,7 +94,7 @@ class Played:
         pod = self.admin.create(
             {"apiVersion": "v1", "kind": POD.name, "metadata": place, "spec": template["spec"]}
         )
-        ended = {"exitCode": 0, "message": _result(RunRequest.model_validate_json(run))}
+        ended = {"exitCode": 0, "message": _result(read(RunRequest, run))}
         container = {"name": "trainer", "image": "", "imageID": "", "ready": False}
         state = container | {"restartCount": 0, "state": {"terminated": ended}}
         self._status(pod, {"phase": "Succeeded", "containerStatuses": [state]})

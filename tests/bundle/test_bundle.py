@@ -129,7 +129,7 @@ def test_no_bundle_is_told_as_such(tmp_path: Path) -> None:
         ({"format_version": FORMAT_VERSION + 1}, "upgrade Taxon"),
         ({"format_version": 0}, "format_version"),
         ({"features": []}, "features"),
-        ({"surplus": 1}, "surplus"),
+        ({"files": {"classifier.onnx": {}}}, "files"),
         ({"threshold": None}, "positive class"),
     ],
 )

@@ -1,5 +1,6 @@
 """The command KServe starts to bring a bundle to a pod."""
 
+import json
 import os
 import subprocess
 import sys
@@ -12,6 +13,7 @@ from taxon_bundle.bundle import Bundle, open_bundle, verify
 from taxon_bundle.classifier import Classifier
 from taxon_bundle.commands import fetch
 from taxon_bundle.location import open_store
+from taxon_contracts.canonical import sha256_digest
 from taxon_contracts.manifest import SERVING_NAME, object_key
 
 OTHER_DIGEST = "sha256:" + "0" * 64
@@ -56,6 +58,21 @@ def test_a_fetched_bundle_opens_with_its_digest(stored: Bundle, target: Path) ->
     copy = open_bundle(str(target), stored.digest)
     verify(copy)
     assert Classifier.load(copy).classes == ("benign", "malignant")
+
+
+def test_a_newer_release_s_bundle_is_fetched_as_it_was_written(
+    stored: Bundle, target: Path
+) -> None:
+    """A manifest with a field this release does not know keeps its digest in the server's copy."""
+    newer = json.dumps({"signed_by": "a newer release", **json.loads(stored.content)}).encode()
+    stored.store.write("manifest.json", newer)
+    digest = sha256_digest(newer)
+
+    fetch.fetch(fetch.Source.parse(uri_of(stored, digest=digest)), target)
+
+    copy = open_bundle(str(target), digest)
+    verify(copy)
+    assert copy.manifest == stored.manifest
 
 
 def test_a_second_attempt_completes_the_first(stored: Bundle, target: Path) -> None:

@@ -1,3 +1,4 @@
+import json
 from pathlib import Path
 
 import pytest
@@ -59,12 +60,25 @@ def test_a_folder_is_used_by_one_call_at_a_time(tmp_path: Path) -> None:
         pass
 
 
-def test_a_state_of_another_release_is_told(tmp_path: Path) -> None:
-    """What cannot be read is named with the way out, instead of being lost silently."""
-    (tmp_path / "live.json").write_text('{"default/wine": "v1"}')
+def test_an_entry_of_another_release_costs_that_model_only(tmp_path: Path) -> None:
+    """What cannot be read is as if that model had no live version; the others keep theirs."""
+    with opened_state(tmp_path) as state:
+        state.switch(model("wine"), version("1"))
+    kept = json.loads((tmp_path / "live.json").read_text())
+    kept["default/wine"]["fieldOfANewerRelease"] = 1
+    (tmp_path / "live.json").write_text(json.dumps(kept | {"default/iris": "v1"}))
+
+    with opened_state(tmp_path) as state:
+        assert state.live(model("wine")) == version("1")
+        assert state.live(model("iris")) is None
+
+
+def test_a_damaged_state_is_reported(tmp_path: Path) -> None:
+    """What is not even JSON is named with the way out."""
+    (tmp_path / "live.json").write_text('{"default/wine":')
 
     with (
         opened_state(tmp_path) as state,
-        pytest.raises(StateError, match=r"live\.json is not what this release writes: remove"),
+        pytest.raises(StateError, match=r"live\.json cannot be read .*: remove .* to start again"),
     ):
         state.live(model("wine"))

@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from taxon_contracts.figures import beside, readable
 from taxon_contracts.gate import ChampionComparison, judge
 from taxon_contracts.resource import Gate
 from taxon_contracts.scores import ScoreName, gain
@@ -115,3 +116,39 @@ def test_a_version_is_refused_exactly_when_its_interval_lies_below_the_margin(
 def test_a_gain_is_positive_when_the_value_is_better(name: ScoreName, better: float) -> None:
     """Losses count downwards."""
     assert gain(name, 0.5 + better, 0.5) == pytest.approx(0.1)
+
+
+CLOSE = {
+    "rounded it would reach the minimum": ("min", 0.8, 0.79996, "0.79996 is below the limit 0.8"),
+    "rounded it would reach the maximum": ("max", 0.2, 0.20004, "0.20004 is above the limit 0.2"),
+    "far below what four decimals show": ("max", 0.00003, 0.00004, "0.00004 is above the limit"),
+    "a limit of many decimals": ("min", 0.79999999, 0.7, "below the limit 0.79999999"),
+    "the last bit": ("min", 0.3, 0.3 - 2**-54, "0.2999999999999999 is below the limit 0.3"),
+}
+
+
+@pytest.mark.parametrize(("bound", "limit", "value", "words"), CLOSE.values(), ids=CLOSE.keys())
+def test_the_comparison_shown_is_the_comparison_made(
+    bound: str, limit: float, value: float, words: str
+) -> None:
+    """A person never reads that 0.8000 is below 0.8."""
+    gate = Gate.model_validate({"limits": [{"metric": "log_loss", bound: limit}]})
+
+    assert words in judge(gate, {"log_loss": value}, None).message
+
+
+@given(value=st.floats(-2, 2), bound=st.floats(-2, 2))
+def test_a_figure_beside_a_bound_compares_as_it_does(value: float, bound: float) -> None:
+    """However it is shortened, it stays on its side."""
+    shown = float(beside(value, bound))
+
+    assert (shown < bound, shown > bound) == (value < bound, value > bound)
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [(0.99514, "0.9951"), (0.0, "0.0000"), (0.00004, "4.0e-05"), (-1.5, "-1.5000")],
+)
+def test_a_figure_for_people_is_short_and_never_a_false_zero(value: float, text: str) -> None:
+    """Four decimals, unless they would hide that there is anything."""
+    assert readable(value) == text

@@ -2,7 +2,7 @@
 
 import pytest
 
-from taxon_contracts.identity import version_id
+from taxon_contracts.identity import retrain_trigger, version_id
 from taxon_contracts.resource import Identity
 
 BASE = {"dataset": {"uri": "s3://samples/wine.csv", "target": "cultivar"}}
@@ -44,3 +44,20 @@ def test_a_trigger_makes_another_version_of_the_same_spec() -> None:
     ids = {version_id(identity(), trigger=token) for token in ("", "2026-11-23T03:00Z", "again")}
 
     assert len(ids) == 3
+
+
+def test_a_retrain_annotation_makes_another_version() -> None:
+    """Each value asks for a version of its own; an empty one asks for none."""
+    plain, asked = version_id(identity()), version_id(identity(), trigger=retrain_trigger("1"))
+
+    assert asked != plain
+    assert version_id(identity(), trigger=retrain_trigger("2")) not in (plain, asked)
+    assert [retrain_trigger(nothing) for nothing in (None, "")] == ["", ""]
+
+
+def test_a_long_retrain_annotation_fits_where_triggers_are_recorded() -> None:
+    """It is taken by its digest, so that a tail beyond any length still counts."""
+    first, second = (retrain_trigger("x" * 200 + end) for end in "ab")
+
+    assert first != second
+    assert len(first) <= 80

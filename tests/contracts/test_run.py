@@ -2,11 +2,15 @@
 
 import json
 import math
+from typing import Any
 
 import pytest
 
+from taxon_contracts.document import read
+from taxon_contracts.gate import ChampionComparison
 from taxon_contracts.resource import Identity
 from taxon_contracts.run import RESULT_MAX_BYTES, MetricValue, RunRequest, RunResult
+from taxon_contracts.scores import SCORE_NAMES
 
 
 def request(**dataset: object) -> RunRequest:
@@ -63,3 +67,70 @@ def test_a_short_result_is_one_line() -> None:
 
     assert "\n" not in result.encode()
     assert RunResult.model_validate_json(result.encode()) == result
+
+
+def full_result(**fields: Any) -> RunResult:
+    """Return a result with everything a termination message may have to hold."""
+    parameters = [{"name": f"parameter_{n:02d}", "value": "'" + "v" * 60 + "'"} for n in range(20)]
+    document = {
+        "version": "v0123456789",
+        "outcome": "Refused",
+        "reason": "LimitNotMet",
+        "message": "roc_auc 0.7 is below the limit 0.8; " * 40,
+        "bundle_uri": "s3://taxon/" + "p" * 900,
+        "metrics": [
+            {"name": name, "value": math.pi / 10, "low": math.e / 10, "high": math.tau / 10}
+            for name in SCORE_NAMES
+        ],
+        "parameters": parameters,
+    }
+    return RunResult.model_validate(document | fields)
+
+
+def test_figures_come_before_parameters_where_not_all_fit() -> None:
+    """The message is cut first, but not to nothing; then the last parameters are left out."""
+    result = full_result()
+
+    line = result.encode()
+    read_back = read(RunResult, line)
+
+    assert len(line.encode()) <= RESULT_MAX_BYTES
+    assert (read_back.metrics, read_back.bundle_uri) == (result.metrics, result.bundle_uri)
+    assert 0 < len(read_back.parameters) < len(result.parameters)
+    assert read_back.parameters == result.parameters[: len(read_back.parameters)]
+    assert len(read_back.message) >= 400
+
+
+def test_a_result_that_fits_keeps_every_parameter() -> None:
+    """Nothing is left out that need not be."""
+    result = full_result(message="short", bundle_uri="s3://taxon/a/b/v0123456789/")
+
+    assert read(RunResult, result.encode()) == result
+
+
+def test_a_message_of_escapes_is_cut_as_well() -> None:
+    """JSON writes some characters with six bytes; the limit is one of bytes."""
+    line = RunResult(outcome="Failed", reason="InvalidRun", message="\x00" * 4000).encode()
+
+    assert len(line.encode()) <= RESULT_MAX_BYTES
+
+
+def test_a_figure_that_is_not_finite_is_left_out() -> None:
+    """JSON has no word for it, and the verdict has been reached: the rest is not lost for it."""
+    nan = {"name": "roc_auc", "value": math.nan, "low": math.nan, "high": math.nan}
+    fine = {"name": "brier", "value": 0.1, "low": 0.0, "high": 0.2}
+    comparison = ChampionComparison(
+        version="v0123456789",
+        metric="brier",
+        candidate=0.1,
+        champion=0.1,
+        gain=0.0,
+        low=-math.inf,
+        high=math.inf,
+    )
+    result = full_result(metrics=[nan, fine], champion=comparison, parameters=[])
+
+    read_back = read(RunResult, result.encode())
+
+    assert [metric.name for metric in read_back.metrics] == ["brier"]
+    assert read_back.champion is None

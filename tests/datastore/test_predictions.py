@@ -245,3 +245,44 @@ def test_the_latest_events_of_one_model_come_first(database: Engine) -> None:
     store_predictions(database, [*mine, event(model="other"), event(namespace="other")])
 
     assert stored(database, limit=2) == [mine[3], mine[2]]
+
+
+def test_a_newer_release_s_rows_are_read(database: Engine) -> None:
+    """A column this release does not know is ignored, a word it does not know is Unknown."""
+    known = event()
+    store_predictions(database, [known])
+    with transaction(database) as connection:
+        connection.execute(text("ALTER TABLE predictions ADD COLUMN explanation jsonb DEFAULT '1'"))
+        connection.execute(text("UPDATE predictions SET outcome = 'Shadowed'"))
+    try:
+        assert stored(database) == [known.model_copy(update={"outcome": "Unknown"})]
+        assert store_predictions(database, [event()]) == 1
+    finally:
+        with transaction(database) as connection:
+            connection.execute(text("ALTER TABLE predictions DROP COLUMN explanation"))
+
+
+def test_an_older_release_s_rows_are_read(database: Engine) -> None:
+    """A column that was added since is absent from an older schema: its field is None."""
+    known = event()
+    store_predictions(database, [known])
+    with transaction(database) as connection:
+        connection.execute(text("ALTER TABLE predictions RENAME COLUMN confidence TO other"))
+    try:
+        assert stored(database) == [known.model_copy(update={"confidence": None})]
+    finally:
+        with transaction(database) as connection:
+            connection.execute(text("ALTER TABLE predictions RENAME COLUMN other TO confidence"))
+
+
+def test_a_value_that_cannot_be_read_costs_itself(database: Engine) -> None:
+    """The row's other fields are read, and the rows beside it."""
+    rows = [event(), event(), event()]
+    store_predictions(database, rows)
+    with transaction(database) as connection:
+        connection.execute(
+            text("UPDATE predictions SET features = '{NULL}' WHERE id = :id"), {"id": rows[1].id}
+        )
+
+    rows[1] = rows[1].model_copy(update={"features": None})
+    assert {one.id: one for one in stored(database)} == {one.id: one for one in rows}

@@ -14,6 +14,7 @@ from pydantic import ValidationError
 
 from taxon_bundle.removal import remove_below
 from taxon_bundle.storage import StorageDenied, StorageError
+from taxon_contracts.document import read
 from taxon_contracts.run import (
     EXIT_FINAL,
     EXIT_RETRYABLE,
@@ -79,7 +80,7 @@ def read_request(file: Path | None, settings: Settings) -> RunRequest:
     if not text:
         raise RunFailed("InvalidRun", f"no run request: pass --run FILE or set {RUN_VARIABLE}")
     try:
-        return RunRequest.model_validate_json(text)
+        return read(RunRequest, text)
     except ValidationError as error:
         first = error.errors()[0]
         path = ".".join(str(part) for part in first["loc"])

@@ -61,7 +61,7 @@ def fetch(source: Source, folder: Path) -> None:
     target = FolderStore(folder)
     for name, listed in bundle.manifest.files.items():
         target.write(object_key(name, listed.sha256), bundle.read(name))
-    target.write(MANIFEST_NAME, bundle.manifest.encode())
+    target.write(MANIFEST_NAME, bundle.content)
 
 
 def main() -> None:

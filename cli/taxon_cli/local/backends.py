@@ -13,8 +13,6 @@ from taxon_cli.local.object_store import ObjectStore, running_object_store
 from taxon_cli.local.ports import HOST, PortBlock
 from taxon_cli.local.postgres import Postgres, running_postgres
 from taxon_cli.resource_file import BadFile
-from taxon_contracts.names import bundle_uri
-from taxon_contracts.resource import ClassifierModel
 from taxon_datastore.database import migrate
 
 SAMPLES_FOLDER = Path(__file__).parents[3] / "manifests/samples"
@@ -32,15 +30,6 @@ class Backends:
 
     postgres: Postgres
     store: ObjectStore
-
-    def bundle_uri(self, model: ClassifierModel, version: str) -> str:
-        """Return where a version's bundle belongs."""
-        return bundle_uri(
-            f"s3://{BUNDLES_BUCKET}",
-            namespace=model.metadata.namespace,
-            model=model.metadata.name,
-            version=version,
-        )
 
 
 @contextlib.contextmanager

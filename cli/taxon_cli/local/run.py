@@ -88,7 +88,7 @@ class _LocalRun:
 
     def carry_out(self) -> int:
         """Train, judge, serve, show; return the exit code."""
-        request = run_request(self.model, self.state, self.backends)
+        request = run_request(self.model, self.state)
         log = event_log(self.state.folder)
         where = f" (its events: {log})" if log else ""
         _say(f"training {request.model} {request.version} on {self._source}{where}")

@@ -7,15 +7,20 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from pydantic import TypeAdapter, ValidationError
+from pydantic import BaseModel
 
+from taxon_contracts.document import salvage
 from taxon_contracts.resource import ClassifierModel
 from taxon_contracts.run import Champion
 
 FOLDER = Path(".taxon/local")
 """Below the folder the command is called in."""
 
-_Champions = TypeAdapter(dict[str, Champion])
+
+class _Kept(BaseModel):
+    """The live version of every model, by namespace and name."""
+
+    live: dict[str, Champion]
 
 
 class StateError(Exception):
@@ -32,14 +37,14 @@ class State:
         """Return the model's live version, None before the first.
 
         Raises:
-            StateError: another release wrote it.
+            StateError: the file is damaged.
         """
         return self._champions().get(_key(model))
 
     def switch(self, model: ClassifierModel, version: Champion) -> None:
         """Make a version the live one."""
         champions = self._champions() | {_key(model): version}
-        document = _Champions.dump_python(champions, mode="json")
+        document = _Kept(live=champions).model_dump(mode="json")["live"]
         partial = self._file.with_suffix(".partial")
         partial.write_text(json.dumps(document, indent=1))
         partial.replace(self._file)
@@ -52,10 +57,10 @@ class State:
         if not self._file.exists():
             return {}
         try:
-            return _Champions.validate_json(self._file.read_bytes())
-        except ValidationError as error:
+            return salvage(_Kept, {"live": json.loads(self._file.read_bytes())}).live
+        except ValueError as error:
             raise StateError(
-                f"{self._file} is not what this release writes: remove {self.folder} to start anew"
+                f"{self._file} cannot be read ({error}): remove {self.folder} to start again"
             ) from error
 
 

@@ -5,19 +5,21 @@ import sys
 import sysconfig
 from pathlib import Path
 
-from taxon_cli.local.backends import Backends
+from taxon_cli.local.backends import BUNDLES_BUCKET
 from taxon_cli.local.processes import Process, ProcessFailed
 from taxon_cli.local.state import State
-from taxon_contracts.identity import version_id
-from taxon_contracts.names import ANNOTATION_RETRAIN
+from taxon_contracts.document import salvage
+from taxon_contracts.identity import retrain_trigger, version_id
+from taxon_contracts.names import ANNOTATION_RETRAIN, bundle_uri
 from taxon_contracts.resource import ClassifierModel
 from taxon_contracts.run import RUN_VARIABLE, RunRequest, RunResult
 
 
-def run_request(model: ClassifierModel, state: State, backends: Backends) -> RunRequest:
+def run_request(model: ClassifierModel, state: State) -> RunRequest:
     """Return what the trainer is asked: the version this spec makes, against the live one."""
     identity = model.spec.identity()
-    version = version_id(identity, trigger=model.metadata.annotations.get(ANNOTATION_RETRAIN, ""))
+    asked_by = retrain_trigger(model.metadata.annotations.get(ANNOTATION_RETRAIN))
+    version = version_id(identity, trigger=asked_by)
     return RunRequest(
         version=version,
         namespace=model.metadata.namespace,
@@ -26,7 +28,12 @@ def run_request(model: ClassifierModel, state: State, backends: Backends) -> Run
         identity=identity,
         gate=model.spec.gate,
         tracking=model.spec.training.tracking,
-        destination=backends.bundle_uri(model, version),
+        destination=bundle_uri(
+            f"s3://{BUNDLES_BUCKET}",
+            namespace=model.metadata.namespace,
+            model=model.metadata.name,
+            version=version,
+        ),
         champion=state.live(model),
     )
 
@@ -54,7 +61,7 @@ def train(request: RunRequest, folder: Path) -> tuple[RunResult, int]:
     with Process(command, log=log, environment=environment) as trainer:
         code = trainer.wait()
     try:
-        return RunResult.model_validate_json(result_file.read_bytes()), code
+        return salvage(RunResult, result_file.read_bytes()), code
     except (OSError, ValueError) as error:
         seen = f": see {log}" if log else ""
         raise ProcessFailed(
