@@ -3,14 +3,18 @@
 Source: the Open Inference Protocol's REST specification and its binary tensor data extension.
 """
 
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 Datatype = Literal[
     "BOOL", "UINT8", "UINT16", "UINT32", "UINT64", "INT8", "INT16", "INT32", "INT64",
     "FP16", "FP32", "FP64", "BYTES",
 ]  # fmt: skip
+Parameters = Annotated[
+    dict[str, Any], BeforeValidator(lambda value: {} if value is None else value)
+]
+"""Parameters of a request; null means none."""
 INPUT_NAME = "input"
 LABEL_NAME = "label"
 PROBABILITIES_NAME = "probabilities"
@@ -29,22 +33,22 @@ class RequestInput(Message):
     name: str
     shape: tuple[int, ...]
     datatype: Datatype
-    parameters: dict[str, Any] = Field(default_factory=dict)
+    parameters: Parameters = Field(default_factory=dict)
     data: list[Any] | None = None
 
 
 class RequestOutput(Message):
-    """A tensor asked of the model."""
+    """A tensor requested from the model."""
 
     name: str
-    parameters: dict[str, Any] = Field(default_factory=dict)
+    parameters: Parameters = Field(default_factory=dict)
 
 
 class InferRequest(Message):
-    """A question."""
+    """A request for predictions."""
 
     id: str | None = None
-    parameters: dict[str, Any] = Field(default_factory=dict)
+    parameters: Parameters = Field(default_factory=dict)
     inputs: tuple[RequestInput, ...] = Field(min_length=1)
     outputs: tuple[RequestOutput, ...] | None = None
 
@@ -60,7 +64,7 @@ class ResponseOutput(Message):
 
 
 class InferResponse(Message):
-    """An answer."""
+    """The response to a request for predictions."""
 
     model_name: str
     model_version: str
@@ -75,6 +79,12 @@ class TensorMetadata(Message):
     name: str
     datatype: Datatype
     shape: tuple[int, ...]
+
+
+class ModelList(Message):
+    """The names of a server's models, as KServe's own server lists them."""
+
+    models: tuple[str, ...]
 
 
 class ModelMetadata(Message):
@@ -106,6 +116,6 @@ class RepositoryModel(Message):
 
 
 class ErrorResponse(Message):
-    """What every failed call under ``/v2`` answers."""
+    """The response of every failed call under ``/v2``."""
 
     error: str

@@ -13,19 +13,22 @@ from typing import Any, Protocol, TypeVar
 from uuid import UUID
 
 import numpy as np
+import structlog
 from numpy.typing import NDArray
 
 from taxon_bundle.classifier import BadRow, Rows
-from taxon_model_server.errors import RequestError
+from taxon_model_server.errors import InvalidInput, RequestError, TooLarge
 from taxon_model_server.loader import Model
 from taxon_model_server.prediction_log.events import Batch
 from taxon_model_server.prediction_log.ids import prediction_ids
-from taxon_model_server.prediction_log.log import PredictionLog
 from taxon_model_server.state import ServerState
 from taxon_model_server.telemetry import Telemetry
+from taxon_model_server.workers import Workers
 
 REQUEST_ID_CHARACTERS = 256
 """How much of a client's own id the log keeps."""
+
+_log = structlog.get_logger("taxon_model_server")
 
 Written = TypeVar("Written")
 Written_co = TypeVar("Written_co", covariant=True)
@@ -74,6 +77,10 @@ class Call(Protocol[Written_co]):
         """Return the error for a value the classifier does not take."""
 
 
+Log = Callable[[Batch], object]
+"""Takes the predictions of one request, without waiting."""
+
+
 class Exchange:
     """Answers calls with the model of ``state``."""
 
@@ -81,7 +88,7 @@ class Exchange:
         self,
         state: ServerState,
         telemetry: Telemetry,
-        log: PredictionLog | None = None,
+        log: Log | None = None,
         *,
         keep_features: bool = True,
     ) -> None:
@@ -90,31 +97,47 @@ class Exchange:
         self.telemetry = telemetry
         self._log = log
         self._keep_features = keep_features
+        self._workers = Workers()
 
     def start(self, model: Model) -> None:
         """Count from zero for a model and answer with it from now on."""
         self.telemetry.loaded(model.version, model.classifier.classes, model.importances)
         self.state.serve(model)
 
-    def begin(self, call: Call[Written], request_id: str | None) -> Callable[[], Written]:
-        """Start the clock of a request that has arrived in full.
+    @property
+    def threads(self) -> int:
+        """Return how many large requests are answered at a time."""
+        return self._workers.threads
 
-        Returns:
-            The function that answers it, on whatever thread calls it. It raises RequestError where
-            there is no answer.
+    async def ready(self) -> bool:
+        """Return whether requests should be sent here: a model is loaded and threads respond."""
+        return self.state.ready and await self._workers.respond()
+
+    async def answer(self, call: Call[Written], *, request_id: str | None, size: int) -> Written:
+        """Answer a request that has arrived in full.
+
+        Args:
+            call: how its transport reads and writes it.
+            request_id: what the client calls it outside the request itself.
+            size: its bytes.
+
+        Raises:
+            RequestError: it gets no answer.
         """
-        return partial(self._answer, call, request_id, time.perf_counter())
+        return await self._workers.run(
+            partial(self._answer, call, request_id, time.perf_counter()), size=size
+        )
 
     def _answer(self, call: Call[Written], request_id: str | None, started: float) -> Written:
         try:
             model = self.state.model
-            asked = call.read(model)
+            asked = _read(call, model)
             request_id = asked.request_id or request_id
             answer = self._predict(model, asked.rows, request_id, started)
         except BadRow as error:
             self._refused(request_id, started)
             raise call.refuse(error) from error
-        except RequestError:
+        except Exception:
             self._refused(request_id, started)
             raise
         return call.write(answer)
@@ -153,14 +176,34 @@ class Exchange:
         if self._log is None:
             return []
         ids = prediction_ids(count)
-        self._log.put(
-            Batch(
-                ids=ids,
-                version=self.state.version,
-                time=time.time(),
-                request_id=request_id and request_id[:REQUEST_ID_CHARACTERS],
-                latency_seconds=seconds,
-                **arrays,
-            )
+        batch = Batch(
+            ids=ids,
+            version=self.state.version,
+            time=time.time(),
+            request_id=request_id and request_id[:REQUEST_ID_CHARACTERS],
+            latency_seconds=seconds,
+            **arrays,
         )
+        try:
+            self._log(batch)
+        except Exception:  # noqa: BLE001 - whatever it is, the log never fails an answer
+            self.telemetry.dropped.labels("log_failed").inc(count)
+            _log.warning("prediction_not_logged", exc_info=True)
         return ids
+
+
+def _read(call: Call[Any], model: Model) -> Asked:
+    """Return what a request asks; whatever fails here, the client sent it.
+
+    Raises:
+        RequestError: it cannot be read.
+    """
+    try:
+        return call.read(model)
+    except RequestError:
+        raise
+    except MemoryError as error:
+        raise TooLarge("the request needs more memory than there is: send fewer rows") from error
+    except Exception as error:
+        _log.warning("unreadable_request", exc_info=True)
+        raise InvalidInput("the request cannot be read: correct its body") from error

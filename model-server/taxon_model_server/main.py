@@ -103,7 +103,9 @@ def _serve(settings: Settings, listener: socket.socket) -> str | None:
     telemetry = Telemetry(settings.name)
     log = open_log(settings, telemetry)
     state = ServerState(settings.name)
-    exchange = Exchange(state, telemetry, log, keep_features=settings.log_mode == "Full")
+    exchange = Exchange(
+        state, telemetry, log.put if log else None, keep_features=settings.log_mode == "Full"
+    )
     server = Server(_configuration(settings, exchange), state, settings.drain_seconds)
     refusals: list[str] = []
 

@@ -16,7 +16,14 @@ LATENCY_BUCKETS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0
 CONFIDENCE_BUCKETS = (0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.99, 1.0)
 STORE_BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 5.0, 30.0)
 MOST_IMPORTANT = 20
-DROP_REASONS = ("queue_full", "spool_full", "spool_failed", "refused", "unreadable")
+DROP_REASONS = (
+    "queue_full",
+    "spool_full",
+    "spool_failed",
+    "log_failed",
+    "refused",
+    "unreadable",
+)
 STORE_OUTCOMES = ("stored", "unavailable", "refused")
 
 

@@ -1,6 +1,7 @@
 """KServe's own client of the protocol against a real server."""
 
 import asyncio
+import importlib
 import json
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -8,6 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 from httpx import HTTPStatusError
+from model_server.conftest import MakeClient
 from model_server.serving import serving
 from support.kserve_sdk import kserve_sdk
 
@@ -73,3 +75,12 @@ def test_it_reports_what_is_wrong(ask: Ask) -> None:
     """The client raises the server's own sentence."""
     with pytest.raises(HTTPStatusError, match=r"shape \[2, 2\] is not \[rows, 3\], '400"):
         ask("infer", request(ROWS[:, :2].copy()), "small")
+
+
+def test_the_list_of_models_is_one_of_kserves(bundle: Bundle, make_client: MakeClient) -> None:
+    """KServe's own type reads what GET /v2/models returns, and nothing is left over."""
+    kserve_sdk()
+    types = importlib.import_module("kserve.protocol.rest.v2_datamodels")
+    answer = make_client(served=bundle).get("/v2/models").json()
+
+    assert types.ListModelsResponse.model_validate(answer).model_dump() == answer

@@ -119,15 +119,36 @@ def test_everything_wrong_is_listed_at_once(client: Client) -> None:
     ("body", "kind"),
     [(b"", "json_invalid"), (b"{", "json_invalid"), (b"[]", "dict_type"), (b"1", "dict_type")],
 )
-def test_what_is_no_object_is_422(client: Client, body: bytes, kind: str) -> None:
+def test_a_body_that_is_not_an_object_is_422(client: Client, body: bytes, kind: str) -> None:
     """A body that is not a JSON object is a 422 for the body as a whole."""
     assert problems(client, "/predict", body) == [(["body"], kind)]
 
 
-@pytest.mark.parametrize("body", [{}, [], {"rows": {}}, {"rows": []}, {"instances": [ROW]}])
-def test_a_batch_needs_rows(client: Client, body: Any) -> None:
-    """A batch without a list of rows is a 422 that names the key."""
-    assert problems(client, "/predict-batch", body) == [(["body", "rows"], "list_type")]
+@pytest.mark.parametrize(
+    ("body", "place"),
+    [
+        ({}, ["body", "rows"]),
+        ({"rows": {}}, ["body", "rows"]),
+        ({"rows": []}, ["body", "rows"]),
+        ({"instances": [ROW]}, ["body", "rows"]),
+        ([], ["body"]),
+        (7, ["body"]),
+    ],
+)
+def test_a_batch_needs_rows(client: Client, body: Any, place: list[str]) -> None:
+    """A batch without a list of rows is a 422 that names where the list should be."""
+    assert problems(client, "/predict-batch", body) == [(place, "list_type")]
+
+
+def test_a_bare_list_is_answered_with_a_bare_list(client: Client) -> None:
+    """/predict-batch takes a JSON list of objects and answers each as /predict does, in a list."""
+    rows = [ROW, ROW | {"length": 0.1, "width": 0.2}]
+    answers = client.post("/predict-batch", json=rows).json()
+
+    assert [answer["prediction"] for answer in answers] == ["malignant", "benign"]
+    for answer, row in zip(answers, rows, strict=True):
+        alone = client.post("/predict", json=row).json()
+        assert answer | {"timestamp": None} == alone | {"timestamp": None}
 
 
 @pytest.mark.parametrize(
@@ -140,13 +161,15 @@ def test_a_batch_needs_rows(client: Client, body: Any) -> None:
 )
 def test_a_batchs_errors_carry_the_row(client: Client, row: Any, path: list[Any]) -> None:
     """A mistake in a batch is reported with its row and its field."""
-    [(place, _)] = problems(client, "/predict-batch", {"rows": [ROW, row]})
+    named = problems(client, "/predict-batch", {"rows": [ROW, row]})
+    bare = problems(client, "/predict-batch", [ROW, row])
 
-    assert place == path
+    assert [place for place, _ in named] == [path]
+    assert [place for place, _ in bare] == [["body", *path[2:]]]
 
 
 def test_health_follows_the_server(make_client: MakeClient) -> None:
-    """/health says loading, ready or draining, and is 200 only when ready."""
+    """/health is loading, healthy or draining, and 200 only when healthy."""
     client = make_client(loaded=False)
     loading = client.get("/health")
     client.load()
@@ -157,20 +180,32 @@ def test_health_follows_the_server(make_client: MakeClient) -> None:
     assert [
         (answer.status_code, Health.model_validate(answer.json()).status)
         for answer in (loading, ready, draining)
-    ] == [(503, "loading"), (200, "ready"), (503, "draining")]
+    ] == [(503, "loading"), (200, "healthy"), (503, "draining")]
 
 
 @pytest.mark.parametrize("path", ["/predict", "/predict-batch", "/info"])
-def test_without_a_model_plain_endpoints_answer_500(make_client: MakeClient, path: str) -> None:
-    """While no model is loaded, the plain endpoints answer 500 and say so."""
+def test_without_a_model_plain_endpoints_answer_503(make_client: MakeClient, path: str) -> None:
+    """While no model is loaded, the plain endpoints answer 503 and say so."""
     method = "GET" if path == "/info" else "POST"
     answer = make_client(loaded=False).request(method, path)
 
-    assert answer.status_code == 500
+    assert answer.status_code == 503
     assert answer.json() == {"detail": "model 'small' is not loaded yet: try again shortly"}
 
 
-def test_info_tells_what_the_model_is(client: Client, bundle: Bundle) -> None:
+def test_health_says_when_and_whether_a_model_is_loaded(make_client: MakeClient) -> None:
+    """/health has model_loaded and a timestamp, before a model is loaded and afterwards."""
+    client = make_client(loaded=False)
+    before = Health.model_validate(client.get("/health").json(), extra="forbid")
+    client.load()
+    after = Health.model_validate(client.get("/health").json(), extra="forbid")
+
+    assert (before.model_loaded, before.version) == (False, None)
+    assert (after.model_loaded, after.version) == (True, "v0123456789")
+    assert datetime.now(UTC) - after.timestamp < timedelta(minutes=1)
+
+
+def test_info_describes_the_model(client: Client, bundle: Bundle) -> None:
     """/info gives the signature, the classes, the held-out metrics and the digests."""
     info = Info.model_validate(client.get("/info").json())
 
@@ -190,3 +225,5 @@ def test_answers_have_the_shape_that_is_described(client: Client) -> None:
     Predictions.model_validate(
         client.post("/predict-batch", json={"rows": [ROW]}).json(), extra="forbid"
     )
+    [bare] = client.post("/predict-batch", json=[ROW]).json()
+    Prediction.model_validate(bare, extra="forbid")

@@ -312,7 +312,7 @@ def test_answers_carry_the_ids_of_their_events(
 ) -> None:
     """A logged answer names its event, which holds the features where the mode keeps them."""
     with running(tmp_path, store, telemetry) as log:
-        client = make_client(log=log, log_mode=mode)
+        client = make_client(log=log.put, log_mode=mode)
         answer = client.post("/predict", json=ROW, headers={"x-request-id": "r7"}).json()
 
     [event] = store.events.values()
@@ -328,7 +328,7 @@ def test_v2_answers_carry_the_ids_of_their_events(
     """Over V2 the ids are a parameter, and the request's own id is the event's."""
     tensor = {"name": "input", "shape": [2, 3], "datatype": "FP64", "data": [1.0] * 6}
     with running(tmp_path, store, telemetry) as log:
-        client = make_client(log=log)
+        client = make_client(log=log.put)
         asked = {"id": "q1", "inputs": [tensor]}
         answer = client.post("/v2/models/small/infer", json=asked).json()
 
@@ -344,7 +344,7 @@ def test_a_refused_request_is_logged_as_failed(
 ) -> None:
     """A request that got no answer leaves one event that says so, its id cut to a sane length."""
     with running(tmp_path, store, telemetry) as log:
-        client = make_client(log=log)
+        client = make_client(log=log.put)
         client.post(path, json={"length": None}, headers={"x-request-id": "r" * 1000})
 
     [event] = store.events.values()

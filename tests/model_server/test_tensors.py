@@ -134,8 +134,17 @@ def test_binary_and_json_tensors_mix() -> None:
         ([tensor(shape=[10**9] * 10**5, data=[1])], "does not hold 1 values"),
         ([tensor(shape=[4], data=[1, 2, 3, 4])], "input 'input': shape [4] is not [rows, 2]"),
         ([tensor(shape=[1, 3], data=[1, 2, 3])], "shape [1, 3] is not [rows, 2]"),
-        ([tensor(shape=[0, 2], data=[])], "the request has no rows"),
-        ([tensor("height")], "input 'height' is no feature of the model"),
+        ([tensor(shape=[0, 2], data=[])], "input 'input' has no values"),
+        (
+            [tensor("height", shape=[4], data=[1, 2, 3, 4])],
+            "input 'height': shape [4] is not [rows, 2]",
+        ),
+        (
+            [tensor("length", shape=[1], data=[1]), tensor("height", shape=[1], data=[1])],
+            "input 'height' is not a feature of the model: send one tensor [rows, 2], or",
+        ),
+        ([tensor(shape=[0, 10**30], data=[])], "input 'input' has no values"),
+        ([tensor(shape=[10**30, 0], data=[])], "input 'input' has no values"),
         ([tensor("width", shape=[1], data=[1])], "input 'length' is missing"),
         (
             [tensor("length", shape=[1], data=[1]), tensor("width", shape=[2], data=[1, 2])],

@@ -26,13 +26,16 @@ scalars = (
 values = st.recursive(scalars, lambda inner: st.lists(inner, max_size=6), max_leaves=20)
 always: dict[str, st.SearchStrategy[Any]] = {
     "name": st.sampled_from(["input", *FEATURES]) | st.text(max_size=5),
-    "shape": st.lists(st.integers(-1, 4) | st.integers(), max_size=4),
+    "shape": st.lists(
+        st.integers(-1, 4) | st.integers() | st.sampled_from([0, 2**31, 2**62, 2**63, 10**30]),
+        max_size=4,
+    ),
     "datatype": st.sampled_from(get_args(Datatype)),
 }
 tensors = st.fixed_dictionaries(
     always,
     optional={
-        "data": st.lists(values, max_size=8) | values,
+        "data": st.just([]) | st.lists(values, max_size=8) | values,
         "parameters": st.fixed_dictionaries(
             {}, optional={"binary_data_size": st.integers(-1, 40) | values}
         ),

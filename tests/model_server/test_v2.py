@@ -63,6 +63,13 @@ def test_a_loaded_model_is_ready(client: Client, path: str) -> None:
     assert (answer.status_code, answer.json()) == (200, {"name": "small", "ready": True})
 
 
+def test_the_models_are_listed_as_kserves_own_server_lists_them(client: Client) -> None:
+    """GET /v2/models holds the one model's name."""
+    answer = client.get("/v2/models").json()
+
+    assert answer == {"models": ["small"]}
+
+
 @pytest.mark.parametrize("method", ["GET", "POST"])
 def test_the_repository_index_lists_the_model(client: Client, method: str) -> None:
     """The index lists the one model by GET and, as the extension has it, by POST."""
@@ -203,6 +210,33 @@ def test_a_bad_question_is_400_in_the_protocols_words(
     assert said in answer.json()["error"]
 
 
+def test_null_means_absent(client: Client) -> None:
+    """Null parameters, of a request or of a tensor, are taken as absent, as a null id is."""
+    tensor = {**question()["inputs"][0], "parameters": None}
+    asked = {"id": None, "parameters": None, "inputs": [tensor], "outputs": None}
+    answer = client.post(f"{MODEL}/infer", json=asked)
+
+    assert answer.status_code == 200
+    assert answer.json()["parameters"] == {"classes": '["benign", "malignant"]'}
+
+
+def test_one_matrix_may_have_any_name(client: Client) -> None:
+    """One tensor [rows, features] is taken whatever it is called: KServe's examples say input-0."""
+    tensor = {**question()["inputs"][0], "name": "input-0"}
+    answer = client.post(f"{MODEL}/infer", json={"inputs": [tensor]})
+
+    assert answer.json()["outputs"][0]["data"] == ["benign", "malignant"]
+
+
+def test_a_huge_shape_is_the_clients_mistake(client: Client) -> None:
+    """A shape with no values and a huge dimension is a 400, not a fault of the server."""
+    tensor = {"name": "input", "shape": [0, 2**62], "datatype": "FP64", "data": []}
+    answer = client.post(f"{MODEL}/infer", json={"inputs": [tensor]})
+
+    assert answer.status_code == 400
+    assert answer.json() == {"error": "input 'input' has no values: send at least one row"}
+
+
 @pytest.mark.parametrize("length", ["-1", "abc", "9" * 5000, "3.5"])
 def test_a_header_length_is_a_number(client: Client, length: str) -> None:
     """A JSON length that is no sensible number is a 400 that names the header."""
@@ -222,7 +256,7 @@ def test_paths_and_methods_that_are_not_there(client: Client, method: str, path:
 
 
 def test_without_a_model_the_server_lives_but_is_not_ready(make_client: MakeClient) -> None:
-    """While the model is loaded, live is 200, ready 503, and questions get a 500 that says so."""
+    """While the model is loaded, live is 200, ready 503, and requests get a 503 that says so."""
     client = make_client(loaded=False)
 
     assert client.get("/v2/health/live").status_code == 200
@@ -230,7 +264,7 @@ def test_without_a_model_the_server_lives_but_is_not_ready(make_client: MakeClie
     assert client.get(f"{MODEL}/ready").status_code == 503
     assert client.get("/v2/repository/index").json()[0]["reason"] == "loading"
     answer = client.post(f"{MODEL}/infer", json=question())
-    assert answer.status_code == 500
+    assert answer.status_code == 503
     assert answer.json() == {"error": "model 'small' is not loaded yet: try again shortly"}
 
 

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from pydantic import ValidationError
 
 from taxon_bundle.classifier import Rows
-from taxon_contracts.v2 import INPUT_NAME, LABEL_NAME, PROBABILITIES_NAME, InferRequest
+from taxon_contracts.v2 import LABEL_NAME, PROBABILITIES_NAME, InferRequest
 from taxon_model_server.errors import InvalidInput, TooLarge
 from taxon_model_server.protocol.tensors import MATRIX, read_tensors
 
@@ -68,11 +68,12 @@ def _parsed(content: bytes) -> InferRequest:
 
 def _echoed(parameters: Mapping[str, Any]) -> Mapping[str, Any]:
     """Return the parameters an answer repeats."""
-    for name, value in parameters.items():
+    given = {name: value for name, value in parameters.items() if value is not None}
+    for name, value in given.items():
         finite = math.isfinite(value) if isinstance(value, float) else True
         if not isinstance(value, str | int | float | bool) or not finite:
             raise InvalidInput(f"parameters.{name}: send a string, a finite number or a boolean")
-    return {name: value for name, value in parameters.items() if name != BINARY_OUTPUT}
+    return {name: value for name, value in given.items() if name != BINARY_OUTPUT}
 
 
 def _outputs(message: InferRequest) -> Mapping[str, bool]:
@@ -92,18 +93,17 @@ def _outputs(message: InferRequest) -> Mapping[str, bool]:
 def _assembled(
     tensors: Mapping[str, NDArray[np.float64]], features: Sequence[str], max_rows: int
 ) -> Rows:
-    """Return one tensor, or one per feature, as [rows, features]."""
-    matrix = tensors.get(INPUT_NAME)
-    if matrix is not None and len(tensors) == 1 and (matrix.ndim == MATRIX or len(features) > 1):
-        if matrix.ndim != MATRIX or matrix.shape[1] != len(features):
-            raise InvalidInput(
-                f"input {INPUT_NAME!r}: shape {list(matrix.shape)} is not [rows, {len(features)}]"
-            )
+    """Return one matrix, whatever its name, or one tensor per feature, as [rows, features]."""
+    [name, *others] = tensors
+    matrix = tensors[name]
+    if not others and matrix.ndim == MATRIX and matrix.shape[1] == len(features):
         rows = matrix
+    elif not others and name not in features:
+        raise InvalidInput(
+            f"input {name!r}: shape {list(matrix.shape)} is not [rows, {len(features)}]"
+        )
     else:
         rows = _joined(tensors, features)
-    if not len(rows):
-        raise InvalidInput("the request has no rows: send at least one")
     if len(rows) > max_rows:
         raise TooLarge(f"the request has {len(rows)} rows: send at most {max_rows}")
     return rows
@@ -114,8 +114,8 @@ def _joined(tensors: Mapping[str, NDArray[np.float64]], features: Sequence[str])
     for name in tensors:
         if name not in known:
             raise InvalidInput(
-                f"input {name!r} is no feature of the model: send {INPUT_NAME!r}, or one tensor per"
-                " feature"
+                f"input {name!r} is not a feature of the model: send one tensor"
+                f" [rows, {len(features)}], or one tensor per feature"
             )
     columns: list[NDArray[np.float64]] = []
     for name in features:

@@ -128,6 +128,8 @@ def _shaped(tensor: RequestInput, values: NDArray[Any]) -> NDArray[np.float64]:
             f"input {tensor.name!r}: shape {_short(shape)} does not hold {len(values)} values as"
             " [rows] or [rows, features]"
         )
+    if not len(values):
+        raise InvalidInput(f"input {tensor.name!r} has no values: send at least one row")
     if values.dtype.kind in "iu" and len(values):
         low, high = int(values.min()), int(values.max())
         if low < -LARGEST_EXACT or high > LARGEST_EXACT:

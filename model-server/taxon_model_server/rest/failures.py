@@ -17,7 +17,7 @@ STATUS: Mapping[type[Exception], HTTPStatus] = {
     errors.TooLarge: HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
     errors.EncodedBody: HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
     errors.TooManyRequests: HTTPStatus.TOO_MANY_REQUESTS,
-    errors.NotLoaded: HTTPStatus.INTERNAL_SERVER_ERROR,
+    errors.NotLoaded: HTTPStatus.SERVICE_UNAVAILABLE,
     ClientDisconnect: HTTPStatus.BAD_REQUEST,
 }
 LONGEST_MESSAGE = 500

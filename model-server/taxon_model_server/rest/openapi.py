@@ -21,6 +21,7 @@ TYPES: tuple[type[BaseModel], ...] = (
     plain_schema.Info,
     v2.InferRequest,
     v2.InferResponse,
+    v2.ModelList,
     v2.ModelMetadata,
     v2.ServerMetadata,
     v2.RepositoryModel,
@@ -29,7 +30,7 @@ TYPES: tuple[type[BaseModel], ...] = (
 PLAIN_REFUSALS = {
     413: "the body or its rows are over their limit",
     429: "the client is over its rate limit",
-    500: "no model is loaded",
+    503: "no model is loaded yet",
 }
 V2_REFUSALS = PLAIN_REFUSALS | {400: "the request is not what the model takes"}
 
@@ -37,13 +38,17 @@ V2_REFUSALS = PLAIN_REFUSALS | {400: "the request is not what the model takes"}
 def api_description(state: ServerState) -> dict[str, Any]:
     """Return the OpenAPI document of the server as it stands."""
     row = _row(state)
-    rows = {
-        "type": "object",
-        "properties": {ROWS: {"type": "array", "items": row, "minItems": 1}},
-        "required": [ROWS],
-    }
+    several = {"type": "array", "items": row, "minItems": 1}
+    named = {"type": "object", "properties": {ROWS: several}, "required": [ROWS]}
+    rows: dict[str, Any] = {"anyOf": [several, named]}
     if "example" in row:
-        rows["example"] = {ROWS: [row["example"]]}
+        rows["example"] = [row["example"]]
+    predictions = {
+        "anyOf": [
+            {"type": "array", "items": _reference("Prediction")},
+            _reference("Predictions"),
+        ]
+    }
     _, schemas = models_json_schema(
         [(kind, "validation") for kind in TYPES], ref_template=COMPONENT
     )
@@ -51,10 +56,10 @@ def api_description(state: ServerState) -> dict[str, Any]:
         "openapi": "3.1.0",
         "info": {"title": f"Taxon: {state.name}", "version": metadata.version("taxon")},
         "paths": {
-            "/predict": _predicting("Answer one row", row, "Prediction"),
-            "/predict-batch": _predicting("Answer several rows", rows, "Predictions"),
-            "/health": _getting("Tell whether requests should be sent here", "Health"),
-            "/info": _getting("Tell what the model is", "Info"),
+            "/predict": _predicting("Predict one row", row, _reference("Prediction")),
+            "/predict-batch": _predicting("Predict several rows", rows, predictions),
+            "/health": _getting("Whether requests should be sent here", "Health"),
+            "/info": _getting("Describe the model", "Info"),
             "/metrics": {"get": {"summary": "Metrics for Prometheus", "responses": _ok(None)}},
             **_v2_paths(state.name),
         },
@@ -79,16 +84,19 @@ def _row(state: ServerState) -> dict[str, Any]:
 def _v2_paths(name: str) -> dict[str, Any]:
     model = f"/v2/models/{name}"
     infer = {
-        "summary": "Answer rows",
+        "summary": "Predict rows",
         "requestBody": _body(_reference("InferRequest")),
         "responses": _ok(_reference("InferResponse")) | _refusals(V2_REFUSALS, "ErrorResponse"),
     }
     return {
-        "/v2": _getting("Tell what the server is", "ServerMetadata"),
-        "/v2/health/live": {"get": {"summary": "Tell that it lives", "responses": _ok(None)}},
-        "/v2/health/ready": {"get": {"summary": "Tell if it is ready", "responses": _ok(None)}},
-        model: _getting("Tell what the model takes and gives", "ModelMetadata"),
-        f"{model}/ready": {"get": {"summary": "Tell if it is ready", "responses": _ok(None)}},
+        "/v2": _getting("Describe the server", "ServerMetadata"),
+        "/v2/health/live": {
+            "get": {"summary": "Whether the process answers", "responses": _ok(None)}
+        },
+        "/v2/health/ready": {"get": {"summary": "Whether it is ready", "responses": _ok(None)}},
+        "/v2/models": _getting("List the model", "ModelList"),
+        model: _getting("Describe the model's inputs and outputs", "ModelMetadata"),
+        f"{model}/ready": {"get": {"summary": "Whether it is ready", "responses": _ok(None)}},
         f"{model}/infer": {"post": infer},
         "/v2/repository/index": {
             "post": {
@@ -99,8 +107,8 @@ def _v2_paths(name: str) -> dict[str, Any]:
     }
 
 
-def _predicting(summary: str, body: dict[str, Any], answer: str) -> dict[str, Any]:
-    responses = _ok(_reference(answer)) | _refusals(PLAIN_REFUSALS, "Failure")
+def _predicting(summary: str, body: dict[str, Any], answer: dict[str, Any]) -> dict[str, Any]:
+    responses = _ok(answer) | _refusals(PLAIN_REFUSALS, "Failure")
     responses["422"] = _response("a field is wrong", _reference("InvalidRequest"))
     return {"post": {"summary": summary, "requestBody": _body(body), "responses": responses}}
 

@@ -1,20 +1,18 @@
 """Plain endpoints for people and existing clients: features by name in, one answer out."""
 
-from dataclasses import dataclass
+from datetime import UTC, datetime
 
 from prometheus_client.exposition import choose_encoder
-from pydantic_core import to_json
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute
 
-from taxon_bundle.classifier import BadRow
-from taxon_model_server.errors import InvalidFields, Problem
-from taxon_model_server.exchange import Answer, Asked, Exchange
-from taxon_model_server.loader import Model
-from taxon_model_server.rest.plain_rows import MANY_ROWS, ONE_ROW, Form
+from taxon_model_server.exchange import Exchange
+from taxon_model_server.rest.plain_rows import BatchCall, RowCall
+from taxon_model_server.rest.plain_schema import HealthStatus
 from taxon_model_server.rest.transport import Endpoint, Intake
 from taxon_model_server.settings import Settings
+from taxon_model_server.state import Phase
 
 
 def plain_routes(exchange: Exchange, intake: Intake, settings: Settings) -> list[BaseRoute]:
@@ -29,29 +27,6 @@ def plain_routes(exchange: Exchange, intake: Intake, settings: Settings) -> list
     ]
 
 
-@dataclass(frozen=True)
-class PlainCall:
-    """One request of features by name; the response is its body."""
-
-    form: Form
-    name: str
-    body: bytes
-    max_rows: int
-
-    def read(self, model: Model) -> Asked:
-        """Return the rows."""
-        return Asked(self.form.read(self.body, model.features, self.max_rows))
-
-    def write(self, answer: Answer) -> bytes:
-        """Return the response's body."""
-        return to_json(self.form.write(answer, self.name))
-
-    def refuse(self, bad: BadRow) -> InvalidFields:
-        """Return the error for a bad value, with its place in the request."""
-        path = self.form.path(bad.row, bad.feature)
-        return InvalidFields([Problem(path, f"it {bad.reason}", "finite_number")])
-
-
 class PlainEndpoints:
     """What a person calls by hand."""
 
@@ -63,18 +38,28 @@ class PlainEndpoints:
 
     async def predict(self, request: Request) -> Response:
         """Answer one row."""
-        return await self._predict(request, ONE_ROW)
+        body = await self._intake.body(request)
+        return await self._answer(request, RowCall(self._state.name, body))
 
     async def predict_batch(self, request: Request) -> Response:
         """Answer several rows."""
-        return await self._predict(request, MANY_ROWS)
+        body = await self._intake.body(request)
+        call = BatchCall(self._state.name, body, self._settings.max_rows)
+        return await self._answer(request, call)
 
     async def health(self, _: Request) -> Response:
         """Report whether requests should be sent here."""
         state = self._state
+        ready = await self._exchange.ready()
         return JSONResponse(
-            {"status": state.phase, "model": state.name, "version": state.version or None},
-            200 if state.ready else 503,
+            {
+                "status": _status(state.phase, ready=ready),
+                "model_loaded": state.loaded is not None,
+                "model": state.name,
+                "version": state.version or None,
+                "timestamp": datetime.now(UTC).isoformat(),
+            },
+            200 if ready else 503,
         )
 
     async def info(self, _: Request) -> Response:
@@ -105,9 +90,15 @@ class PlainEndpoints:
             encode(self._exchange.telemetry.registry), headers={"content-type": content_type}
         )
 
-    async def _predict(self, request: Request, form: Form) -> Response:
-        body = await self._intake.body(request)
-        call = PlainCall(form, self._state.name, body, self._settings.max_rows)
-        answer = self._exchange.begin(call, request.headers.get("x-request-id"))
-        content = await self._intake.answer(answer, body_bytes=len(body))
+    async def _answer(self, request: Request, call: RowCall | BatchCall) -> Response:
+        content = await self._exchange.answer(
+            call, request_id=request.headers.get("x-request-id"), size=len(call.body)
+        )
         return Response(content, media_type="application/json")
+
+
+def _status(phase: Phase, *, ready: bool) -> HealthStatus:
+    """Return the word for a server that is in a phase; one that hangs seems ready to itself."""
+    if ready:
+        return "healthy"
+    return "unhealthy" if phase == "ready" else phase

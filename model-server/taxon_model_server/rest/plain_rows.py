@@ -1,17 +1,18 @@
-"""Plain requests and answers: features by name to rows, and answers to JSON objects."""
+"""Plain requests and responses: features by name to rows, and answers to JSON objects."""
 
 import math
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
 import numpy as np
-from pydantic_core import from_json
+from pydantic_core import from_json, to_json
 
-from taxon_bundle.classifier import Rows
+from taxon_bundle.classifier import BadRow
 from taxon_model_server.errors import InvalidFields, Problem, TooLarge
-from taxon_model_server.exchange import Answer
+from taxon_model_server.exchange import Answer, Asked
+from taxon_model_server.loader import Model
 
 BINARY = 2
 MOST_PROBLEMS = 100
@@ -21,30 +22,71 @@ Path = tuple[str | int, ...]
 
 
 @dataclass(frozen=True)
-class Form:
-    """How one endpoint reads its rows, names a place in them, and writes their answer.
+class RowCall:
+    """A request with one object of features; its response is one JSON object."""
 
-    ``read`` takes the body, the features in order and the most rows, and gives float64
-    [rows, features]; it raises InvalidFields and TooLarge. ``path`` takes a row and a feature.
+    name: str
+    body: bytes
+
+    def read(self, model: Model) -> Asked:
+        """Return the row."""
+        return Asked(np.array([_values(_parsed(self.body), model.features, ())]))
+
+    def write(self, answer: Answer) -> bytes:
+        """Return the response's body."""
+        [prediction] = _predictions(answer)
+        return to_json(prediction | _origin(answer, self.name))
+
+    def refuse(self, bad: BadRow) -> InvalidFields:
+        """Return the error for a bad value."""
+        return _invalid((bad.feature,), f"it {bad.reason}", "finite_number")
+
+
+@dataclass
+class BatchCall:
+    """A request with several rows: a list of objects, or an object with that list as ``rows``.
+
+    A list is answered with a list whose items are like the response to one row; an object with one
+    object that holds them.
     """
 
-    read: Callable[[bytes, Sequence[str], int], Rows]
-    path: Callable[[int, str], Path]
-    write: Callable[[Answer, str], dict[str, Any]]
+    name: str
+    body: bytes
+    max_rows: int
+    _path: Path = field(default=(), init=False)
 
+    def read(self, model: Model) -> Asked:
+        """Return the rows."""
+        document = _parsed(self.body)
+        if isinstance(document, dict):
+            self._path = (ROWS,)
+            document = document.get(ROWS)
+        if not isinstance(document, list) or not document:
+            raise _invalid(
+                self._path, "send a list of at least one object of features", "list_type"
+            )
+        if len(document) > self.max_rows:
+            raise TooLarge(f"the request has {len(document)} rows: send at most {self.max_rows}")
+        return Asked(
+            np.array(
+                [
+                    _values(row, model.features, (*self._path, place))
+                    for place, row in enumerate(document)
+                ]
+            )
+        )
 
-def _read_one(body: bytes, features: Sequence[str], _: int) -> Rows:
-    return np.array([_values(_parsed(body), features, ())])
+    def write(self, answer: Answer) -> bytes:
+        """Return the response's body."""
+        origin = _origin(answer, self.name)
+        if self._path:
+            return to_json({"predictions": list(_predictions(answer)), **origin})
+        return to_json([prediction | origin for prediction in _predictions(answer)])
 
-
-def _read_many(body: bytes, features: Sequence[str], max_rows: int) -> Rows:
-    document = _parsed(body)
-    rows = document.get(ROWS) if isinstance(document, dict) else None
-    if not isinstance(rows, list) or not rows:
-        raise _invalid((ROWS,), "send a list of at least one object of features", "list_type")
-    if len(rows) > max_rows:
-        raise TooLarge(f"the request has {len(rows)} rows: send at most {max_rows}")
-    return np.array([_values(row, features, (ROWS, place)) for place, row in enumerate(rows)])
+    def refuse(self, bad: BadRow) -> InvalidFields:
+        """Return the error for a bad value, with its place in the request."""
+        path = (*self._path, bad.row, bad.feature)
+        return _invalid(path, f"it {bad.reason}", "finite_number")
 
 
 def _parsed(body: bytes) -> Any:
@@ -98,36 +140,26 @@ def _invalid(path: Path, message: str, kind: str) -> InvalidFields:
     return InvalidFields([Problem(path, message, kind)])
 
 
-def _write_one(answer: Answer, model: str) -> dict[str, Any]:
-    return {**next(_answered(answer)), **_origin(answer, model)}
-
-
-def _write_many(answer: Answer, model: str) -> dict[str, Any]:
-    return {"predictions": list(_answered(answer)), **_origin(answer, model)}
-
-
-def _answered(answer: Answer) -> Iterator[dict[str, Any]]:
+def _predictions(answer: Answer) -> Iterator[dict[str, Any]]:
+    """Return each row's prediction as a JSON object."""
     classes = [str(label) for label in answer.model.classifier.classes]
     for row, probabilities in enumerate(answer.probabilities.tolist()):
-        answered: dict[str, Any] = {
+        prediction: dict[str, Any] = {
             "prediction": answer.labels[row],
             "confidence": answer.confidence[row],
         }
         if len(classes) == BINARY:
-            answered["probability_class_0"], answered["probability_class_1"] = probabilities
-        answered["probabilities"] = dict(zip(classes, probabilities, strict=True))
+            prediction["probability_class_0"], prediction["probability_class_1"] = probabilities
+        prediction["probabilities"] = dict(zip(classes, probabilities, strict=True))
         if answer.ids:
-            answered["prediction_id"] = str(answer.ids[row])
-        yield answered
+            prediction["prediction_id"] = str(answer.ids[row])
+        yield prediction
 
 
 def _origin(answer: Answer, model: str) -> dict[str, Any]:
+    """Return who answered, and when."""
     return {
         "model": model,
         "version": answer.model.version,
         "timestamp": datetime.now(UTC).isoformat(),
     }
-
-
-ONE_ROW = Form(_read_one, lambda _, feature: (feature,), _write_one)
-MANY_ROWS = Form(_read_many, lambda row, feature: (ROWS, row, feature), _write_many)

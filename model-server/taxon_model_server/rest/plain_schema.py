@@ -1,9 +1,11 @@
-"""What the plain endpoints answer, as types; the API's description is made from them."""
+"""Responses of the plain endpoints as types; the API's description is generated from them."""
 
 from datetime import datetime
 from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
+
+HealthStatus = Literal["healthy", "loading", "draining", "unhealthy"]
 
 
 class Answered(BaseModel):
@@ -64,9 +66,13 @@ class Failure(BaseModel):
 class Health(BaseModel):
     """Whether requests should be sent here."""
 
-    status: Literal["ready", "loading", "draining"]
+    status: HealthStatus = Field(
+        description="healthy (200); else 503: loading, draining, or unhealthy: its threads hang."
+    )
+    model_loaded: bool
     model: str
     version: str | None
+    timestamp: datetime = Field(description="When the response was given, UTC.")
 
 
 class Feature(BaseModel):

@@ -1,10 +1,4 @@
-"""Between HTTP and predictions: requests within their limits, large ones off the event loop."""
-
-import asyncio
-import os
-from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
-from typing import TypeVar
+"""What every endpoint shares: routes that can be counted, and bodies within their limits."""
 
 from starlette.requests import Request
 from starlette.routing import Match, Route
@@ -13,17 +7,12 @@ from starlette.types import Scope
 from taxon_model_server.errors import EncodedBody, TooLarge
 from taxon_model_server.rest.rate_limit import RateLimit
 
-INLINE_BYTES = 8 * 1024
-"""Bodies up to this answer within the event loop's budget; others would hold everyone up."""
-
-Result = TypeVar("Result")
-
 
 class Endpoint(Route):
     """A route that leaves itself in the scope, for whoever counts requests."""
 
     def matches(self, scope: Scope) -> tuple[Match, Scope]:
-        """Tell whether a request is for this route."""
+        """Return whether a request is for this route, and leave the route in its scope."""
         match, found = super().matches(scope)
         if match is not Match.NONE:
             found["route"] = self
@@ -31,12 +20,11 @@ class Endpoint(Route):
 
 
 class Intake:
-    """Takes requests for predictions; large ones are answered by one thread per core."""
+    """Takes the bodies of requests for predictions."""
 
     def __init__(self, *, max_bytes: int, rate_limit: RateLimit | None) -> None:
         self._max_bytes = max_bytes
         self._rate_limit = rate_limit
-        self._workers = ThreadPoolExecutor(os.cpu_count(), thread_name_prefix="answer")
 
     async def body(self, request: Request) -> bytes:
         """Return a request's body.
@@ -63,9 +51,3 @@ class Intake:
                 raise TooLarge(f"the body is too large: send at most {self._max_bytes} bytes")
             chunks.append(chunk)
         return b"".join(chunks)
-
-    async def answer(self, answer: Callable[[], Result], *, body_bytes: int) -> Result:
-        """Return ``answer()``, computed in a worker thread when the body is large."""
-        if body_bytes <= INLINE_BYTES:
-            return answer()
-        return await asyncio.get_running_loop().run_in_executor(self._workers, answer)

@@ -16,6 +16,7 @@ from taxon_contracts.v2 import (
     INPUT_NAME,
     LABEL_NAME,
     PROBABILITIES_NAME,
+    ModelList,
     ModelMetadata,
     RepositoryModel,
     ServerMetadata,
@@ -47,6 +48,7 @@ def v2_routes(exchange: Exchange, intake: Intake, *, max_rows: int) -> list[Base
     return [
         *routes,
         Endpoint("/v2", endpoints.server_metadata),
+        Endpoint("/v2/models", endpoints.models),
         Endpoint("/v2/health/live", endpoints.live),
         Endpoint("/v2/health/ready", endpoints.ready),
         Endpoint("/v2/repository/index", endpoints.repository_index, methods=["GET", "POST"]),
@@ -59,14 +61,14 @@ class InferCall:
 
     name: str
     body: bytes
-    header_length: int | None
+    header: str | None
     max_rows: int
     _inference: Inference = field(init=False)
 
     def read(self, model: Model) -> Asked:
         """Return the rows."""
         self._inference = read_request(
-            self.body, self.header_length, model.features, max_rows=self.max_rows
+            self.body, _header_length(self.header), model.features, max_rows=self.max_rows
         )
         return Asked(self._inference.rows, self._inference.identifier)
 
@@ -103,9 +105,12 @@ class V2Endpoints:
         """Answer rows."""
         self._check_name(request)
         body = await self._intake.body(request)
-        call = InferCall(self._state.name, body, _header_length(request), self._max_rows)
-        answer = self._exchange.begin(call, request.headers.get("x-request-id"))
-        content, json_length = await self._intake.answer(answer, body_bytes=len(body))
+        call = InferCall(
+            self._state.name, body, request.headers.get(INFERENCE_HEADER), self._max_rows
+        )
+        content, json_length = await self._exchange.answer(
+            call, request_id=request.headers.get("x-request-id"), size=len(body)
+        )
         if json_length is None:
             return Response(content, media_type="application/json")
         return Response(
@@ -124,14 +129,18 @@ class V2Endpoints:
 
     async def ready(self, _: Request) -> Response:
         """Report whether requests should be sent here."""
-        ready = self._state.ready
+        ready = await self._exchange.ready()
         return JSONResponse({"ready": ready}, 200 if ready else 503)
+
+    async def models(self, _: Request) -> Response:
+        """List the one model by its name."""
+        return _message(ModelList(models=(self._state.name,)))
 
     async def model_ready(self, request: Request) -> Response:
         """Report whether the model takes requests."""
-        state = self._state
         self._check_name(request)
-        return JSONResponse({"name": state.name, "ready": state.ready}, 200 if state.ready else 503)
+        ready = await self._exchange.ready()
+        return JSONResponse({"name": self._state.name, "ready": ready}, 200 if ready else 503)
 
     async def model_metadata(self, request: Request) -> Response:
         """Describe the model's inputs and outputs."""
@@ -156,13 +165,14 @@ class V2Endpoints:
         )
 
     async def repository_index(self, _: Request) -> Response:
-        """List the one model."""
+        """List the one model with its state."""
         state = self._state
+        ready = await self._exchange.ready()
         entry = RepositoryModel(
             name=state.name,
             version=state.version,
-            state="READY" if state.ready else "UNAVAILABLE",
-            reason="" if state.ready else state.phase,
+            state="READY" if ready else "UNAVAILABLE",
+            reason="" if ready else state.phase,
         )
         return JSONResponse([entry.model_dump()])
 
@@ -170,8 +180,7 @@ class V2Endpoints:
         self._state.check_name(request.path_params["model"], request.path_params.get("version"))
 
 
-def _header_length(request: Request) -> int | None:
-    text = request.headers.get(INFERENCE_HEADER)
+def _header_length(text: str | None) -> int | None:
     if text is None:
         return None
     if not text.isdecimal() or len(text) > LONGEST_LENGTH:
