@@ -38,7 +38,7 @@ class Condition(Part):
 class Address(Part):
     """Where the live version answers inside the cluster."""
 
-    url: Annotated[str, StringConstraints(max_length=256)] = Field(
+    url: Annotated[str, StringConstraints(max_length=272)] = Field(
         description="Base URL of the Open Inference Protocol for clients inside the cluster."
     )
 
@@ -140,7 +140,7 @@ class Status(Part):
         ]
         | None
     ) = Field(default=None, description="Statements about the model.")
-    url: Annotated[str, StringConstraints(max_length=256)] | None = Field(
+    url: Annotated[str, StringConstraints(max_length=272)] | None = Field(
         default=None,
         description="Where the live version answers through the Gateway. Absent without Gateway"
         " API.",

@@ -34,7 +34,7 @@ class Story:
     def look(self) -> datetime | None:
         """Let the controller look once, as a process that has just started."""
         world = self.world
-        reconciler = Reconciler(world, world.ask, self.settings, SHOWN, lambda: world.now)
+        reconciler = Reconciler(world, world, self.settings, SHOWN, lambda: world.now)
         return reconciler.reconcile(self.namespace, self.name)
 
     def run(self, looks: int = 12) -> Status:

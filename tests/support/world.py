@@ -16,6 +16,7 @@ from support.outcomes import Outcome, accepted
 from taxon_contracts import names
 from taxon_contracts.run import RunRequest
 from taxon_controller import clock
+from taxon_controller.observe.probe import Answer, Question
 from taxon_controller.settings import Settings
 from taxon_kube.api import (
     HTTP_ROUTE,
@@ -75,6 +76,7 @@ class World:
     serves: bool = True
     cleans: bool = True
     routes: bool = True
+    mute: set[str] = field(default_factory=set)
     server_state: Manifest = field(default_factory=dict)
     bundles: set[str] = field(default_factory=set)
     writes: list[str] = field(default_factory=list)
@@ -207,19 +209,42 @@ class World:
         self._touch(there)
         self._remove_if_free(there)
 
-    def ask(self, base: str, *, host: str, model: str) -> tuple[str | None, str]:
+    def watch(
+        self,
+        key: tuple[str, str],  # noqa: ARG002 - who asks does not matter
+        question: Question,
+        *,
+        expected: str,  # noqa: ARG002 - nor what they would like to hear
+    ) -> Answer | None:
+        """Return what the URL answers at once."""
+        return self.answer(question)
+
+    def forget(self, key: tuple[str, str]) -> None:
+        """Nothing is remembered about a URL here."""
+
+    async def ask(self, question: Question) -> Answer:
+        """Answer once, as the prober asks."""
+        return self.answer(question)
+
+    def answer(self, question: Question) -> Answer:
         """Answer as the version that the Service or the HTTPRoute leads to."""
+        model, host = question.model, question.host
         for kind in (HTTP_ROUTE, SERVICE):
             for (name, namespace, _), body in self.objects.items():
                 outside = names.host_name(model, namespace, SETTINGS.domain)
                 if name == kind.name and host in (outside, f"{model}.{namespace}.svc"):
-                    version = body["metadata"]["labels"].get(names.LABEL_VERSION, "")
-                    server = (
-                        INFERENCE_SERVICE.name, namespace, names.serving_name(model, version),
-                    )  # fmt: skip
-                    if self.routes and server in self.objects:
-                        return version, ""
-        return None, f"{base} does not answer"
+                    return self._through(body, question)
+        return Answer(None, f"{host} does not answer")
+
+    def _through(self, pointer: Manifest, question: Question) -> Answer:
+        version = pointer["metadata"]["labels"].get(names.LABEL_VERSION, "")
+        server = names.serving_name(question.model, version)
+        there = (INFERENCE_SERVICE.name, pointer["metadata"]["namespace"], server) in self.objects
+        if version in self.mute:
+            return Answer(None, f"{question.host} answers with status 503")
+        if self.routes and there:
+            return Answer(version)
+        return Answer(None, f"{question.entrance.url(question.host)} does not answer")
 
     def _key(self, manifest: Manifest) -> Key:
         metadata = manifest["metadata"]

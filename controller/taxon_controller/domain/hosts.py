@@ -15,11 +15,6 @@ def inside_host(model: Model) -> str:
     return f"{model.name}.{model.namespace}.svc"
 
 
-def outside_url(model: Model, settings: Settings) -> str:
-    """Return the URL of a model for clients outside the cluster."""
-    return f"http://{outside_host(model, settings)}"
-
-
 def inside_url(model: Model) -> str:
     """Return the URL of a model for clients inside the cluster."""
     return f"http://{inside_host(model)}"

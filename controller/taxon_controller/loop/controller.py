@@ -17,8 +17,7 @@ from taxon_controller.loop.queue import BURST_SECONDS, Key, ModelQueue, Worker
 from taxon_controller.loop.reconcile import Reconciler
 from taxon_controller.loop.resync import await_kinds, await_models, is_served, resync
 from taxon_controller.loop.threads import Threads
-from taxon_controller.observe import probe
-from taxon_controller.observe.observe import Asks
+from taxon_controller.observe.prober import Ask, Prober
 from taxon_controller.settings import Settings
 from taxon_controller.telemetry import Telemetry
 from taxon_kube.api import ApiError
@@ -36,7 +35,7 @@ class Controller:
     configuration: Configuration
     login: handlers.Login
     stop: threading.Event
-    ask: Asks = probe.ask
+    ask: Ask | None = None
 
     def run(self) -> None:
         """Wait for the Lease, then look after the models until told to stop.
@@ -76,7 +75,9 @@ class Controller:
         threads.start("lease", lambda: self._keep(lease, health, telemetry))
         if await_models(cluster, settings, stop):
             self._watch(threads, cluster, queue, health)
-            reconciler = Reconciler(cluster, self.ask, settings, telemetry)
+            prober = Prober(queue.add, self.ask)
+            threads.start("prober", lambda: prober.run(stop))
+            reconciler = Reconciler(cluster, prober, settings, telemetry)
             for number in range(settings.workers):
                 worker = Worker(queue, reconciler.reconcile, clock.now, telemetry)
                 threads.start(f"worker {number}", worker.run)

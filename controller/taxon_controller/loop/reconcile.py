@@ -13,7 +13,7 @@ from taxon_controller.domain.model import Model, read_model
 from taxon_controller.domain.ownership import is_leaving, owned_by
 from taxon_controller.loop.drift import matches
 from taxon_controller.objects.event import event
-from taxon_controller.observe.observe import Asks, observe
+from taxon_controller.observe.observe import Urls, observe
 from taxon_controller.observe.observed import Observed
 from taxon_controller.plan.decided import Plan
 from taxon_controller.plan.plan import plan
@@ -46,7 +46,7 @@ class Reconciler:
     """Reconciles models, one call per look."""
 
     api: Api
-    ask: Asks
+    urls: Urls
     settings: Settings
     telemetry: Telemetry
     now: Callable[[], datetime] = clock.now
@@ -60,9 +60,10 @@ class Reconciler:
         body = self.api.get(MODEL, namespace, name)
         if body is None:
             self.telemetry.forget(namespace, name)
+            self.urls.forget((namespace, name))
             return None
         model = read_model(body)
-        observed = observe(self.api, self.ask, model, self.settings)
+        observed = observe(self.api, self.urls, model, self.settings)
         decided = plan(model, observed, self.now(), self.settings)
         model, hindered, error = self._carry_out(model, decided, observed)
         if hindered != observed:

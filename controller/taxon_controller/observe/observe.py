@@ -10,7 +10,12 @@ from taxon_controller.domain.history import find
 from taxon_controller.domain.hosts import inside_host, outside_host
 from taxon_controller.domain.model import Model
 from taxon_controller.domain.ownership import is_foreign, owned_by
-from taxon_controller.observe.gateway import gateway_url
+from taxon_controller.observe.gateway import (
+    Closed,
+    Entrance,
+    entrance_of_gateway,
+    entrance_of_url,
+)
 from taxon_controller.observe.observed import (
     Attempt,
     Cleanup,
@@ -25,8 +30,11 @@ from taxon_controller.observe.parse import (
     read_pointer,
     read_server,
 )
+from taxon_controller.observe.probe import Answer, Question
+from taxon_controller.observe.prober import Key
 from taxon_controller.settings import Settings
 from taxon_kube.api import (
+    GATEWAY,
     HTTP_ROUTE,
     INFERENCE_SERVICE,
     JOB,
@@ -34,6 +42,7 @@ from taxon_kube.api import (
     SERVICE,
     SERVICE_ACCOUNT,
     Api,
+    ApiError,
     Kind,
     KindMissing,
     Manifest,
@@ -41,14 +50,17 @@ from taxon_kube.api import (
 )
 
 
-class Asks(Protocol):
-    """Asks a URL which version of a model answers."""
+class Urls(Protocol):
+    """Keeps asking the URLs of models, so that a look never waits for one."""
 
-    def __call__(self, base: str, *, host: str, model: str) -> tuple[str | None, str]:
-        """Return the version that answered, or None and why none did."""
+    def watch(self, key: Key, question: Question, *, expected: str) -> Answer | None:
+        """Return what a URL last answered, or None when it has not answered this question yet."""
+
+    def forget(self, key: Key) -> None:
+        """Ask no more about a model."""
 
 
-def observe(api: Api, ask: Asks, model: Model, settings: Settings) -> Observed:
+def observe(api: Api, urls: Urls, model: Model, settings: Settings) -> Observed:
     """Return what is in the cluster about a model.
 
     Raises:
@@ -62,10 +74,9 @@ def observe(api: Api, ask: Asks, model: Model, settings: Settings) -> Observed:
     attempts = tuple(filter(None, (read_attempt(job, pods) for job in jobs)))
     servers = tuple(read_server(body, pods) for body in serving or ())
     service, route = _pointer(services), _pointer(routes or [])
-    answering, unanswered = None, ""
-    asked = _to_ask(model, service, route, gateway=routes is not None)
-    if asked:
-        answering, unanswered = _ask(api, ask, model, settings, gateway=routes is not None)
+    entrance = _entrance(api, model, settings, gateway=routes is not None)
+    pointed = _pointed(service, route, gateway=routes is not None)
+    answer = _answer(urls, model, settings, entrance, pointed)
     return Observed(
         attempts=attempts,
         servers=servers,
@@ -76,8 +87,9 @@ def observe(api: Api, ask: Asks, model: Model, settings: Settings) -> Observed:
         gateway=routes is not None,
         accounts=_accounts(api, model, settings),
         foreign=_foreign(api, model, {SERVICE: services, HTTP_ROUTE: routes}),
-        answering=answering,
-        unanswered=unanswered,
+        url=_url(model, settings, entrance, gateway=routes is not None),
+        answering=answer.version if answer else None,
+        unanswered=answer.why if answer else "",
     )
 
 
@@ -158,24 +170,53 @@ def _accounts(api: Api, model: Model, settings: Settings) -> frozenset[str]:
     )
 
 
-def _to_ask(model: Model, service: Pointer | None, route: Pointer | None, *, gateway: bool) -> bool:
-    """Tell whether the traffic leads to one version that nobody has seen answer yet."""
-    if service is None or (gateway and (route is None or route.version != service.version)):
-        return False
-    live = model.status.live
-    ready = any(
-        one.type == "Ready" and one.status == "True" for one in model.status.conditions or ()
-    )
-    return not ready or live is None or live.version != service.version
-
-
-def _ask(
-    api: Api, ask: Asks, model: Model, settings: Settings, *, gateway: bool
-) -> tuple[str | None, str]:
+def _entrance(api: Api, model: Model, settings: Settings, *, gateway: bool) -> Entrance | Closed:
+    """Return where a model's requests come in: at the Gateway or, without one, at its Service."""
     if not gateway or settings.gateway is None:
-        inside = inside_host(model)
-        return ask(f"http://{inside}", host=inside, model=model.name)
-    base = settings.gateway_url or gateway_url(api, settings.gateway)
-    if base is None:
-        return None, f"Gateway {settings.gateway} has no address"
-    return ask(base, host=outside_host(model, settings), model=model.name)
+        return Entrance("http", 80, (inside_host(model),))
+    if settings.gateway_url:
+        return entrance_of_url(settings.gateway_url)
+    namespace, _, name = settings.gateway.partition("/")
+    try:
+        body = api.get(GATEWAY, namespace, name)
+    except ApiError as error:
+        return Closed(f"Gateway {settings.gateway} cannot be read: {error}")
+    if body is None:
+        return Closed(f"there is no Gateway {settings.gateway}: create it, or fix gateway.name")
+    host = outside_host(model, settings)
+    return entrance_of_gateway(body, host=host, namespace=model.namespace)
+
+
+def _pointed(service: Pointer | None, route: Pointer | None, *, gateway: bool) -> str | None:
+    """Return the version that Service and HTTPRoute both point at."""
+    if service is None or (gateway and (route is None or route.version != service.version)):
+        return None
+    return service.version
+
+
+def _answer(
+    urls: Urls,
+    model: Model,
+    settings: Settings,
+    entrance: Entrance | Closed,
+    pointed: str | None,
+) -> Answer | None:
+    """Return what the URL answers, if the traffic points at one version and it was asked."""
+    key = (model.namespace, model.name)
+    if pointed is None or model.deleted is not None or isinstance(entrance, Closed):
+        urls.forget(key)
+        return Answer(None, entrance.message) if isinstance(entrance, Closed) else None
+    inside = inside_host(model)
+    host = inside if entrance.addresses == (inside,) else outside_host(model, settings)
+    return urls.watch(key, Question(entrance, host, model.name), expected=pointed)
+
+
+def _url(
+    model: Model, settings: Settings, entrance: Entrance | Closed, *, gateway: bool
+) -> str | None:
+    """Return the URL clients use through the Gateway; the last known one while it is closed."""
+    if not gateway or settings.gateway is None:
+        return None
+    if isinstance(entrance, Closed):
+        return model.status.url
+    return entrance.url(outside_host(model, settings))

@@ -72,9 +72,10 @@ class Observed:
 
     ``gateway`` is None without Gateway API. ``accounts`` are the ServiceAccounts of the model's
     namespace that were looked for and found. ``foreign`` names objects of a name Taxon needs that
-    belong to someone else, as ``Kind/name``. ``answering`` is the version that answered through
-    the URL, if it was asked; ``unanswered`` says why none did. ``run_refused`` and
-    ``serving_refused`` say why the API server does not take a training Job, or what serves.
+    belong to someone else, as ``Kind/name``. ``url`` is where clients outside reach the model.
+    ``answering`` is the version that answers there; ``unanswered`` says why none does; with neither
+    it is not known yet. ``run_refused`` and ``serving_refused`` say why the API server does not
+    take a training Job, or what serves.
     """
 
     attempts: tuple[Attempt, ...] = ()
@@ -86,6 +87,7 @@ class Observed:
     gateway: bool = False
     accounts: frozenset[str] = frozenset()
     foreign: tuple[str, ...] = ()
+    url: str | None = None
     answering: str | None = None
     unanswered: str = ""
     run_refused: str = ""

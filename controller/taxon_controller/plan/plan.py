@@ -12,7 +12,7 @@ from taxon_contracts.status import Address, Status
 from taxon_controller.domain.accounts import accounts, server_account, trainer_account
 from taxon_controller.domain.actions import Finalize, Finding, Write
 from taxon_controller.domain.history import Records, find, newest_first, with_record
-from taxon_controller.domain.hosts import inside_url, outside_url
+from taxon_controller.domain.hosts import inside_url
 from taxon_controller.domain.model import Model
 from taxon_controller.observe.observed import Observed
 from taxon_controller.plan import conditions, runs
@@ -153,20 +153,19 @@ def _status(
 ) -> Status:
     model, settings = scene.model, scene.settings
     live = rollout.live is not None
-    inside, outside = inside_url(model), outside_url(model, settings)
-    through_gateway = scene.observed.gateway and settings.gateway is not None
+    inside, outside = inside_url(model), scene.observed.url
     statements = conditions.describe(
         model,
         training,
         rollout,
         blocker=blocker,
-        where=outside if through_gateway else inside,
+        where=outside or inside,
         gateway_missing=settings.gateway is not None and not scene.observed.gateway,
     )
     return Status(
         observed_generation=model.generation,
         conditions=conditions.dated(model, statements, scene.now),
-        url=outside if live and through_gateway else None,
+        url=outside if live else None,
         address=Address(url=inside) if live else None,
         run=training.run,
         live=rollout.live,

@@ -21,7 +21,8 @@ from taxon_controller.observe.observed import Observed, Server
 from taxon_controller.settings import Settings
 from taxon_kube.api import INFERENCE_SERVICE, Manifest
 
-PROBE_LOOK = timedelta(seconds=1)
+PROBE_LOOK = timedelta(seconds=15)
+"""When to look again whether the URL answers; an answer that changes is heard of at once."""
 KSERVE_LOOK = timedelta(seconds=15)
 NO_SCORE = "-"
 
