@@ -1,10 +1,12 @@
 from pathlib import Path
 
 import pytest
+import yaml
 
 from taxon_contracts.resource import Http
 from taxon_model_server.settings import InvalidSettings, Settings, read_settings
 
+FULL_SERVICE = Path(__file__).parents[1] / "controller/golden/inference-service-full.yaml"
 DIGEST = "sha256:" + "a" * 64
 LEAST = ("--bundle", "/b", "--digest", DIGEST, "--name", "iris")
 EVERYTHING = {
@@ -61,6 +63,57 @@ def test_a_flag_is_above_a_variable(monkeypatch: pytest.MonkeyPatch) -> None:
     assert read_settings(LEAST).name == "iris"
 
 
+def test_common_variables_are_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    """DATABASE_URL and ALLOWED_ORIGINS are understood where nothing else says so."""
+    monkeypatch.setenv("DATABASE_URL", "postgresql://common/taxon")
+    monkeypatch.setenv("ALLOWED_ORIGINS", "https://a.example,https://b.example")
+    settings = read_settings(LEAST)
+
+    assert settings.database_url is not None
+    assert settings.database_url.get_secret_value() == "postgresql://common/taxon"
+    assert settings.cors_origins == ("https://a.example", "https://b.example")
+
+
+def test_the_servers_own_variables_are_above_common_ones(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A prefixed variable counts more than the common one."""
+    monkeypatch.setenv("DATABASE_URL", "postgresql://common/taxon")
+    monkeypatch.setenv("TAXON_SERVER_DATABASE_URL", "postgresql://own/taxon")
+    monkeypatch.setenv("ALLOWED_ORIGINS", "*")
+    settings = read_settings([*LEAST, "--cors-origins", "https://own.example"])
+
+    assert settings.database_url is not None
+    assert settings.database_url.get_secret_value() == "postgresql://own/taxon"
+    assert settings.cors_origins == ("https://own.example",)
+
+
+def test_an_empty_variable_is_absent(monkeypatch: pytest.MonkeyPatch) -> None:
+    """An empty variable leaves its setting at the default: charts and shells make such."""
+    for name in ("RATE_LIMIT", "TRUSTED_PROXIES", "CORS_ORIGINS", "DATABASE_URL", "MAX_ROWS"):
+        monkeypatch.setenv(f"TAXON_SERVER_{name}", "")
+    monkeypatch.setenv("DATABASE_URL", "")
+
+    assert read_settings(LEAST) == read_settings([*LEAST, "--max-rows", "100000"])
+    assert read_settings(LEAST).database_url is None
+
+
+def test_what_the_controller_sets_is_what_the_resource_says(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Every variable of a full InferenceService is a setting, and has the resource's meaning."""
+    manifest = yaml.safe_load(FULL_SERVICE.read_text())
+    given = manifest["spec"]["predictor"]["model"]["env"]
+    for variable in given:
+        monkeypatch.setenv(variable["name"], variable.get("value", "postgresql://db/taxon"))
+    settings = read_settings(LEAST)
+    names = {variable["name"].removeprefix("TAXON_SERVER_").lower() for variable in given}
+
+    assert names <= set(Settings.model_fields)
+    assert set(Http.model_fields) <= names
+    assert (settings.rate_limit, settings.access_log) == ("100/second", True)
+    assert settings.cors_origins == ("https://app.example.com", "http://[::1]:3000")
+    assert (settings.max_body_bytes, settings.max_rows) == (2**20, 1000)
+
+
 def test_the_password_is_not_shown() -> None:
     """Settings as text do not show the database's password."""
     settings = read_settings([*LEAST, "--database-url", EVERYTHING["database_url"]])
@@ -71,14 +124,29 @@ def test_the_password_is_not_shown() -> None:
 @pytest.mark.parametrize(
     ("flag", "value", "said"),
     [
-        ("--digest", "sha256:1", "--digest (TAXON_SERVER_DIGEST): String should match pattern"),
+        ("--digest", "sha256:1", "--digest (TAXON_SERVER_DIGEST): use sha256: and 64 hexadecimal"),
         ("--port", "70000", "--port (TAXON_SERVER_PORT): Input should be less than or equal"),
         ("--log-mode", "Some", "--log-mode (TAXON_SERVER_LOG_MODE): Input should be 'Full'"),
-        ("--rate-limit", "fast", "--rate-limit (TAXON_SERVER_RATE_LIMIT): String should match"),
+        ("--rate-limit", "fast", "--rate-limit (TAXON_SERVER_RATE_LIMIT): use a number per second"),
+        (
+            "--trusted-proxies",
+            "10.0.0.0/8, proxy",
+            "--trusted-proxies (TAXON_SERVER_TRUSTED_PROXIES)",
+        ),
+        (
+            "--cors-origins",
+            "people.example",
+            "--cors-origins (TAXON_SERVER_CORS_ORIGINS or ALLOWED_ORIGINS): use origins such as",
+        ),
+        (
+            "--cors-origins",
+            "https://people.example/",
+            "--cors-origins (TAXON_SERVER_CORS_ORIGINS or ALLOWED_ORIGINS): use origins such as",
+        ),
         (
             "--database-url",
             "mysql://user:secret@host/db",
-            "--database-url (TAXON_SERVER_DATABASE_URL): must be like postgresql://user:password@",
+            "--database-url (TAXON_SERVER_DATABASE_URL or DATABASE_URL): use a URL like postgresql://",
         ),
     ],
 )

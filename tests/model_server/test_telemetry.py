@@ -1,11 +1,27 @@
+from collections.abc import Iterable
+
 import pytest
 from model_server.client import Client
+from prometheus_client import Metric
+from prometheus_client.openmetrics.parser import (
+    text_string_to_metric_families as parse_openmetrics,
+)
 from prometheus_client.parser import text_string_to_metric_families
 
 from taxon_contracts.metrics import SERVER_METRICS
 
 ROW = {"length": 1.1, "width": 2.2, "batch": 7}
 WHO = {"model": "small", "version": "v0123456789"}
+
+
+def names(families: Iterable[Metric]) -> set[str]:
+    """Return the names of all samples of the server's own families."""
+    return {
+        sample.name
+        for family in families
+        for sample in family.samples
+        if not sample.name.startswith("process_")
+    }
 
 
 def sample(client: Client, name: str, **labels: str) -> float | None:
@@ -76,12 +92,51 @@ def test_a_fault_is_counted_as_500(client: Client, monkeypatch: pytest.MonkeyPat
     assert sample(client, "requests_total", **WHO, **labels) == 1
 
 
-def test_the_scraper_may_ask_for_openmetrics(client: Client) -> None:
-    """The format follows the Accept header."""
-    answer = client.get("/metrics", headers={"accept": "application/openmetrics-text"})
+PROMETHEUS = (
+    "application/openmetrics-text;version=1.0.0;escaping=allow-utf-8;q=0.5,"
+    "application/openmetrics-text;version=0.0.1;q=0.4,"
+    "text/plain;version=1.0.0;escaping=allow-utf-8;q=0.3,text/plain;version=0.0.4;q=0.2,*/*;q=0.1"
+)
+OPENMETRICS = "application/openmetrics-text; version=1.0.0; charset=utf-8"
+TEXT = "text/plain; version=0.0.4; charset=utf-8"
 
-    assert answer.headers["content-type"].startswith("application/openmetrics-text")
-    assert answer.text.endswith("# EOF\n")
+
+@pytest.mark.parametrize(
+    ("accept", "given"),
+    [
+        (PROMETHEUS, OPENMETRICS),
+        ("application/openmetrics-text", OPENMETRICS),
+        ('Application/OpenMetrics-Text; Version="1.0.0"', OPENMETRICS),
+        ("text/plain;q=0.5, application/openmetrics-text", OPENMETRICS),
+        ("application/openmetrics-text;q=0.1, text/plain", TEXT),
+        ("application/openmetrics-text;q=0", TEXT),
+        ("application/openmetrics-text;version=9.9.9", TEXT),
+        ("application/openmetrics-text;version=abc", TEXT),
+        ("application/openmetrics-text;q=much", TEXT),
+        ("*/*", TEXT),
+        ("application/json", TEXT),
+        ("", TEXT),
+        (';;=,"', TEXT),
+    ],
+)
+def test_the_format_of_metrics_is_negotiated(client: Client, accept: str, given: str) -> None:
+    """The Accept header chooses by quality and version; what it does not offer is the text."""
+    answer = client.get("/metrics", headers={"accept": accept})
+
+    assert answer.status_code == 200
+    assert answer.headers["content-type"] == given
+    assert answer.text.endswith("# EOF\n") == (given == OPENMETRICS)
+
+
+def test_both_formats_hold_the_same_samples(client: Client) -> None:
+    """An OpenMetrics parser reads what the text format holds."""
+    client.post("/predict", json=ROW)
+    accept = {"accept": "application/openmetrics-text"}
+    openmetrics = client.get("/metrics", headers=accept).text
+    text = client.get("/metrics").text
+
+    parsed = parse_openmetrics(openmetrics)  # type: ignore[no-untyped-call] # it has no annotations
+    assert names(parsed) == names(text_string_to_metric_families(text))
 
 
 def test_the_loaded_version_is_exported(client: Client) -> None:

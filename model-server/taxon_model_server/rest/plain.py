@@ -2,12 +2,12 @@
 
 from datetime import UTC, datetime
 
-from prometheus_client.exposition import choose_encoder
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute
 
 from taxon_model_server.exchange import Exchange
+from taxon_model_server.rest.metrics_format import choose_format
 from taxon_model_server.rest.plain_rows import BatchCall, RowCall
 from taxon_model_server.rest.plain_schema import HealthStatus
 from taxon_model_server.rest.transport import Endpoint, Intake
@@ -85,7 +85,8 @@ class PlainEndpoints:
 
     async def metrics(self, request: Request) -> Response:
         """Return the metrics for Prometheus."""
-        encode, content_type = choose_encoder(request.headers.get("accept", ""))
+        accept = ",".join(request.headers.getlist("accept"))
+        encode, content_type = choose_format(accept)
         return Response(
             encode(self._exchange.telemetry.registry), headers={"content-type": content_type}
         )
