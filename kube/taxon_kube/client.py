@@ -4,6 +4,7 @@ Objects travel as plain JSON: the client's classes would cost most of the contro
 """
 
 import json
+import math
 import re
 from collections.abc import Callable
 from typing import Any, Literal, NoReturn
@@ -253,6 +254,7 @@ def _status(error: ApiException) -> dict[str, Any]:
 
 def _retry_after(error: ApiException) -> float | None:
     try:
-        return float((error.headers or {}).get("Retry-After", ""))
+        seconds = float((error.headers or {}).get("Retry-After", ""))
     except ValueError:
         return None
+    return seconds if math.isfinite(seconds) else None

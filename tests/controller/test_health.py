@@ -2,7 +2,6 @@
 
 import logging
 import threading
-from http.client import HTTPConnection
 
 import pytest
 from support.story import Story, served
@@ -10,7 +9,8 @@ from support.world import World
 
 from taxon_contracts.metrics import CONTROLLER_METRICS
 from taxon_controller.domain.model import read_model
-from taxon_controller.loop.health import Health, page, serve
+from taxon_controller.loop.health import Health
+from taxon_controller.loop.pages import page
 from taxon_controller.loop.threads import Threads
 from taxon_controller.telemetry import Telemetry
 
@@ -43,29 +43,6 @@ def test_an_absent_api_server_is_nothing_to_restart_for() -> None:
 
     assert health.alive()
     assert health.age() == 0.0
-
-
-def test_the_pages_are_served() -> None:
-    """Over HTTP, as the kubelet and Prometheus ask."""
-    health, telemetry = Health(limit=180), Telemetry()
-    server = serve(0, health, telemetry)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    connection = HTTPConnection("127.0.0.1", server.server_port, timeout=10)
-
-    def ask(path: str) -> tuple[int, str]:
-        connection.request("GET", path)
-        answer = connection.getresponse()
-        return answer.status, answer.read().decode()
-
-    assert ask("/readyz")[0] == 503
-    health.ready.set()
-    assert ask("/readyz") == (200, "ok\n")
-    assert ask("/healthz") == (200, "ok\n")
-    assert "taxon_lease_held" in ask("/metrics")[1]
-    assert ask("/")[0] == 404
-    connection.close()
-    server.shutdown()
-    server.server_close()
 
 
 def test_every_metric_of_the_contracts_is_exposed() -> None:

@@ -111,13 +111,47 @@ def test_errors_are_followed_by_growing_pauses_and_success_forgets_them() -> Non
         worker.work(WINE)
         due = queue._due.get(WINE)  # noqa: SLF001 - when a model is due is told to nobody else
         pauses.append(due - watch.time if due is not None else 0.0)
-        queue = ModelQueue(watch)
-        worker.queue = queue
+        queue._due.clear()  # noqa: SLF001 - it falls due
 
     assert 0.1 < pauses[0] < 0.3
     assert 30 <= pauses[11] <= 60
     assert pauses[12] == 0
     assert 0.1 < pauses[13] < 0.3
+
+
+def test_a_success_of_any_worker_ends_the_pauses() -> None:
+    """Failures are those of the model, and not of the worker that met them."""
+    watch = Stopwatch()
+    queue, outcomes = ModelQueue(watch), [Conflict("changed")] * 8
+
+    def reconcile(*_: str) -> None:
+        if outcomes:
+            raise outcomes.pop()
+
+    first, second = (Worker(queue, reconcile, lambda: START, Telemetry()) for _ in range(2))
+    for worker in (first, second) * 4:
+        worker.work(WINE)
+    assert queue.failures(WINE) == 8
+    second.work(WINE)
+    assert queue.failures(WINE) == 0
+
+    queue._due.clear()  # noqa: SLF001 - it falls due
+    outcomes.append(Conflict("changed"))
+    first.work(WINE)
+    assert queue._due[WINE] < 0.3  # noqa: SLF001 - when a model is due is told to nobody else
+
+
+@pytest.mark.parametrize("wished", [1e9, float("inf"), -5.0])
+def test_no_wish_of_the_api_server_keeps_a_model_waiting_for_ever(wished: float) -> None:
+    """A proxy on the way may send any Retry-After."""
+
+    def reconcile(*_: str) -> None:
+        raise Unavailable("away", retry_after=wished)
+
+    queue = ModelQueue(Stopwatch())
+    Worker(queue, reconcile, lambda: START, Telemetry()).work(WINE)
+
+    assert 0 < queue._due[WINE] <= 60  # noqa: SLF001 - when a model is due is told to nobody else
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,8 @@ import kopf
 
 from taxon_controller import clock
 from taxon_controller.loop import handlers
-from taxon_controller.loop.health import Health, serve
+from taxon_controller.loop.health import Health
+from taxon_controller.loop.pages import serve
 from taxon_controller.loop.queue import BURST_SECONDS, Key, ModelQueue, Worker
 from taxon_controller.loop.reconcile import Reconciler
 from taxon_controller.loop.resync import await_kinds, await_models, is_served, resync

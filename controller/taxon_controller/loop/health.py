@@ -4,15 +4,6 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Literal
-from wsgiref.simple_server import WSGIRequestHandler, WSGIServer, make_server
-
-from prometheus_client import CollectorRegistry
-from prometheus_client.exposition import generate_latest
-
-from taxon_controller.telemetry import Telemetry
-
-Page = Literal["/healthz", "/readyz", "/metrics"]
 
 
 @dataclass
@@ -49,43 +40,3 @@ class Health:
     def alive(self) -> bool:
         """Tell whether the watch still hears."""
         return self.age() < self.limit
-
-
-class Quiet(WSGIRequestHandler):
-    """Answers without a log line each."""
-
-    timeout = 10
-
-    def log_message(self, *_: object) -> None:
-        """Write nothing."""
-
-
-def serve(port: int, health: Health, telemetry: Telemetry) -> WSGIServer:
-    """Return a server of probes and metrics; it answers in a thread of its own once started."""
-
-    def answer(environ: dict[str, str], start: Callable[..., object]) -> list[bytes]:
-        status, content = page(environ["PATH_INFO"], health, telemetry)
-        start(status, [("Content-Type", "text/plain; charset=utf-8")])
-        return [content]
-
-    return make_server("", port, answer, handler_class=Quiet)
-
-
-def page(path: str, health: Health, telemetry: Telemetry) -> tuple[str, bytes]:
-    """Return status and content of one page."""
-    telemetry.heartbeat_age.set(health.age())
-    if path == "/metrics":
-        return "200 OK", _exposition(telemetry.registry)
-    if path == "/healthz":
-        return _told(well=health.alive(), otherwise="the watch does not hear its heartbeat")
-    if path == "/readyz":
-        return _told(well=health.ready.is_set(), otherwise="not watching yet")
-    return "404 Not Found", b"there are /healthz, /readyz and /metrics\n"
-
-
-def _told(*, well: bool, otherwise: str) -> tuple[str, bytes]:
-    return ("200 OK", b"ok\n") if well else ("503 Service Unavailable", f"{otherwise}\n".encode())
-
-
-def _exposition(registry: CollectorRegistry) -> bytes:
-    return generate_latest(registry)

@@ -34,6 +34,7 @@ class ModelQueue:
     _running: set[Key] = field(default_factory=set)
     _changed: threading.Condition = field(default_factory=threading.Condition)
     _order: "itertools.count[int]" = field(default_factory=itertools.count)
+    _failures: dict[Key, int] = field(default_factory=dict)
     _closed: bool = False
 
     def add(self, key: Key, delay: float = 0.0) -> None:
@@ -58,6 +59,22 @@ class ModelQueue:
                     return key, -wait
                 self._changed.wait(wait)
             return None
+
+    def failures(self, key: Key) -> int:
+        """Return how many looks at a model have failed in a row, whichever worker looked."""
+        with self._changed:
+            return self._failures.get(key, 0)
+
+    def failed(self, key: Key) -> int:
+        """Note a look that failed; return how many did in a row."""
+        with self._changed:
+            self._failures[key] = self._failures.get(key, 0) + 1
+            return self._failures[key]
+
+    def succeeded(self, key: Key) -> None:
+        """Note a look that did not fail."""
+        with self._changed:
+            self._failures.pop(key, None)
 
     def done(self, key: Key) -> None:
         """Let a model be taken again."""
@@ -100,7 +117,6 @@ class Worker:
     reconcile: Callable[[str, str], datetime | None]
     now: Callable[[], datetime]
     telemetry: Telemetry
-    failures: dict[Key, int] = field(default_factory=dict)
 
     def run(self) -> None:
         """Work until the queue is closed."""
@@ -121,7 +137,7 @@ class Worker:
         except Exception as error:  # noqa: BLE001 - whatever happens to one model, the others go on
             self.queue.add(key, self._pause(key, error))
         else:
-            self.failures.pop(key, None)
+            self.queue.succeeded(key)
             if again is not None:
                 self.queue.add(key, max(0.0, (again - self.now()).total_seconds()))
         finally:
@@ -131,7 +147,7 @@ class Worker:
         """Return how long to leave a model alone after an error."""
         reason = error.reason if isinstance(error, ApiError) else "Unexpected"
         self.telemetry.reconcile_errors.labels(reason).inc()
-        count = self.failures[key] = self.failures.get(key, 0) + 1
+        count = self.queue.failed(key)
         fields = {"model": "/".join(key), "reason": reason}
         if isinstance(error, Conflict):
             logger.info("Trying again: %s", error, extra=fields)
@@ -140,5 +156,6 @@ class Worker:
         else:
             logger.error("Trying again", exc_info=error, extra=fields)
         pause = min(FIRST_PAUSE_SECONDS * 2.0 ** min(count - 1, 16), LONGEST_PAUSE_SECONDS)
-        told = error.retry_after if isinstance(error, Unavailable) else None
-        return max(pause * random.uniform(0.5, 1.0), told or 0.0)  # noqa: S311 - jitter, not a secret
+        wished = (error.retry_after if isinstance(error, Unavailable) else None) or 0.0
+        jittered = pause * random.uniform(0.5, 1.0)  # noqa: S311 - jitter, not a secret
+        return max(jittered, min(wished, LONGEST_PAUSE_SECONDS))

@@ -1,0 +1,102 @@
+"""The pages the kubelet and Prometheus read: whether the controller is alive, ready, and how it is.
+
+A client that is slow, or never says what it wants, holds up no other and is cut off.
+"""
+
+import socket
+import threading
+from collections.abc import Callable
+from contextlib import suppress
+from socketserver import ThreadingMixIn
+from wsgiref.simple_server import WSGIRequestHandler, WSGIServer, make_server
+
+from prometheus_client import CollectorRegistry
+from prometheus_client.exposition import generate_latest
+
+from taxon_controller.loop.health import Health
+from taxon_controller.telemetry import Telemetry
+
+SECONDS = 10.0
+"""How long one connection may last in all."""
+
+
+class _Connection(WSGIRequestHandler):
+    """Answers without a log line each, within a bounded time."""
+
+    def setup(self) -> None:
+        """Begin the time of the connection."""
+        super().setup()
+        self._end = threading.Timer(SECONDS, self._cut_off)
+        self._end.daemon = True
+        self._end.start()
+
+    def finish(self) -> None:
+        """End the connection, and its time."""
+        self._end.cancel()
+        with suppress(OSError):  # nobody listens any more
+            super().finish()
+
+    def handle(self) -> None:
+        """Answer; whoever is gone, or was cut off, gets no answer."""
+        with suppress(OSError):
+            super().handle()
+
+    def log_message(self, *_: object) -> None:
+        """Write nothing."""
+
+    def _cut_off(self) -> None:
+        with suppress(OSError):
+            self.connection.shutdown(socket.SHUT_RDWR)
+
+
+class _Server(ThreadingMixIn, WSGIServer):
+    """Listens on IPv4, with a thread for each connection."""
+
+    daemon_threads = True
+    block_on_close = False
+
+
+class _DualStackServer(_Server):
+    """Listens on IPv6 and IPv4."""
+
+    address_family = socket.AF_INET6
+
+    def server_bind(self) -> None:
+        """Take connections of both families, whatever the system's default is."""
+        self.socket.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0)
+        super().server_bind()
+
+
+def serve(port: int, health: Health, telemetry: Telemetry) -> WSGIServer:
+    """Return a server of the pages; it answers in a thread of its own once started."""
+
+    def answer(environ: dict[str, str], start: Callable[..., object]) -> list[bytes]:
+        status, content = page(environ["PATH_INFO"], health, telemetry)
+        start(status, [("Content-Type", "text/plain; charset=utf-8")])
+        return [content]
+
+    kind = _DualStackServer if socket.has_dualstack_ipv6() else _Server
+    try:
+        return make_server("", port, answer, server_class=kind, handler_class=_Connection)
+    except OSError:  # where IPv6 is switched off on the node, its sockets can be made but not bound
+        return make_server("", port, answer, server_class=_Server, handler_class=_Connection)
+
+
+def page(path: str, health: Health, telemetry: Telemetry) -> tuple[str, bytes]:
+    """Return status and content of one page."""
+    telemetry.heartbeat_age.set(health.age())
+    if path == "/metrics":
+        return "200 OK", _exposition(telemetry.registry)
+    if path == "/healthz":
+        return _told(well=health.alive(), otherwise="the watch does not hear its heartbeat")
+    if path == "/readyz":
+        return _told(well=health.ready.is_set(), otherwise="not watching yet")
+    return "404 Not Found", b"there are /healthz, /readyz and /metrics\n"
+
+
+def _told(*, well: bool, otherwise: str) -> tuple[str, bytes]:
+    return ("200 OK", b"ok\n") if well else ("503 Service Unavailable", f"{otherwise}\n".encode())
+
+
+def _exposition(registry: CollectorRegistry) -> bytes:
+    return generate_latest(registry)
