@@ -84,6 +84,12 @@ REASONS: dict[str, Reason] = {
             "spec.suspend stops runs and switches; what is live goes on.",
             "set suspend to false",
         ),
+        Reason(
+            "ObjectBeingDeleted",
+            RUN_GOES_ON,
+            "An object Taxon needs is being deleted and is created again once it is gone.",
+            "wait; if it stays, remove what holds its finalizers",
+        ),
         Reason("Deleting", ("Ready",), "The model is being deleted.", "wait"),
         # A person has to act: the resource and its surroundings
         Reason("InvalidSpec", BLOCKED, "The spec cannot be read.", "correct the named field"),

@@ -140,9 +140,9 @@ def test_a_model_made_anew_waits_for_what_is_left_of_the_one_before() -> None:
     story.world.remove(story.world.model())
     story.world.objects |= left
     story.submit()
-    with pytest.raises(Conflict):
-        story.look()
-    assert "Stalled" not in story.conditions
+    story.look()
+    assert story.conditions["Reconciling"] == ("True", "ObjectBeingDeleted")
+    assert "Job/wine-" in story.message("Trained")
 
     for key in left:
         del story.world.objects[key]
@@ -160,3 +160,23 @@ def test_a_model_made_anew_trains_while_the_service_before_it_is_still_there() -
     story.look()
 
     assert story.conditions["Reconciling"] == ("True", "Training")
+
+
+def test_an_object_held_by_a_finalizer_is_reported() -> None:
+    """The live Service cannot go, so it cannot be made again: the model says what it waits for."""
+    story = served()
+    service = story.world.objects["Service", "default", "wine"]
+    service["metadata"]["finalizers"] = ["someone.example.com/holds"]
+    del service["metadata"]["labels"]
+    story.world.remove(service)
+    again = story.look()
+
+    assert story.conditions["Reconciling"] == ("True", "ObjectBeingDeleted")
+    assert "Service/wine is being deleted" in story.message("Ready")
+    assert again is not None
+    assert (again - story.world.now).total_seconds() >= 10
+
+    service["metadata"]["finalizers"] = []
+    story.world.remove(service)
+    story.run()
+    assert story.conditions == READY

@@ -1,14 +1,14 @@
 """One ClassifierModel as it was read."""
 
 import hashlib
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 
 from pydantic import ValidationError
 
 from taxon_contracts import names
 from taxon_contracts.identity import version_id
-from taxon_contracts.resource import ClassifierModel, Retrain, Spec
+from taxon_contracts.resource import ClassifierModel, Spec
 from taxon_contracts.status import Status, VersionRecord
 from taxon_controller import clock
 from taxon_kube.api import Manifest
@@ -43,11 +43,6 @@ class Model:
     def key(self) -> str:
         """Return ``namespace/name``, as logs name a model."""
         return f"{self.namespace}/{self.name}"
-
-    def without_schedule(self) -> "Model":
-        """Return the model as if it asked for no schedule."""
-        unscheduled = self.spec.model_copy(update={"retrain": Retrain()})
-        return replace(self, parsed=unscheduled)
 
     def version(self, token: str) -> str:
         """Return the id of the version this spec makes for a trigger's token."""

@@ -14,9 +14,9 @@ from taxon_controller.domain.ownership import is_leaving, owned_by
 from taxon_controller.loop.drift import matches
 from taxon_controller.objects.event import event
 from taxon_controller.observe.observe import Urls, observe
-from taxon_controller.observe.observed import Observed
 from taxon_controller.plan.decided import Plan
-from taxon_controller.plan.plan import plan
+from taxon_controller.plan.plan import after_writes, plan
+from taxon_controller.plan.setbacks import Setbacks
 from taxon_controller.settings import Settings
 from taxon_controller.telemetry import Telemetry
 from taxon_kube.api import (
@@ -35,10 +35,11 @@ logger = logging.getLogger(__name__)
 
 
 class NameTaken(ApiError):  # noqa: N818 - a state, not a fault
-    """An object of a name Taxon needs belongs to someone else."""
+    """An object of a name Taxon needs belongs to someone else; the message is ``Kind/name``."""
 
-    def __init__(self, kind: str, name: str) -> None:
-        super().__init__(f"{kind}/{name}")
+
+class BeingDeleted(ApiError):  # noqa: N818 - a state, not a fault
+    """An object of a name Taxon needs is being deleted; the message is ``Kind/name``."""
 
 
 @dataclass(frozen=True)
@@ -64,36 +65,35 @@ class Reconciler:
             return None
         model = read_model(body)
         observed = observe(self.api, self.urls, model, self.settings)
-        decided = plan(model, observed, self.now(), self.settings)
-        model, hindered, error = self._carry_out(model, decided, observed)
-        if hindered != observed:
-            decided = plan(model, hindered, self.now(), self.settings)
-        again = self._report(model, decided)
+        planned = plan(model, observed, self.now(), self.settings)
+        model, setbacks, error = self._carry_out(model, planned)
+        again = self._report(model, after_writes(planned, setbacks))
         if error is not None:
             raise error
         return again
 
-    def _carry_out(
-        self, model: Model, decided: Plan, observed: Observed
-    ) -> tuple[Model, Observed, ApiError | None]:
-        """Write what was decided, each for itself: what is in the way of one holds up no other.
+    def _carry_out(self, model: Model, planned: Plan) -> tuple[Model, Setbacks, ApiError | None]:
+        """Write what was planned, each for itself: what stops one write stops no other.
 
-        Return the model, which a finalizer changes; what was observed and what was in the way; and
-        the error after which to try again, if there was one.
+        Return the model, which a finalizer changes; what was not written and why; and the error
+        after which to try again, if there was one.
         """
+        setbacks = Setbacks()
         error: ApiError | None = None
-        for write in decided.writes:
+        for write in planned.writes:
             try:
                 model = self._write(model, write)
             except NameTaken as taken:
-                observed = replace(observed, foreign=(*observed.foreign, str(taken)))
+                setbacks = replace(setbacks, taken=(*setbacks.taken, str(taken)))
+            except BeingDeleted as leaving:
+                setbacks = replace(setbacks, leaving=(*setbacks.leaving, str(leaving)))
             except WebhookUnavailable as away:
-                observed, error = replace(observed, kserve="Unavailable"), away
+                setbacks, error = replace(setbacks, kserve_away=True), away
             except Refused as refused:
                 if isinstance(write, Finalize):
                     raise
-                observed, error = _with_refusal(observed, model, write, refused), refused
-        return model, observed, error
+                setbacks, error = _with_refusal(setbacks, model, write, refused), refused
+        return model, setbacks, error
 
     def _write(self, model: Model, write: Write) -> Model:
         """Carry out one write; return the model, which a finalizer changes."""
@@ -123,10 +123,12 @@ class Reconciler:
             self.api.create(manifest)
         except AlreadyExists as exists:
             there = self.api.get(KINDS[kind], metadata["namespace"], metadata["name"])
-            if there is None or is_leaving(there, model):
-                raise Conflict(f"{kind}/{metadata['name']} is being deleted; retrying") from exists
+            if there is None:
+                raise Conflict(f"{kind}/{metadata['name']} was just deleted; retrying") from exists
+            if is_leaving(there, model):
+                raise BeingDeleted(f"{kind}/{metadata['name']}") from exists
             if not _is_ours(there, manifest, model):
-                raise NameTaken(kind, metadata["name"]) from exists
+                raise NameTaken(f"{kind}/{metadata['name']}") from exists
             return there
         return None
 
@@ -171,15 +173,15 @@ class Reconciler:
         logger.info(what, extra={"model": model.key, "run": run, **fields})
 
 
-def _with_refusal(observed: Observed, model: Model, write: Write, error: Refused) -> Observed:
-    """Return what was observed, with what the API server refused if a condition tells of it."""
+def _with_refusal(setbacks: Setbacks, model: Model, write: Write, error: Refused) -> Setbacks:
+    """Return the setbacks with what the API server refused, if a condition reports it."""
     match write:
         case Create(manifest=manifest) if manifest["metadata"]["namespace"] == model.namespace:
-            return replace(observed, run_refused=str(error))
+            return replace(setbacks, run_refused=str(error))
         case Apply():
-            return replace(observed, serving_refused=str(error))
+            return replace(setbacks, serving_refused=str(error))
         case _:
-            return observed
+            return setbacks
 
 
 def _is_ours(there: Manifest, wanted: Manifest, model: Model) -> bool:

@@ -74,8 +74,7 @@ class Observed:
     namespace that were looked for and found. ``foreign`` names objects of a name Taxon needs that
     belong to someone else, as ``Kind/name``. ``url`` is where clients outside reach the model.
     ``answering`` is the version that answers there; ``unanswered`` says why none does; with neither
-    it is not known yet. ``run_refused`` and ``serving_refused`` say why the API server does not
-    take a training Job, or what serves.
+    it is not known yet.
     """
 
     attempts: tuple[Attempt, ...] = ()
@@ -90,8 +89,6 @@ class Observed:
     url: str | None = None
     answering: str | None = None
     unanswered: str = ""
-    run_refused: str = ""
-    serving_refused: str = ""
 
     def server(self, version: str | None) -> Server | None:
         """Return the servers of a version, unless they are on their way out."""

@@ -1,24 +1,22 @@
-"""What a person has to remove before anything new can happen, most basic first."""
+"""What a person has to remove before something new can happen, the most basic first."""
 
 from collections.abc import Callable
-from datetime import datetime
 
+from taxon_controller.domain.accounts import server_account, trainer_account
 from taxon_controller.domain.actions import Finding
 from taxon_controller.domain.hosts import outside_host
-from taxon_controller.domain.model import Model
-from taxon_controller.observe.observed import Observed
 from taxon_controller.plan import schedule
-from taxon_controller.settings import Settings
+from taxon_controller.plan.scene import Scene
 
 HOST_CHARACTERS = 253
 LABEL_CHARACTERS = 63
 
-Check = Callable[[Model, Observed, datetime, Settings], Finding | None]
+Check = Callable[[Scene], Finding | None]
 
 
-def name_too_long(model: Model, _: Observed, __: datetime, settings: Settings) -> Finding | None:
-    """The host name would not be one."""
-    name = outside_host(model, settings)
+def name_too_long(scene: Scene) -> Finding | None:
+    """Report a host name that is longer than DNS allows."""
+    name = outside_host(scene.model, scene.settings)
     if len(name) <= HOST_CHARACTERS and all(len(p) <= LABEL_CHARACTERS for p in name.split(".")):
         return None
     return Finding(
@@ -28,35 +26,83 @@ def name_too_long(model: Model, _: Observed, __: datetime, settings: Settings) -
     )
 
 
-def name_taken(_: Model, observed: Observed, __: datetime, ___: Settings) -> Finding | None:
-    """An object Taxon needs belongs to someone else."""
-    if not observed.foreign:
-        return None
-    taken = ", ".join(observed.foreign)
+def name_taken(scene: Scene) -> Finding | None:
+    """Report objects Taxon needs that belong to someone else."""
+    return names_taken(scene.observed.foreign) if scene.observed.foreign else None
+
+
+def names_taken(taken: tuple[str, ...]) -> Finding:
+    """Return what to say of objects that belong to someone else, each as ``Kind/name``."""
     return Finding(
-        "NameTaken", f"{taken} is not Taxon's and stays as it is: remove it or rename the model"
+        "NameTaken",
+        f"{', '.join(taken)} belongs to someone else and was not changed: remove it or rename the"
+        " model",
     )
 
 
-def invalid_schedule(model: Model, _: Observed, now: datetime, __: Settings) -> Finding | None:
-    """The schedule is none."""
-    text = model.spec.retrain.schedule
+def invalid_schedule(scene: Scene) -> Finding | None:
+    """Report a schedule that is not a cron expression."""
+    text = scene.model.spec.retrain.schedule
     try:
         if text:
-            schedule.next_slot(text, now)
+            schedule.next_slot(text, scene.now)
     except schedule.InvalidSchedule as error:
-        return Finding(
-            "InvalidSchedule", f"retrain.schedule {text!r}: {error}: use five cron fields"
-        )
+        message = f"retrain.schedule {text!r}: {error}: use five cron fields"
+        return Finding("InvalidSchedule", message)
     return None
 
 
 BLOCKERS: tuple[Check, ...] = (name_too_long, name_taken, invalid_schedule)
+"""What stops runs and switches alike."""
 
 
-def first_blocker(
-    model: Model, observed: Observed, now: datetime, settings: Settings
-) -> Finding | None:
-    """Return the first blocker, if there is any."""
-    found = (check(model, observed, now, settings) for check in BLOCKERS)
-    return next(filter(None, found), None)
+def suspended(scene: Scene) -> Finding | None:
+    """Report that a person has stopped runs."""
+    return Finding("Suspended", "spec.suspend stops runs") if scene.suspended else None
+
+
+def blocked(scene: Scene) -> Finding | None:
+    """Report what stops runs and switches alike."""
+    return scene.blocker
+
+
+def trainer_account_missing(scene: Scene) -> Finding | None:
+    """Report a namespace that was not prepared for training pods."""
+    return _account_missing(scene, trainer_account(scene.model, scene.settings))
+
+
+RUN_BLOCKERS: tuple[Check, ...] = (suspended, blocked, trainer_account_missing)
+"""What stops a run from beginning."""
+
+
+def kserve_missing(scene: Scene) -> Finding | None:
+    """Report a cluster without KServe."""
+    if scene.observed.kserve != "Missing":
+        return None
+    return Finding(
+        "KServeMissing", "the kind InferenceService of KServe is missing: install KServe"
+    )
+
+
+def server_account_missing(scene: Scene) -> Finding | None:
+    """Report a namespace that was not prepared for servers."""
+    return _account_missing(scene, server_account(scene.model, scene.settings))
+
+
+SERVING_BLOCKERS: tuple[Check, ...] = (kserve_missing, server_account_missing)
+"""What stops any version from being served."""
+
+
+def first(checks: tuple[Check, ...], scene: Scene) -> Finding | None:
+    """Return the first finding of a chain of checks, if there is any."""
+    return next(filter(None, (check(scene) for check in checks)), None)
+
+
+def _account_missing(scene: Scene, account: str) -> Finding | None:
+    if account in scene.observed.accounts:
+        return None
+    return Finding(
+        "CredentialsMissing",
+        f"namespace {scene.model.namespace} has no ServiceAccount {account}: list the namespace in"
+        " the chart's modelNamespaces, or create it",
+    )

@@ -5,6 +5,21 @@ from datetime import datetime
 
 from taxon_contracts.status import Status
 from taxon_controller.domain.actions import Event, Write
+from taxon_controller.domain.history import Records
+from taxon_controller.plan.rollout import RolloutPlan
+from taxon_controller.plan.runs import RunPlan
+from taxon_controller.plan.scene import Scene
+
+
+@dataclass(frozen=True)
+class Decision:
+    """What is decided about a model whose spec can be read; the conditions are made from it."""
+
+    scene: Scene
+    runs: RunPlan
+    rollout: RolloutPlan
+    records: Records
+    due: tuple[datetime, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -12,10 +27,12 @@ class Plan:
     """Everything one look at a model decides.
 
     ``writes`` are carried out in their order, then ``status`` is written if it differs from the
-    one that was read. ``look_again`` is the next time something falls due by itself.
+    one that was read. ``look_again`` is the next time something falls due by itself. ``decision``
+    is what the status was made from, if the spec could be read.
     """
 
     writes: tuple[Write, ...]
     status: Status
     events: tuple[Event, ...]
     look_again: datetime | None
+    decision: Decision | None = None

@@ -59,10 +59,10 @@ def _release(model: Model, now: datetime, *events: Event) -> Plan:
 
 
 def _deleting(model: Model, now: datetime) -> Status:
-    statement = conditions.Statement("Ready", "False", "Deleting", "the model is being deleted")
+    finding = Finding("Deleting", "the model is being deleted")
     return model.status.model_copy(
         update={
             "observed_generation": model.generation,
-            "conditions": conditions.dated(model, (statement,), now),
+            "conditions": conditions.dated(model, conditions.not_ready(finding, None), now),
         }
     )

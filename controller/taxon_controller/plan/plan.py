@@ -4,25 +4,27 @@ Pure and total: no clock, no network, no memory; whatever is observed, there is 
 """
 
 from collections.abc import Iterable
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 from taxon_contracts import names
-from taxon_contracts.run import Champion
 from taxon_contracts.status import Address, Status
-from taxon_controller.domain.accounts import accounts, server_account, trainer_account
+from taxon_controller.domain.accounts import accounts
 from taxon_controller.domain.actions import Finalize, Finding, Write
 from taxon_controller.domain.history import Records, find, newest_first, with_record
 from taxon_controller.domain.hosts import inside_url
 from taxon_controller.domain.model import Model
 from taxon_controller.observe.observed import Observed
-from taxon_controller.plan import conditions, runs
-from taxon_controller.plan.blockers import first_blocker
-from taxon_controller.plan.decided import Plan
+from taxon_controller.plan import conditions, setbacks
+from taxon_controller.plan.blockers import BLOCKERS, first
+from taxon_controller.plan.decided import Decision, Plan
 from taxon_controller.plan.deletion import plan_deletion, wants_finalizer
 from taxon_controller.plan.events import events_between
 from taxon_controller.plan.retention import plan_retention
-from taxon_controller.plan.rollout import RolloutPlan, Scene, live_version, plan_rollout
+from taxon_controller.plan.rollout import RolloutPlan, plan_rollout
 from taxon_controller.plan.runs import RunPlan, plan_runs
+from taxon_controller.plan.scene import Scene
+from taxon_controller.plan.setbacks import Setbacks
 from taxon_controller.settings import Settings
 
 UNWATCHED_LOOK = timedelta(seconds=15)
@@ -35,32 +37,23 @@ def plan(model: Model, observed: Observed, now: datetime, settings: Settings) ->
         return plan_deletion(model, observed, now, settings)
     if model.parsed is None:
         return _unreadable(model, now)
-    blocker = first_blocker(model, observed, now, settings)
-    records = known_records(model, observed)
-    scene = Scene(model, observed, records, now, settings)
-    training = _runs(scene, blocker)
-    rollout = plan_rollout(
-        Scene(model, observed, training.records, now, settings),
-        frozen=model.spec.suspend or blocker is not None,
-        blocked=_serving_blocked(model, observed, settings),
-    )
+    scene = Scene(model, observed, known_records(model, observed), now, settings)
+    scene = replace(scene, blocker=first(BLOCKERS, scene))
+    runs = plan_runs(scene)
+    rollout = plan_rollout(replace(scene, records=runs.records))
     kept = plan_retention(
-        model,
-        observed,
-        rollout.records,
-        protected=_protected(model, training, rollout),
-        now=now,
-        settings=settings,
+        replace(scene, records=rollout.records), protected=_protected(model, runs, rollout)
     )
-    status = _status(scene, training, rollout, kept.records, blocker)
-    unwatched = observed.foreign or not observed.accounts.issuperset(accounts(model, settings))
-    look = (now + UNWATCHED_LOOK,) if unwatched else ()
-    return Plan(
-        writes=(*_finalizer(model), *training.writes, *rollout.writes, *kept.writes),
-        status=status,
-        events=events_between(model.status, status),
-        look_again=_soonest((*training.due, *rollout.due, *kept.due, *look), now),
-    )
+    due = (*runs.due, *rollout.due, *kept.due, *_unwatched(scene))
+    writes = (*_finalizer(model), *runs.writes, *rollout.writes, *kept.writes)
+    return _with_status(Decision(scene, runs, rollout, kept.records, due), writes)
+
+
+def after_writes(planned: Plan, setbacks_: Setbacks) -> Plan:
+    """Return the plan with a status that says what was not written, and why."""
+    if planned.decision is None or setbacks_ == Setbacks():
+        return planned
+    return _with_status(setbacks.after(planned.decision, setbacks_), planned.writes)
 
 
 def known_records(model: Model, observed: Observed) -> Records:
@@ -73,105 +66,49 @@ def known_records(model: Model, observed: Observed) -> Records:
     return newest_first(records)
 
 
-def _runs(scene: Scene, blocker: Finding | None) -> RunPlan:
-    model = scene.model
-    if blocker is not None and blocker.reason == "InvalidSchedule":
-        model = model.without_schedule()
-    return plan_runs(
-        runs.Scene(
-            model=model,
-            observed=scene.observed,
-            held=_held(model, scene.observed, blocker, scene.settings),
-            champion=_champion(scene),
-            now=scene.now,
-            settings=scene.settings,
-        ),
-        scene.records,
-    )
+def _unwatched(scene: Scene) -> tuple[datetime, ...]:
+    """Return when to look again at what is not watched, if something of that is missing."""
+    missing = accounts(scene.model, scene.settings) - scene.observed.accounts
+    return (scene.now + UNWATCHED_LOOK,) if scene.observed.foreign or missing else ()
 
 
-def _held(
-    model: Model, observed: Observed, blocker: Finding | None, settings: Settings
-) -> Finding | None:
-    """Return why no run may begin."""
-    if model.spec.suspend:
-        return Finding("Suspended", "spec.suspend stops runs")
-    if blocker is not None:
-        return blocker
-    if observed.run_refused:
-        return Finding("WriteRefused", f"the training Job is refused: {observed.run_refused}")
-    return _account_missing(model, observed, trainer_account(model, settings))
-
-
-def _serving_blocked(model: Model, observed: Observed, settings: Settings) -> Finding | None:
-    """Return why no version can be served."""
-    if observed.kserve == "Missing":
-        return Finding(
-            "KServeMissing", "the kind InferenceService of KServe is missing: install KServe"
-        )
-    if observed.serving_refused:
-        return Finding("WriteRefused", f"what serves is refused: {observed.serving_refused}")
-    return _account_missing(model, observed, server_account(model, settings))
-
-
-def _account_missing(model: Model, observed: Observed, account: str) -> Finding | None:
-    if account in observed.accounts:
-        return None
-    return Finding(
-        "CredentialsMissing",
-        f"namespace {model.namespace} has no ServiceAccount {account}: list the namespace in the"
-        " chart's modelNamespaces, or make it",
-    )
-
-
-def _champion(scene: Scene) -> Champion | None:
-    record = find(scene.records, live_version(scene))
-    if record is None or not record.bundle_uri or not record.manifest_digest:
-        return None
-    return Champion(
-        version=record.version,
-        bundle_uri=record.bundle_uri,
-        manifest_digest=record.manifest_digest,
-    )
-
-
-def _protected(model: Model, training: RunPlan, rollout: RolloutPlan) -> frozenset[str]:
+def _protected(model: Model, runs: RunPlan, rollout: RolloutPlan) -> frozenset[str]:
     """Return the versions that are kept whatever their age."""
     places = (rollout.live, rollout.candidate, rollout.previous)
     asked = model.version(model.retrain)
     in_use = {place.version for place in places if place is not None}
-    in_use |= {training.run.version} if training.run else set()
+    in_use |= {runs.run.version} if runs.run else set()
     return frozenset(in_use | {asked, rollout.target or asked, model.spec.pinned_version or asked})
 
 
-def _status(
-    scene: Scene,
-    training: RunPlan,
-    rollout: RolloutPlan,
-    records: Records,
-    blocker: Finding | None,
-) -> Status:
-    model, settings = scene.model, scene.settings
-    live = rollout.live is not None
-    inside, outside = inside_url(model), scene.observed.url
-    statements = conditions.describe(
-        model,
-        training,
-        rollout,
-        blocker=blocker,
-        where=outside or inside,
-        gateway_missing=settings.gateway is not None and not scene.observed.gateway,
+def _with_status(decision: Decision, writes: tuple[Write, ...]) -> Plan:
+    """Return the plan that carries a decision out and reports it."""
+    scene = decision.scene
+    status = _status(decision)
+    return Plan(
+        writes=writes,
+        status=status,
+        events=events_between(scene.model.status, status),
+        look_again=_soonest(decision.due, scene.now),
+        decision=decision,
     )
+
+
+def _status(decision: Decision) -> Status:
+    scene, rollout = decision.scene, decision.rollout
+    model = scene.model
+    inside, outside = inside_url(model), scene.observed.url
+    statements = conditions.describe(decision, outside or inside)
     return Status(
         observed_generation=model.generation,
         conditions=conditions.dated(model, statements, scene.now),
-        url=outside if live else None,
-        address=Address(url=inside) if live else None,
-        run=training.run,
+        url=outside if rollout.live else None,
+        address=Address(url=inside) if rollout.live else None,
+        run=decision.runs.run,
         live=rollout.live,
         candidate=rollout.candidate,
         previous=rollout.previous,
-        versions=records or None,
+        versions=decision.records or None,
     )
 
 
@@ -184,12 +121,11 @@ def _finalizer(model: Model) -> tuple[Write, ...]:
 
 def _unreadable(model: Model, now: datetime) -> Plan:
     """Return the plan for a spec that cannot be read: say so, and leave all as it is."""
-    message = f"{model.spec_error}: correct the field"
-    statements = conditions.stalled("InvalidSpec", message)
+    finding = Finding("InvalidSpec", f"{model.spec_error}: correct the field")
     status = model.status.model_copy(
         update={
             "observed_generation": model.generation,
-            "conditions": conditions.dated(model, statements, now),
+            "conditions": conditions.dated(model, conditions.not_ready(finding, "Stalled"), now),
         }
     )
     return Plan((), status, events_between(model.status, status), None)

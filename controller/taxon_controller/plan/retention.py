@@ -12,10 +12,9 @@ from taxon_contracts import names
 from taxon_contracts.status import VERSIONS_AT_MOST, VersionRecord
 from taxon_controller.domain.actions import Create, Delete, Write
 from taxon_controller.domain.history import Records, newest_first
-from taxon_controller.domain.model import Model
 from taxon_controller.objects.cleanup_job import cleanup_job, version_cleanup_name
 from taxon_controller.observe.observed import Observed
-from taxon_controller.settings import Settings
+from taxon_controller.plan.scene import Scene
 from taxon_kube.api import JOB, Manifest
 
 CLEANUP_LOOK = timedelta(seconds=60)
@@ -31,31 +30,24 @@ class RetentionPlan:
     due: tuple[datetime, ...] = ()
 
 
-def plan_retention(
-    model: Model,
-    observed: Observed,
-    records: Records,
-    *,
-    protected: frozenset[str],
-    now: datetime,
-    settings: Settings,
-) -> RetentionPlan:
+def plan_retention(scene: Scene, *, protected: frozenset[str]) -> RetentionPlan:
     """Decide about old versions; ``protected`` ones are kept whatever their age."""
-    leaving = _leaving(records, protected, model.spec.version_history_limit)
-    writes = _called_off(model, observed, leaving)
+    observed, records = scene.observed, scene.records
+    leaving = _leaving(records, protected, scene.model.spec.version_history_limit)
+    writes = _unwanted_cleanups(scene, leaving)
     if not leaving:
         return RetentionPlan(records, tuple(writes))
     gone: set[str] = set()
     for record in reversed(leaving):
         attempts = [one for one in observed.attempts if one.version == record.version]
-        job = observed.cleanup(version_cleanup_name(model, record))
+        job = observed.cleanup(version_cleanup_name(scene.model, record))
         if job is not None and job.succeeded:
             writes += [Delete(JOB, one.body) for one in attempts if not one.deleting]
             gone |= set() if attempts else {record.version}
         elif job is None and _may_begin(observed, record, writes):
-            writes.append(Create(_cleanup(model, record, settings)))
+            writes.append(Create(_cleanup(scene, record)))
     kept = tuple(one for one in records if one.version not in gone)
-    return RetentionPlan(_bounded(kept, protected), tuple(writes), (now + CLEANUP_LOOK,))
+    return RetentionPlan(_bounded(kept, protected), tuple(writes), (scene.now + CLEANUP_LOOK,))
 
 
 def _leaving(records: Records, protected: frozenset[str], limit: int) -> Records:
@@ -74,12 +66,12 @@ def _beyond(records: Records, protected: frozenset[str], limit: int) -> Records:
     return others[max(0, room) :]
 
 
-def _called_off(model: Model, observed: Observed, leaving: Records) -> list[Write]:
+def _unwanted_cleanups(scene: Scene, leaving: Records) -> list[Write]:
     """End the clean-ups of versions that are kept after all, before they have a bundle again."""
-    wanted = {version_cleanup_name(model, record) for record in leaving}
+    wanted = {version_cleanup_name(scene.model, record) for record in leaving}
     return [
         Delete(JOB, one.body)
-        for one in observed.cleanups
+        for one in scene.observed.cleanups
         if one.name not in wanted and not one.succeeded
     ]
 
@@ -91,13 +83,13 @@ def _may_begin(observed: Observed, record: VersionRecord, writes: list[Write]) -
     return not served and begun < CLEANUPS_AT_A_TIME
 
 
-def _cleanup(model: Model, record: VersionRecord, settings: Settings) -> Manifest:
+def _cleanup(scene: Scene, record: VersionRecord) -> Manifest:
+    model, settings = scene.model, scene.settings
     uri = names.bundle_uri(
         settings.bundle_root, namespace=model.namespace, model=model.name, version=record.version
     )
     name = version_cleanup_name(model, record)
-    seconds = int(settings.cleanup_seconds)
-    return cleanup_job(model, name, uri, seconds=seconds, settings=settings)
+    return cleanup_job(model, name, uri, seconds=int(settings.cleanup_seconds), settings=settings)
 
 
 def _bounded(records: Records, protected: frozenset[str]) -> Records:

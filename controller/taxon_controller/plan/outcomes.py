@@ -1,0 +1,113 @@
+"""What the attempts of a run came to: its record, or the pause until the next attempt."""
+
+from datetime import timedelta
+from typing import get_args
+
+from taxon_contracts.run import FinalReason, RunResult
+from taxon_contracts.status import VersionMetric, VersionRecord
+from taxon_controller import clock
+from taxon_controller.domain.actions import Finding
+from taxon_controller.observe.observed import Attempt
+from taxon_controller.settings import Settings
+
+LONGEST_PAUSE = timedelta(minutes=30)
+MESSAGE_CHARACTERS = 1024
+OUT_OF_MEMORY_TIMES = 2
+
+Attempts = tuple[Attempt, ...]
+"""The attempts of one run, first to last."""
+
+
+def record_of(
+    attempts: Attempts, before: VersionRecord | None, settings: Settings
+) -> VersionRecord | None:
+    """Return the record of a run that has ended for good, or None while it has not.
+
+    Args:
+        attempts: the run's attempts.
+        before: the record an earlier run of the same version left.
+        settings: the controller's environment.
+    """
+    last = attempts[-1]
+    if last.finished is None:
+        return None
+    if last.result is not None and last.result.outcome != "Failed" and last.result.manifest_digest:
+        return _judged(attempts, last.result, clock.text(last.finished))
+    final = _final(attempts, settings)
+    if final is None:
+        return None
+    return failed(attempts, final, clock.text(last.finished), before)
+
+
+def failed(
+    attempts: Attempts, why: Finding, time: str, before: VersionRecord | None
+) -> VersionRecord:
+    """Return the record of a failed run; a bundle an earlier run of it made is not forgotten."""
+    last = attempts[-1]
+    return VersionRecord(
+        version=last.version,
+        trigger=last.trigger,
+        token=last.token or None,
+        outcome="Failed",
+        reason=why.reason,
+        message=why.message[:MESSAGE_CHARACTERS],
+        bundle_uri=before.bundle_uri if before else None,
+        manifest_digest=before.manifest_digest if before else None,
+        metrics=before.metrics if before else None,
+        start_time=clock.text(attempts[0].created),
+        completion_time=time,
+    )
+
+
+def why_failed(attempt: Attempt) -> Finding:
+    """Return why an attempt failed."""
+    if attempt.result is not None and attempt.result.outcome == "Failed":
+        return Finding(attempt.result.reason, attempt.result.message)
+    return attempt.failure or Finding("PodLost", "the pod gave no usable result")
+
+
+def pause(attempts: int, settings: Settings) -> timedelta:
+    """Return how long to wait after so many failed attempts."""
+    seconds = settings.retry_seconds * 2 ** (attempts - 1)
+    return min(timedelta(seconds=seconds), LONGEST_PAUSE)
+
+
+def _judged(attempts: Attempts, result: RunResult, time: str) -> VersionRecord:
+    """Return the record of a run that made a bundle."""
+    last = attempts[-1]
+    return VersionRecord(
+        version=last.version,
+        trigger=last.trigger,
+        token=last.token or None,
+        outcome=result.outcome,
+        reason=result.reason,
+        message=result.message[:MESSAGE_CHARACTERS],
+        bundle_uri=result.bundle_uri,
+        manifest_digest=result.manifest_digest,
+        metrics=tuple(
+            VersionMetric(
+                name=one.name,
+                value=f"{one.value:.4f}",
+                low=f"{one.low:.4f}",
+                high=f"{one.high:.4f}",
+            )
+            for one in result.metrics
+        ),
+        start_time=clock.text(attempts[0].created),
+        completion_time=time,
+    )
+
+
+def _final(attempts: Attempts, settings: Settings) -> Finding | None:
+    """Return why a run has failed for good, or None when another attempt may succeed."""
+    why = why_failed(attempts[-1])
+    if why.reason in get_args(FinalReason) or why.reason == "DeadlineExceeded":
+        return why
+    memory = [one for one in attempts if why_failed(one).reason == "OutOfMemory"]
+    if len(memory) >= OUT_OF_MEMORY_TIMES:
+        return why
+    if len(attempts) >= settings.attempts:
+        return Finding(
+            "AttemptsExhausted", f"{len(attempts)} attempts failed, the last: {why.message}"
+        )
+    return None

@@ -1,0 +1,125 @@
+"""Whether a model is Ready: one ordered chain of checks, each named after the bad state it finds.
+
+The first that finds something decides; a model in which none does is Ready.
+"""
+
+from collections.abc import Callable
+from typing import Literal
+
+from taxon_controller.domain.actions import Finding
+from taxon_controller.domain.history import find, latest_of_spec
+from taxon_controller.plan.decided import Decision
+
+RUNNING = ("Training", "RetryPending", "ObjectBeingDeleted")
+
+Companion = Literal["Stalled", "Reconciling"] | None
+"""The condition that is True beside Ready=False: a person has to act, or it is on its way."""
+Check = Callable[[Decision], Finding | None]
+
+
+def asked_for_is_live(decision: Decision) -> bool:
+    """Return whether the live version is what this generation asks for."""
+    model, rollout = decision.scene.model, decision.rollout
+    if rollout.live is None:
+        return False
+    if model.spec.pinned_version is not None:
+        return rollout.live.version == model.spec.pinned_version
+    if rollout.candidate is not None and _is_changing(decision):
+        return False
+    record = find(rollout.records, rollout.live.version)
+    return record is not None and model.asks_for(record)
+
+
+def _is_changing(decision: Decision) -> bool:
+    """Return whether a change of the spec is on its way, and not only a run in the background."""
+    model = decision.scene.model
+    reconciling = any(one.type == "Reconciling" for one in model.status.conditions or ())
+    return reconciling or model.status.observed_generation != model.generation
+
+
+def blocked(decision: Decision) -> Finding | None:
+    """Find what stops runs and switches alike."""
+    return decision.scene.blocker
+
+
+def rollout_blocked(decision: Decision) -> Finding | None:
+    """Find why the version asked for cannot get the traffic."""
+    return decision.rollout.blocked
+
+
+def live_without_servers(decision: Decision) -> Finding | None:
+    """Find a live version, the one asked for, that has no ready server."""
+    return decision.rollout.live_down if asked_for_is_live(decision) else None
+
+
+def live_does_not_answer(decision: Decision) -> Finding | None:
+    """Find a live version, the one asked for, whose URL does not answer with it."""
+    rollout = decision.rollout
+    waits = rollout.candidate is None and asked_for_is_live(decision)
+    return rollout.phase if waits else None
+
+
+def suspended(decision: Decision) -> Finding | None:
+    """Find a person's order to stop before what is asked for was live."""
+    if asked_for_is_live(decision) or not decision.scene.suspended:
+        return None
+    return Finding("Suspended", "spec.suspend stops runs and switches")
+
+
+def candidate_on_its_way(decision: Decision) -> Finding | None:
+    """Find a version asked for that waits for its servers or its traffic."""
+    rollout = decision.rollout
+    if asked_for_is_live(decision) or rollout.candidate is None:
+        return None
+    return rollout.phase
+
+
+def run_on_its_way(decision: Decision) -> Finding | None:
+    """Find a run that has not ended."""
+    phase = decision.runs.phase
+    if asked_for_is_live(decision) or phase is None or phase.reason not in RUNNING:
+        return None
+    return phase
+
+
+def run_cannot_begin(decision: Decision) -> Finding | None:
+    """Find why no run can begin."""
+    return None if asked_for_is_live(decision) else decision.runs.phase
+
+
+def no_version_passed(decision: Decision) -> Finding | None:
+    """Find a run of this spec that gave no version to roll out."""
+    latest = latest_of_spec(decision.scene.model, decision.rollout.records)
+    if asked_for_is_live(decision) or latest is None or latest.outcome == "Accepted":
+        return None
+    return Finding(latest.reason, latest.message)
+
+
+def rollout_not_begun(decision: Decision) -> Finding | None:
+    """Find a version that is rolled out with the next look."""
+    if asked_for_is_live(decision):
+        return None
+    return Finding("RollingOut", "the version is about to be rolled out")
+
+
+CHAIN: tuple[tuple[Check, Companion], ...] = (
+    (blocked, "Stalled"),
+    (rollout_blocked, "Stalled"),
+    (live_without_servers, None),
+    (live_does_not_answer, "Reconciling"),
+    (suspended, None),
+    (candidate_on_its_way, "Reconciling"),
+    (run_on_its_way, "Reconciling"),
+    (run_cannot_begin, "Stalled"),
+    (no_version_passed, "Stalled"),
+    (rollout_not_begun, "Reconciling"),
+)
+
+
+def first_finding(decision: Decision) -> tuple[Finding, Companion] | None:
+    """Return why a model is not Ready and what stands beside it, or None when it is."""
+    for check, companion in CHAIN:
+        found = check(decision)
+        if found is not None:
+            return found, companion
+    return None

@@ -1,0 +1,83 @@
+"""Which run a model needs: the spec's, the annotation's or the schedule's."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from taxon_contracts.status import Trigger
+from taxon_controller import clock
+from taxon_controller.domain.history import Records, find, latest_of_spec
+from taxon_controller.domain.model import Model
+from taxon_controller.plan import schedule
+from taxon_controller.plan.blockers import invalid_schedule
+from taxon_controller.plan.outcomes import Attempts
+from taxon_controller.plan.scene import Scene
+
+Going = dict[str, Attempts]
+"""The attempts of every run that has not ended, by version."""
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """A run that is asked for."""
+
+    version: str
+    trigger: Trigger
+    token: str
+
+
+def wanted_run(scene: Scene, going: Going, records: Records) -> Wanted | None:
+    """Return the run that is to go on or to begin.
+
+    Args:
+        scene: the model and its surroundings.
+        going: runs that have not ended.
+        records: runs that have.
+    """
+    model = scene.model
+    manual = _manual(model, records)
+    for version, attempts in going.items():
+        last = attempts[-1]
+        if model.version(last.token) != version:
+            continue
+        waits = last.finished is not None
+        if not (waits and manual is not None and manual.version != version):
+            return Wanted(version, last.trigger, last.token)
+    if latest_of_spec(model, records) is None:
+        return Wanted(model.version(model.retrain), "Spec", model.retrain)
+    return manual or _scheduled(scene, records)
+
+
+def next_slot(scene: Scene) -> tuple[datetime, ...]:
+    """Return when the schedule next asks for a run, if it does."""
+    text = _schedule(scene)
+    slot = schedule.next_slot(text, scene.now) if text else None
+    return (slot,) if slot else ()
+
+
+def _manual(model: Model, records: Records) -> Wanted | None:
+    """Return the run the retrain annotation asks for, unless it has ended already."""
+    if not model.retrain:
+        return None
+    version = model.version(model.retrain)
+    record = find(records, version)
+    if record is not None and record.reason != "Superseded":
+        return None
+    return Wanted(version, "Manual", model.retrain)
+
+
+def _scheduled(scene: Scene, records: Records) -> Wanted | None:
+    """Return the run of the newest slot since the last run began: missed slots run once."""
+    text = _schedule(scene)
+    if text is None:
+        return None
+    begun = [clock.parse(one.start_time or one.completion_time) for one in records]
+    slot = schedule.due_slot(text, max(begun, default=scene.model.created), scene.now)
+    if slot is None:
+        return None
+    token = schedule.token(slot)
+    return Wanted(scene.model.version(token), "Schedule", token)
+
+
+def _schedule(scene: Scene) -> str | None:
+    """Return the schedule, unless it is invalid, which a blocker reports."""
+    return None if invalid_schedule(scene) else scene.model.spec.retrain.schedule
