@@ -79,6 +79,12 @@ REASONS: dict[str, Reason] = {
             "read the message, then the InferenceService",
         ),
         Reason(
+            "URLNotAnswering",
+            ("Ready",),
+            "The live version has ready servers, but its URL does not answer with it any more.",
+            "read the message, then look at the HTTPRoute and the Gateway",
+        ),
+        Reason(
             "Suspended",
             ("Ready", "Trained"),
             "spec.suspend stops runs and switches; what is live goes on.",

@@ -5,12 +5,11 @@ Every look is by a new reconciler, so nothing can be remembered between two of t
 
 import copy
 
-import pytest
 from support.story import READY, Story, served
 from support.world import SETTINGS, dependents
 
 from taxon_contracts import names
-from taxon_kube.api import INFERENCE_SERVICE, JOB, SERVICE, Conflict
+from taxon_kube.api import INFERENCE_SERVICE, JOB, SERVICE
 
 
 def delete(story: Story) -> None:

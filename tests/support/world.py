@@ -77,6 +77,7 @@ class World:
     cleans: bool = True
     routes: bool = True
     mute: set[str] = field(default_factory=set)
+    unasked: bool = False
     server_state: Manifest = field(default_factory=dict)
     bundles: set[str] = field(default_factory=set)
     writes: list[str] = field(default_factory=list)
@@ -216,8 +217,8 @@ class World:
         *,
         expected: str,  # noqa: ARG002 - nor what they would like to hear
     ) -> Answer | None:
-        """Return what the URL answers at once."""
-        return self.answer(question)
+        """Return what the URL answers at once, unless nobody has asked it yet."""
+        return None if self.unasked else self.answer(question)
 
     def forget(self, key: tuple[str, str]) -> None:
         """Nothing is remembered about a URL here."""

@@ -98,3 +98,10 @@ def _retrain_token(value: str | None) -> str:
     if len(value) > TOKEN_CHARACTERS:
         short = hashlib.sha256(value.encode()).hexdigest()
     return f"retrain:{short}"
+
+
+def is_ready(model: Model) -> bool:
+    """Return whether the model was Ready when its status was written."""
+    return any(
+        one.type == "Ready" and one.status == "True" for one in model.status.conditions or ()
+    )

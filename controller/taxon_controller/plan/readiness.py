@@ -52,11 +52,21 @@ def live_without_servers(decision: Decision) -> Finding | None:
     return decision.rollout.live_down if asked_for_is_live(decision) else None
 
 
-def live_does_not_answer(decision: Decision) -> Finding | None:
-    """Find a live version, the one asked for, whose URL does not answer with it."""
+def url_not_answering(decision: Decision) -> Finding | None:
+    """Find a live version, the one asked for, whose URL has stopped to answer with it."""
+    phase = _phase_of_live(decision)
+    return phase if phase is not None and phase.reason == "URLNotAnswering" else None
+
+
+def traffic_on_its_way(decision: Decision) -> Finding | None:
+    """Find a live version, the one asked for, that the traffic does not reach yet."""
+    return _phase_of_live(decision)
+
+
+def _phase_of_live(decision: Decision) -> Finding | None:
     rollout = decision.rollout
-    waits = rollout.candidate is None and asked_for_is_live(decision)
-    return rollout.phase if waits else None
+    alone = rollout.candidate is None and asked_for_is_live(decision)
+    return rollout.phase if alone else None
 
 
 def suspended(decision: Decision) -> Finding | None:
@@ -106,7 +116,8 @@ CHAIN: tuple[tuple[Check, Companion], ...] = (
     (blocked, "Stalled"),
     (rollout_blocked, "Stalled"),
     (live_without_servers, None),
-    (live_does_not_answer, "Reconciling"),
+    (url_not_answering, None),
+    (traffic_on_its_way, "Reconciling"),
     (suspended, None),
     (candidate_on_its_way, "Reconciling"),
     (run_on_its_way, "Reconciling"),

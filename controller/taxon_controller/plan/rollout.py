@@ -12,16 +12,15 @@ from taxon_contracts.status import ServedVersion, VersionRecord
 from taxon_controller import clock
 from taxon_controller.domain.actions import Finding, Write
 from taxon_controller.domain.history import Records, find, with_record
-from taxon_controller.domain.model import Model
+from taxon_controller.domain.model import is_ready
 from taxon_controller.plan.blockers import SERVING_BLOCKERS, first
 from taxon_controller.plan.scene import Scene
 from taxon_controller.plan.serving import plan_serving
 from taxon_controller.plan.stages import Stage, points_at, reached, waits_for_url
 from taxon_controller.plan.target import choose, live_version
 
-PROBE_LOOK = timedelta(seconds=15)
-"""When to look again whether the URL answers; an answer that changes is heard of at once."""
-KSERVE_LOOK = timedelta(seconds=15)
+LOOK = timedelta(seconds=15)
+"""When to look again at what is waited for: what is not watched is seen then."""
 
 
 @dataclass(frozen=True)
@@ -126,9 +125,7 @@ def _move(scene: Scene, plan: RolloutPlan, live: str | None, stage: Stage) -> Ro
 
 def _due(scene: Scene, stage: Stage) -> tuple[datetime, ...]:
     """Return when to look again at a version that waits in a stage."""
-    if stage.weight > 0:
-        return (scene.now + PROBE_LOOK,)
-    look = scene.now + KSERVE_LOOK
+    look = scene.now + LOOK
     return (look,) if stage.paused or stage.is_late(scene) else (stage.deadline(scene), look)
 
 
@@ -159,8 +156,7 @@ def _arrive(scene: Scene, plan: RolloutPlan, live: str | None, target: str) -> R
 def _stay(scene: Scene, plan: RolloutPlan, live: str) -> RolloutPlan:
     """Keep the live version live, and see that it is."""
     written = scene.model.status.live
-    confirmed = written is not None and written.version == live and _was_ready(scene.model)
-    waits = None if confirmed and points_at(scene, live) else waits_for_url(scene, live)
+    waits = _not_answering(scene, live)
     down = _down(scene, live)
     previous = _previous(scene, live)
     expiry = _expiry(scene, previous)
@@ -168,8 +164,7 @@ def _stay(scene: Scene, plan: RolloutPlan, live: str) -> RolloutPlan:
         previous, expiry = None, None
     due = [expiry] if expiry else []
     if down or waits:
-        slow = down or scene.observed.foreign
-        due.append(scene.now + (KSERVE_LOOK if slow else PROBE_LOOK))
+        due.append(scene.now + LOOK)
     return replace(
         plan,
         live=scene.served(live, 100, scene.since(written, live)),
@@ -178,6 +173,23 @@ def _stay(scene: Scene, plan: RolloutPlan, live: str) -> RolloutPlan:
         live_down=down,
         due=tuple(due),
     )
+
+
+def _not_answering(scene: Scene, live: str) -> Finding | None:
+    """Return why the live version's URL does not answer with it, if it does not.
+
+    What is not known yet, as after a restart, is what the status says.
+    """
+    written, observed = scene.model.status.live, scene.observed
+    settled = written is not None and (written.version, written.weight) == (live, 100)
+    if not settled or not points_at(scene, live):
+        return waits_for_url(scene, live)
+    if not (observed.answering or observed.unanswered):
+        return None if is_ready(scene.model) else waits_for_url(scene, live)
+    if observed.answering == live:
+        return None
+    told = observed.unanswered or f"it answers with {observed.answering}"
+    return Finding("URLNotAnswering", f"{live} has ready servers, but its URL does not: {told}")
 
 
 def _down(scene: Scene, live: str | None) -> Finding | None:
@@ -214,12 +226,6 @@ def _expiry(scene: Scene, previous: ServedVersion | None) -> datetime | None:
         return None
     delay = scene.model.spec.serving.rollout.scale_down_delay_seconds
     return clock.parse(previous.since_time) + timedelta(seconds=delay)
-
-
-def _was_ready(model: Model) -> bool:
-    return any(
-        one.type == "Ready" and one.status == "True" for one in model.status.conditions or ()
-    )
 
 
 def _with_objects(scene: Scene, plan: RolloutPlan, *, traffic: str | None) -> RolloutPlan:
