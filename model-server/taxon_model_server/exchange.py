@@ -77,7 +77,7 @@ class Call(Protocol[Written_co]):
         """Return the error for a value the classifier does not take."""
 
 
-Log = Callable[[Batch], object]
+KeepBatch = Callable[[Batch], object]
 """Takes the predictions of one request, without waiting."""
 
 
@@ -88,7 +88,7 @@ class Exchange:
         self,
         state: ServerState,
         telemetry: Telemetry,
-        log: Log | None = None,
+        log: KeepBatch | None = None,
         *,
         keep_features: bool = True,
     ) -> None:

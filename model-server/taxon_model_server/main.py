@@ -16,7 +16,7 @@ from prometheus_client import disable_created_metrics
 from taxon_bundle.bundle import BundleError
 from taxon_bundle.storage import StorageError
 from taxon_contracts import logs
-from taxon_model_server.exchange import Exchange
+from taxon_model_server.exchange import Exchange, KeepBatch
 from taxon_model_server.loader import load_model
 from taxon_model_server.prediction_log.log import PredictionLog
 from taxon_model_server.prediction_log.spool import Spool, SpoolUnusable
@@ -80,7 +80,7 @@ def serve(settings: Settings) -> int:
     try:
         with listen(settings.host, settings.port) as listener:
             refusal = _serve(settings, listener)
-    except (ListenError, SpoolUnusable) as error:
+    except ListenError as error:
         refusal = str(error)
     if refusal:
         return refuse(settings, refusal)
@@ -95,17 +95,11 @@ def configure_logging(stream: TextIO | None = None) -> None:
 
 
 def _serve(settings: Settings, listener: socket.socket) -> str | None:
-    """Serve connections until a signal stops it; return why there is nothing to serve, if so.
-
-    Raises:
-        SpoolUnusable: the folder for the prediction log cannot be used.
-    """
+    """Serve connections until a signal stops it; return why there is nothing to serve, if so."""
     telemetry = Telemetry(settings.name)
-    log = open_log(settings, telemetry)
+    log, keep = _open_log(settings, telemetry)
     state = ServerState(settings.name)
-    exchange = Exchange(
-        state, telemetry, log.put if log else None, keep_features=settings.log_mode == "Full"
-    )
+    exchange = Exchange(state, telemetry, keep, keep_features=settings.log_mode == "Full")
     server = Server(_configuration(settings, exchange), state, settings.drain_seconds)
     refusals: list[str] = []
 
@@ -143,18 +137,24 @@ def listen(host: str, port: int) -> socket.socket:
     return listener
 
 
-def open_log(settings: Settings, telemetry: Telemetry) -> PredictionLog | None:
-    """Return the prediction log, None where predictions are not logged.
+def _open_log(
+    settings: Settings, telemetry: Telemetry
+) -> tuple[PredictionLog | None, KeepBatch | None]:
+    """Return the prediction log and what takes a batch; neither where predictions are not logged.
 
-    Raises:
-        SpoolUnusable: its folder cannot be written, or another server has it.
+    Without a usable spool there is no log, but the server serves, and counts what is dropped.
     """
     if settings.database_url is None or settings.log_mode == "Disabled":
-        return None
-    spool = Spool(settings.spool_folder, max_bytes=settings.spool_max_bytes)
-    url = settings.database_url.get_secret_value()
-    store = PredictionStore(url, telemetry.connections)
-    return PredictionLog(settings.namespace, settings.name, spool, store, telemetry)
+        return None, None
+    try:
+        spool = Spool(settings.spool_folder, max_bytes=settings.spool_max_bytes)
+    except SpoolUnusable as error:
+        _log.error("prediction_log_unusable", reason=str(error))
+        dropped = telemetry.dropped.labels("spool_failed")
+        return None, lambda batch: dropped.inc(len(batch.ids))
+    store = PredictionStore(settings.database_url.get_secret_value(), telemetry.connections)
+    log = PredictionLog(settings.namespace, settings.name, spool, store, telemetry)
+    return log, log.put
 
 
 def refuse(settings: Settings, sentence: str) -> int:
@@ -191,15 +191,23 @@ def _load(settings: Settings, exchange: Exchange, log: PredictionLog | None) -> 
     try:
         model = load_model(settings.bundle, settings.digest, version=settings.version)
         exchange.start(model)
-        if log:
-            log.start()
     except (BundleError, StorageError) as error:
         return str(error)
     except Exception as error:  # noqa: BLE001 - whatever it is, a server without a model must end
         return f"{settings.bundle}: {type(error).__name__}: {error}"
+    _start_log(log)
     seconds = round(time.monotonic() - started, 3)
     _log.info("ready", model=settings.name, version=model.version, seconds=seconds)
     return None
+
+
+def _start_log(log: PredictionLog | None) -> None:
+    """Start the log; a server whose log does not start serves, and drops what fills its queue."""
+    try:
+        if log:
+            log.start()
+    except Exception:  # noqa: BLE001 - whatever it is, the log never refuses to serve
+        _log.exception("prediction_log_unusable")
 
 
 if __name__ == "__main__":

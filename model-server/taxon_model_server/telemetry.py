@@ -21,6 +21,7 @@ DROP_REASONS = (
     "spool_full",
     "spool_failed",
     "log_failed",
+    "stopped",
     "refused",
     "unreadable",
 )

@@ -12,7 +12,7 @@ from model_server.client import Client
 from support.training import run_request, small_identity, small_table, train
 
 from taxon_bundle.bundle import Bundle
-from taxon_model_server.exchange import Exchange, Log
+from taxon_model_server.exchange import Exchange, KeepBatch
 from taxon_model_server.main import configure_logging
 from taxon_model_server.settings import Settings
 from taxon_model_server.state import ServerState
@@ -61,7 +61,7 @@ def make_client(bundle: Bundle) -> MakeClient:
         *,
         served: Bundle = bundle,
         loaded: bool = True,
-        log: Log | None = None,
+        log: KeepBatch | None = None,
         **changes: Any,
     ) -> Client:
         known = {"bundle": served.uri, "digest": served.digest, "name": "small"}

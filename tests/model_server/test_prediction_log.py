@@ -1,9 +1,11 @@
+import json
 import threading
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -21,6 +23,7 @@ from taxon_model_server.telemetry import Telemetry
 
 ROW = {"length": 1.1, "width": 2.2, "batch": 7}
 SECONDS = 20.0
+OPTIONAL = {"request_id", "features", "label", "confidence", "probabilities"}
 
 
 class MemoryStore:
@@ -87,6 +90,11 @@ def batch(rows: int = 1, **changes: object) -> Batch:
         "confidence": [0.75] * rows,
     }
     return Batch(**(document | changes))  # type: ignore[arg-type] # the keys above are its fields
+
+
+def exhausted(*_: object) -> None:
+    """Fail as a process without memory does."""
+    raise MemoryError
 
 
 def count(telemetry: Telemetry, name: str, **labels: str) -> float:
@@ -300,6 +308,95 @@ def test_a_disk_that_takes_nothing_is_counted(
         (tmp_path / "moved").rename(folder)
         log.put(batch())
         wait_until(lambda: len(store.events) == 1)
+
+
+def test_a_batch_that_cannot_be_written_does_not_end_the_log(
+    tmp_path: Path, store: MemoryStore, telemetry: Telemetry, log_lines: LogLines
+) -> None:
+    """A batch the writer fails on is dropped, counted and reported; later ones are written."""
+    with running(tmp_path, store, telemetry) as log:
+        log.put(batch(rows=3, labels=["benign"]))
+        wait_until(lambda: dropped(telemetry, "log_failed") == 3)
+        log.put(batch())
+        wait_until(lambda: len(store.events) == 1)
+
+    assert [line["event"] for line in log_lines()] == ["predictions_not_logged"]
+
+
+def test_memory_that_runs_out_while_spooling_does_not_end_the_log(
+    tmp_path: Path, store: MemoryStore, telemetry: Telemetry, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whatever the spool raises, the events are counted and the log goes on."""
+    with running(tmp_path, store, telemetry) as log:
+        with monkeypatch.context() as patch:
+            patch.setattr(Spool, "append", exhausted)
+            log.put(batch(rows=2))
+            wait_until(lambda: dropped(telemetry, "log_failed") == 2)
+        log.put(batch())
+        wait_until(lambda: len(store.events) == 1)
+
+
+def test_a_segment_that_cannot_be_read_does_not_hold_up_the_others(
+    tmp_path: Path, store: MemoryStore, telemetry: Telemetry, log_lines: LogLines
+) -> None:
+    """A log starts over an unreadable segment, reports it, and moves the ones behind it."""
+    (tmp_path / "000000000001.jsonl").mkdir()
+    line = batch().lines("default", "small")[0]
+    (tmp_path / "000000000002.jsonl").write_text(f"{line}\n")
+    with running(tmp_path, store, telemetry) as log:
+        log.put(batch())
+        wait_until(lambda: len(store.events) == 2)
+
+    [stalled] = log_lines()
+    assert stalled["reason"].startswith("000000000001.jsonl cannot be read or removed")
+
+
+def test_what_is_answered_after_the_end_is_counted(
+    tmp_path: Path, store: MemoryStore, telemetry: Telemetry
+) -> None:
+    """A batch put after the log has closed is counted as dropped."""
+    with running(tmp_path, store, telemetry) as log:
+        pass
+    log.put(batch(rows=2))
+
+    assert dropped(telemetry, "stopped") == 2
+    assert store.events == {}
+
+
+def test_a_segment_of_another_release_is_read(
+    tmp_path: Path, store: MemoryStore, telemetry: Telemetry
+) -> None:
+    """Fields this release does not know are ignored, optional ones may be missing."""
+    today: dict[str, Any] = {
+        "id": "018bcfe5-6800-7000-8000-000000000001",
+        "namespace": "default",
+        "model": "small",
+        "version": "v0123456789",
+        "time": "2026-11-27T00:00:00.250000Z",
+        "request_id": "r1",
+        "features": [1.5, 2.5],
+        "label": "benign",
+        "confidence": 0.75,
+        "probabilities": [0.75, 0.25],
+        "latency_seconds": 0.002,
+        "outcome": "Answered",
+    }
+    newer = today | {
+        "id": "018bcfe5-6800-7000-8000-000000000002",
+        "transport": "grpc",
+        "shadow": {"of": "v1"},
+    }
+    older = {key: value for key, value in today.items() if key not in OPTIONAL}
+    older["id"] = "018bcfe5-6800-7000-8000-000000000003"
+    lines = [json.dumps(line) for line in (today, newer, older)]
+    (tmp_path / "000000000001.jsonl").write_text("\n".join(lines) + "\n")
+    with running(tmp_path, store, telemetry):
+        wait_until(lambda: len(store.events) == 3)
+
+    first, second, third = store.events.values()
+    assert second == first.model_copy(update={"id": second.id})
+    assert (third.label, third.features, third.outcome) == (None, None, "Answered")
+    assert dropped(telemetry, "unreadable") == 0
 
 
 @pytest.mark.parametrize("mode", ["Full", "WithoutFeatures"])

@@ -72,6 +72,22 @@ def test_what_is_under_way_is_finished(bundle: Bundle, tmp_path: Path) -> None:
         connection.close()
 
 
+def test_a_log_without_a_folder_does_not_stop_the_server(bundle: Bundle, tmp_path: Path) -> None:
+    """With a spool folder that cannot be used it serves, says so, and counts what is dropped."""
+    (tmp_path / "file").touch()
+    spool = str(tmp_path / "file" / "spool")
+    database = "postgresql://nobody@127.0.0.1:1/none"
+    with serving(bundle, tmp_path, database_url=database, spool_folder=spool) as server:
+        code, _ = server.ask("/predict", ROW)
+        dropped = server.metric('prediction_log_dropped_total{reason="spool_failed"}')
+        line = server.log_line("prediction_log_unusable")
+
+    assert code == http.client.OK
+    assert dropped == 1
+    assert line["level"] == "error"
+    assert f"spool folder {spool} cannot be used" in line["reason"]
+
+
 @pytest.fixture(scope="module")
 def shared(bundle: Bundle, tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServerProcess]:
     """Yield a server that takes bodies of up to a mebibyte."""

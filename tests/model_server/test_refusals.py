@@ -147,24 +147,6 @@ def test_a_taken_port_is_reported(bundle: Bundle, capsys: pytest.CaptureFixture[
     assert "choose another with --port" in line
 
 
-def test_a_spool_folder_that_cannot_be_used_is_reported(
-    bundle: Bundle, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    """A spool folder that cannot be made ends the server before it listens for long."""
-    (tmp_path / "file").touch()
-    settings = Settings(
-        bundle=bundle.uri,
-        digest=bundle.digest,
-        name="x",
-        port=0,
-        database_url="postgresql://localhost/x",
-        spool_folder=tmp_path / "file" / "spool",
-    )
-
-    assert serve(settings) == EXIT_REFUSED
-    assert f"spool folder {tmp_path}/file/spool" in capsys.readouterr().err.splitlines()[-1]
-
-
 @pytest.mark.parametrize(("host", "address"), [("::1", "::1"), ("::", "127.0.0.1")])
 def test_the_server_listens_on_ipv6_too(host: str, address: str) -> None:
     """An address with colons is one of IPv6; the one for all takes IPv4 as well."""

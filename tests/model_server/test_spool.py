@@ -1,3 +1,6 @@
+import errno
+import os
+import stat
 from pathlib import Path
 
 import pytest
@@ -75,6 +78,25 @@ def test_a_folder_that_cannot_be_made_is_named(tmp_path: Path) -> None:
 
     with pytest.raises(SpoolUnusable, match=r"file/spool cannot be used \(Not a directory\)"):
         Spool(tmp_path / "file" / "spool", max_bytes=MEBIBYTE)
+
+
+def test_a_folder_that_does_not_sync_keeps_the_segment(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """When only the folder cannot be flushed, the segment is kept; the next has its own name."""
+    spool = Spool(tmp_path, max_bytes=MEBIBYTE)
+    flush = os.fsync
+
+    def files_only(descriptor: int) -> None:
+        if stat.S_ISDIR(os.fstat(descriptor).st_mode):
+            raise OSError(errno.EIO, "no")
+        flush(descriptor)
+
+    monkeypatch.setattr(os, "fsync", files_only)
+    for text in ("first", "second"):
+        spool.append([text])
+
+    assert [path.read_text() for path in spool.segments()] == ["first\n", "second\n"]
 
 
 def test_a_failed_write_leaves_nothing(tmp_path: Path) -> None:

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import ValidationError
 
+from taxon_contracts.document import salvage
 from taxon_contracts.prediction import PredictionEvent
 
 
@@ -60,11 +61,14 @@ def read_lines(segment: Path) -> list[str]:
 
 
 def parse_events(lines: Sequence[str]) -> list[PredictionEvent]:
-    """Return the events of the lines that hold one; a disk can damage a line."""
+    """Return the events of the lines that hold one, whatever release wrote them.
+
+    A line a disk damaged is left out.
+    """
     events = []
     for line in lines:
         try:
-            events.append(PredictionEvent.model_validate_json(line))
+            events.append(salvage(PredictionEvent, line))
         except ValidationError:
             continue
     return events

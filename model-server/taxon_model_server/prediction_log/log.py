@@ -1,7 +1,7 @@
 """The prediction log: off the request's path to disk, from disk to the database.
 
 One thread writes what was answered to the spool, another moves the spool to the database. Neither
-can slow or fail an answer; what is given up is counted.
+can slow or fail an answer, and nothing ends them before the server ends; what they drop is counted.
 """
 
 import contextlib
@@ -41,6 +41,7 @@ class PredictionLog:
         self._telemetry = telemetry
         self._waiting: list[Batch] = []
         self._waiting_rows = 0
+        self._stopped = False
         self._changed = threading.Condition()
         self._closing = threading.Event()
         self._spooled = threading.Event()
@@ -49,21 +50,31 @@ class PredictionLog:
 
     def start(self) -> None:
         """Start both threads; segments an earlier process left are moved first."""
-        self._telemetry.spooled.inc(sum(len(read_lines(path)) for path in self._spool.segments()))
+        for segment in self._spool.segments():
+            with contextlib.suppress(OSError):  # the thread that moves it reports it
+                self._telemetry.spooled.inc(len(read_lines(segment)))
         self._writer.start()
         self._shipper.start()
 
     def put(self, batch: Batch) -> None:
-        """Take a batch without waiting; dropped and counted when the writer is far behind."""
+        """Take a batch without waiting; one that cannot be taken is dropped and counted."""
         rows = len(batch.ids)
         with self._changed:
-            taken = not self._waiting or self._waiting_rows + rows <= QUEUE_ROWS
-            if taken:
+            reason = self._refusal(rows)
+            if reason is None:
                 self._waiting.append(batch)
                 self._waiting_rows += rows
                 self._changed.notify()
-        if not taken:
-            self._telemetry.dropped.labels("queue_full").inc(rows)
+        if reason:
+            self._telemetry.dropped.labels(reason).inc(rows)
+
+    def _refusal(self, rows: int) -> str | None:
+        """Return why some rows cannot be taken now, if so."""
+        if self._stopped:
+            return "stopped"
+        if self._waiting and self._waiting_rows + rows > QUEUE_ROWS:
+            return "queue_full"
+        return None
 
     def close(self, seconds: float) -> None:
         """Write what waits, and move what one more try moves, for at most this long."""
@@ -85,15 +96,22 @@ class PredictionLog:
             self._closing.wait(GROUP_SECONDS)
             with self._changed:
                 batches, self._waiting, self._waiting_rows = self._waiting, [], 0
+                self._stopped = not batches
             if not batches:
                 return
-            lines: list[str] = []
-            for batch in batches:
+            self._write_batches(batches)
+
+    def _write_batches(self, batches: Sequence[Batch]) -> None:
+        lines: list[str] = []
+        for batch in batches:
+            try:
                 lines += batch.lines(*self._names)
-                if len(lines) >= SEGMENT_EVENTS:
-                    self._append(lines)
-                    lines = []
-            self._append(lines)
+            except Exception:  # noqa: BLE001 - one batch must not end the thread that writes all
+                self._drop(len(batch.ids))
+            if len(lines) >= SEGMENT_EVENTS:
+                self._append(lines)
+                lines = []
+        self._append(lines)
 
     def _append(self, lines: list[str]) -> None:
         for start in range(0, len(lines), SEGMENT_EVENTS):
@@ -104,9 +122,16 @@ class PredictionLog:
                 self._telemetry.dropped.labels("spool_full").inc(len(segment))
             except OSError:
                 self._telemetry.dropped.labels("spool_failed").inc(len(segment))
+            except Exception:  # noqa: BLE001 - see _write_batches
+                self._drop(len(segment))
             else:
                 self._telemetry.spooled.inc(len(segment))
                 self._spooled.set()
+
+    def _drop(self, rows: int) -> None:
+        """Count rows that a fault of the log itself loses, and leave its traceback."""
+        self._telemetry.dropped.labels("log_failed").inc(rows)
+        _log.warning("predictions_not_logged", rows=rows, exc_info=True)
 
     def _ship(self) -> None:
         """Move segments to the database until closed; then try once more, with all there is."""
@@ -133,15 +158,19 @@ class PredictionLog:
             pause = min(2 * pause, RETRY_SECONDS[1])
 
     def _trouble(self) -> str | None:
-        """Move every segment; return why it stopped, if it did."""
+        """Move every segment that can be moved; return why not all of them, if so."""
+        trouble = None
         try:
             for segment in self._spool.segments():
-                self._move(segment)
+                try:
+                    self._move(segment)
+                except OSError as error:  # this segment's file; the others may be whole
+                    trouble = f"{segment.name} cannot be read or removed: {error.strerror}"
         except TryLater as error:
             return str(error)
         except Exception as error:  # noqa: BLE001 - a fault here must not end the log, nor a row be lost
             return f"{type(error).__name__}: {error}"
-        return None
+        return trouble
 
     def _move(self, segment: Path) -> None:
         lines = read_lines(segment)

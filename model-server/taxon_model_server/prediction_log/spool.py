@@ -1,5 +1,6 @@
 """Predictions on disk until the database has them: finished segments, oldest first."""
 
+import contextlib
 import fcntl
 import os
 import threading
@@ -73,10 +74,11 @@ class Spool:
                 file.flush()
                 os.fsync(file.fileno())
             partial.rename(partial.with_suffix(SUFFIX))
-            os.fsync(self._descriptor)
         except OSError:
             partial.unlink(missing_ok=True)
             raise
+        with contextlib.suppress(OSError):  # the segment is there; only its name may not be durable
+            os.fsync(self._descriptor)
         self._next += 1
         with self._lock:
             self._bytes += len(content)
