@@ -23,15 +23,19 @@ from pathlib import Path
 
 import joblib
 import numpy as np
+import onnxruntime
 import yaml
 from numpy.typing import NDArray
+from sklearn.ensemble import RandomForestClassifier
+from sklearn.pipeline import Pipeline
 
 from taxon_bundle.bundle import Bundle, open_bundle
-from taxon_bundle.classifier import Classifier
+from taxon_bundle.classifier import GRAPH_INPUT, GRAPH_OUTPUTS, Classifier
 from taxon_contracts.identity import version_id
 from taxon_contracts.manifest import MODEL_NAME
 from taxon_contracts.resource import ClassifierModel
 from taxon_contracts.run import RunRequest, RunResult
+from taxon_training_job.bundle.serving import serving_graph
 
 ROOT = Path(__file__).resolve().parent.parent
 SAMPLE = ROOT / "manifests" / "samples" / "breast-cancer"
@@ -49,6 +53,8 @@ done = function(summary, latency, requests)
 end
 """
 """What wrk runs at its end: requests per second, and how many failed."""
+CLASSES = (2, 10, 100)
+ROWS_OF_CLASSES = 4000
 FOREST = {"n_estimators": "100", "max_depth": "10"}
 
 
@@ -71,6 +77,7 @@ def main() -> None:
         bundle, seconds = _train(Path(folder) / "forest", forest=FOREST)
         print(_figure("training    100 trees of depth 10, no search", seconds, "s") + "\n")
         _print_calls(bundle)
+        _print_classes()
         with _served(sample) as server:
             print(_figure("server      ready after start", server.ready_seconds, "s"))
             print(_figure("server      resident memory", server.resident_mb, "MB") + "\n")
@@ -126,6 +133,24 @@ def _print_calls(bundle: Bundle) -> None:
         reference = _microseconds(partial(pipeline.predict_proba, rows), 20)
         line = _figure(f"call        {count} rows, in process", own, "us")
         print(f"{line}   scikit-learn {reference:9,.0f} us, {reference / own:.0f} times as long")
+    print()
+
+
+def _print_classes() -> None:
+    """Print the serving file's size and the time of one row by the number of classes."""
+    for count in CLASSES:
+        generator = np.random.default_rng(0)
+        target = np.arange(ROWS_OF_CLASSES) % count
+        rows = generator.normal(size=(ROWS_OF_CLASSES, 10)) + 0.2 * target[:, None]
+        forest = RandomForestClassifier(40, random_state=0)
+        pipeline = Pipeline([("classifier", forest)]).fit(rows, target)
+        graph = serving_graph(pipeline, features=10, kept=range(10))
+        session = onnxruntime.InferenceSession(graph, providers=["CPUExecutionProvider"])
+        call = partial(session.run, GRAPH_OUTPUTS, {GRAPH_INPUT: rows[:1]})
+        line = _figure(
+            f"classes     {count} classes, 40 trees: one row", _microseconds(call, 400), "us"
+        )
+        print(f"{line}   serving file {len(graph) / 1e6:9.2f} MB")
     print()
 
 

@@ -21,6 +21,8 @@ GRAPH_OUTPUTS = ("probabilities", "peak")
 """``peak`` is each row's largest absolute value after scaling and products, as float32."""
 GRAPH_SCALED = "scaled"
 """Each fitted feature after scaling, asked for only to name the one that overflows."""
+GRAPH_ROWS_AT_ONCE = "rows_at_once"
+"""Metadata of a graph that needs much memory for each row; absent where any number will do."""
 EXTERNAL_DATA_MARK = b"location"
 """How an ONNX tensor names a file outside the graph; a serving graph never has one."""
 
@@ -41,6 +43,7 @@ class Classifier:
 
     manifest: Manifest
     session: Any
+    rows_at_once: int | None = None
 
     @classmethod
     def load(cls, bundle: Bundle) -> Self:
@@ -71,7 +74,7 @@ class Classifier:
             )
         except Exception as error:  # onnxruntime's errors share no public base class
             raise BundleError(SERVING_NAME, f"it cannot be run: {error}") from error
-        classifier = cls(manifest, session)
+        classifier = cls(manifest, session, _rows_at_once(session))
         classifier._check_shapes()
         return classifier
 
@@ -94,14 +97,25 @@ class Classifier:
         if not np.isfinite(rows).all():
             row, column = (int(index) for index in np.argwhere(~np.isfinite(rows))[0])
             raise BadRow(row, self.features[column], "is not a finite number")
-        probabilities: Probabilities
-        probabilities, peak = self.session.run(GRAPH_OUTPUTS, {GRAPH_INPUT: rows})
+        probabilities, peak = self._answers(rows)
         if not np.isfinite(peak).all():
             row = int(np.flatnonzero(~np.isfinite(peak))[0])
             column = self._largest(rows[row])
             reason = f"is too large for the classifier ({rows[row, column]:g})"
             raise BadRow(row, self.features[column], reason)
         return probabilities
+
+    def _answers(self, rows: Rows) -> tuple[Probabilities, NDArray[np.float32]]:
+        """Return the graph's outputs; what it computes on the way stays bounded."""
+        step = self.rows_at_once or len(rows)
+        if len(rows) <= step:
+            probabilities, peak = self.session.run(GRAPH_OUTPUTS, {GRAPH_INPUT: rows})
+            return probabilities, peak
+        parts = [
+            self.session.run(GRAPH_OUTPUTS, {GRAPH_INPUT: rows[start : start + step]})
+            for start in range(0, len(rows), step)
+        ]
+        return np.concatenate([part[0] for part in parts]), np.concatenate([p[1] for p in parts])
 
     def labels(self, probabilities: Probabilities) -> NDArray[np.intp]:
         """Return each row's class as an index, shape [rows].
@@ -139,6 +153,16 @@ class Classifier:
             raise BundleError(
                 SERVING_NAME, "its input and output are not what the manifest says: do not use it"
             )
+
+
+def _rows_at_once(session: Any) -> int | None:
+    """Return how many rows the graph asks to be given at a time; None where any number will do."""
+    asked = session.get_modelmeta().custom_metadata_map.get(GRAPH_ROWS_AT_ONCE)
+    if asked is None:
+        return None
+    if not asked.isdecimal() or int(asked) < 1:
+        raise BundleError(SERVING_NAME, f"it asks for {asked!r} rows at a time: do not use it")
+    return int(asked)
 
 
 def check_golden(classifier: Classifier, golden: bytes) -> None:

@@ -13,7 +13,7 @@ from onnx import TensorProto, helper
 from support.training import run_request, small_identity, small_table, train
 
 from taxon_bundle.bundle import BundleError
-from taxon_bundle.classifier import BadRow, Classifier
+from taxon_bundle.classifier import GRAPH_ROWS_AT_ONCE, BadRow, Classifier
 from taxon_contracts.manifest import SERVING_NAME
 
 
@@ -204,3 +204,15 @@ def test_serving_needs_neither_scikit_learn_nor_an_s3_client(tmp_path: Path) -> 
     )
 
     assert answer.stdout.strip() == "[]"
+
+
+@pytest.mark.parametrize("asked", ["0", "-1", "many", ""])
+def test_a_graph_that_asks_for_a_senseless_number_of_rows_is_refused(
+    classifier: Classifier, graph: bytes, asked: str
+) -> None:
+    """Its metadata is checked like its shapes."""
+    model = onnx.load_from_string(graph)
+    helper.set_model_props(model, {GRAPH_ROWS_AT_ONCE: asked})
+
+    with pytest.raises(BundleError, match="rows at a time"):
+        Classifier.from_graph(model.SerializeToString(), classifier.manifest)

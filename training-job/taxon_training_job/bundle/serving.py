@@ -14,7 +14,13 @@ from onnx import ModelProto, TensorProto, helper
 from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import PolynomialFeatures, StandardScaler
 
-from taxon_bundle.classifier import GRAPH_INPUT, GRAPH_OUTPUTS, GRAPH_SCALED, Classifier
+from taxon_bundle.classifier import (
+    GRAPH_INPUT,
+    GRAPH_OUTPUTS,
+    GRAPH_ROWS_AT_ONCE,
+    GRAPH_SCALED,
+    Classifier,
+)
 from taxon_training_job.bundle.manifest import manifest
 from taxon_training_job.classifiers.family import GraphInput
 from taxon_training_job.classifiers.graph import Graph
@@ -113,5 +119,7 @@ def _serialised(graph: Graph, features: int, kept: int, classes: int) -> bytes:
     )
     opsets = [helper.make_opsetid(domain, version) for domain, version in OPSETS.items()]
     model: ModelProto = helper.make_model(proto, opset_imports=opsets, ir_version=IR_VERSION)
+    if graph.rows_at_once is not None:
+        helper.set_model_props(model, {GRAPH_ROWS_AT_ONCE: str(graph.rows_at_once)})
     content: bytes = model.SerializeToString(deterministic=True)
     return content

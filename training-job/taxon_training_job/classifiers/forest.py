@@ -5,6 +5,7 @@ leaves every such comparison as it was. Trees become ``TreeEnsemble`` of ai.onnx
 double splits and weights.
 """
 
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -18,6 +19,10 @@ from taxon_training_job.classifiers.graph import Graph
 BRANCH_LEQ = 0
 SUM = 1
 LEAF = -1
+MOST_WALKS = 8
+"""Classes up to which each walks its own copy of the trees, which is faster for few."""
+CELLS = 1_000_000
+"""Shares looked up at a time by a shared walk, about 30 MB."""
 
 
 def _make(seed: int) -> RandomForestClassifier:
@@ -27,29 +32,124 @@ def _make(seed: int) -> RandomForestClassifier:
 def _add_nodes(
     graph: Graph, value: GraphInput, forest: RandomForestClassifier, output: str
 ) -> None:
-    """Add one ensemble per class (a leaf has one target), and the mean over the trees."""
+    """Add the walk through the trees, and the mean over them."""
     double = graph.add("Cast", value.single, to=TensorProto.DOUBLE)
-    branches = _branches(forest)
-    sums = []
-    for index in range(len(forest.classes_)):
-        weights = np.concatenate(
-            [t.tree_.value[t.tree_.children_left == LEAF, 0, index] for t in forest.estimators_]
-        )
-        tensor = numpy_helper.from_array(weights, "leaf_weights")
-        sums.append(graph.add("TreeEnsemble", double, leaf_weights=tensor, **branches))
-    total = graph.add("Concat", *sums, axis=1) if len(sums) > 1 else sums[0]
+    many = len(forest.classes_) > MOST_WALKS
+    total = _shared_walk(graph, double, forest) if many else _walk_per_class(graph, double, forest)
     count = graph.constant(np.array(len(forest.estimators_), np.float64))
     graph.add("Div", total, count, output=output)
 
 
+def _walk_per_class(graph: Graph, double: str, forest: RandomForestClassifier) -> str:
+    """Add one ensemble per class (a leaf has one target); return the sums' name."""
+    branches = _branches(forest)
+    targets = [0] * sum(tree.n_leaves for tree in _trees(forest))
+    sums = []
+    for index in range(len(forest.classes_)):
+        weights = np.concatenate(
+            [tree.value[tree.children_left == LEAF, 0, index] for tree in _trees(forest)]
+        )
+        tensor = numpy_helper.from_array(weights, "leaf_weights")
+        sums.append(
+            graph.add(
+                "TreeEnsemble",
+                double,
+                n_targets=1,
+                leaf_targetids=targets,
+                leaf_weights=tensor,
+                **branches,
+            )
+        )
+    return graph.add("Concat", *sums, axis=1) if len(sums) > 1 else sums[0]
+
+
+def _shared_walk(graph: Graph, double: str, forest: RandomForestClassifier) -> str:
+    """Add one ensemble that names each tree's leaf, and a look-up of the leaves' shares.
+
+    A row's shares are added in the order of the trees, as scikit-learn adds them; shares of zero
+    are left out, which changes no sum.
+    """
+    shares = leaf_shares(forest)
+    trees = np.repeat(np.arange(len(forest.estimators_)), [t.n_leaves for t in _trees(forest)])
+    leaves = graph.add(
+        "TreeEnsemble",
+        double,
+        n_targets=len(forest.estimators_),
+        leaf_targetids=trees.tolist(),
+        leaf_weights=numpy_helper.from_array(shares.ranks.astype(np.float64), "leaf_weights"),
+        **_branches(forest),
+    )
+    ranks = graph.add("Cast", leaves, to=TensorProto.INT32)
+    column = graph.add("Unsqueeze", ranks, graph.constant(np.array([2], np.int64)))
+    within = graph.add("Min", column, graph.constant(shares.layer_sizes))
+    places = graph.add("Add", within, graph.constant(shares.layer_starts))
+    updates, classes = (
+        graph.add("Flatten", graph.add("Gather", graph.constant(table), places, axis=0), axis=1)
+        for table in (shares.values, shares.classes)
+    )
+    rows = graph.add("Shape", double, start=0, end=1)
+    wide = graph.constant(np.array([len(forest.classes_)], np.int64))
+    zeros = graph.add(
+        "ConstantOfShape",
+        graph.add("Concat", rows, wide, axis=0),
+        value=numpy_helper.from_array(np.zeros(1), "zero"),
+    )
+    graph.take_rows(CELLS // (len(forest.estimators_) * len(shares.layer_sizes)))
+    return graph.add("ScatterElements", zeros, classes, updates, axis=1, reduction="add")
+
+
+@dataclass(frozen=True)
+class LeafShares:
+    """The classes' shares in every leaf, without the zeros.
+
+    Leaves are ranked by how many classes they hold, most first; ``ranks`` is [leaves]. Layer ``k``
+    has the k-th class of each leaf that holds so many, in the order of the ranks, then one share of
+    zero for the leaves that do not. ``values`` and ``classes`` are the layers one after the other;
+    ``layer_starts`` and ``layer_sizes`` (without the zero) say where each is.
+    """
+
+    ranks: NDArray[np.int32]
+    values: NDArray[np.float64]
+    classes: NDArray[np.int32]
+    layer_starts: NDArray[np.int32]
+    layer_sizes: NDArray[np.int32]
+
+
+def leaf_shares(forest: RandomForestClassifier) -> LeafShares:
+    """Return the shares of a fitted forest; the memory is that of the shares above zero."""
+    held, classes, values = [], [], []
+    for tree in _trees(forest):
+        leaves = tree.value[tree.children_left == LEAF, 0, :]
+        leaf, klass = np.nonzero(leaves)
+        held.append(np.bincount(leaf, minlength=len(leaves)))
+        classes.append(klass)
+        values.append(leaves[leaf, klass])
+    counts = np.concatenate(held)
+    ranks = np.empty(len(counts), np.int32)
+    ranks[np.argsort(-counts, kind="stable")] = np.arange(len(counts), dtype=np.int32)
+    layer = np.arange(counts.sum()) - np.repeat(np.cumsum(counts) - counts, counts)
+    sizes = np.bincount(layer).astype(np.int32)
+    starts = (np.cumsum(sizes + 1) - (sizes + 1)).astype(np.int32)
+    places = starts[layer] + np.repeat(ranks, counts)
+    table = np.zeros(int((sizes + 1).sum()))
+    table[places] = np.concatenate(values)
+    named = np.zeros(len(table), np.int32)
+    named[places] = np.concatenate(classes)
+    return LeafShares(ranks, table, named, starts, sizes)
+
+
+def _trees(forest: RandomForestClassifier) -> list[Any]:
+    return [estimator.tree_ for estimator in forest.estimators_]
+
+
 def _branches(forest: RandomForestClassifier) -> dict[str, Any]:
-    """Return the attributes every class's ensemble shares: where each node sends a row."""
+    """Return the attributes of every walk: where each node sends a row."""
     roots: list[int] = []
     columns: dict[str, list[NDArray[Any]]] = {
         key: [] for key in ("features", "splits", "true", "false", "true_leaf", "false_leaf")
     }
     nodes = leaves = 0
-    for tree in (estimator.tree_ for estimator in forest.estimators_):
+    for tree in _trees(forest):
         roots.append(nodes)
         inner = tree.children_left != LEAF
         place = np.where(inner, np.cumsum(inner) - 1 + nodes, np.cumsum(~inner) - 1 + leaves)
@@ -68,7 +168,6 @@ def _branches(forest: RandomForestClassifier) -> dict[str, Any]:
     joined = {key: np.concatenate(parts) for key, parts in columns.items()}
     return {
         "tree_roots": roots,
-        "n_targets": 1,
         "aggregate_function": SUM,
         "post_transform": 0,
         "nodes_featureids": joined["features"].tolist(),
@@ -78,7 +177,6 @@ def _branches(forest: RandomForestClassifier) -> dict[str, Any]:
         "nodes_falsenodeids": joined["false"].tolist(),
         "nodes_trueleafs": joined["true_leaf"].astype(int).tolist(),
         "nodes_falseleafs": joined["false_leaf"].astype(int).tolist(),
-        "leaf_targetids": [0] * leaves,
     }
 
 
@@ -94,7 +192,7 @@ def _splits(forest: RandomForestClassifier, values: NDArray[np.float64]) -> Spli
     """Return the distinct splits; a split none of the rows reaches has the first row."""
     single = values.astype(np.float32)
     found = []
-    for tree in (estimator.tree_ for estimator in forest.estimators_):
+    for tree in _trees(forest):
         paths = tree.decision_path(single).tocsc()
         inner = np.flatnonzero(tree.feature >= 0)
         starts, ends = paths.indptr[inner], paths.indptr[inner + 1]

@@ -13,6 +13,11 @@ class Graph:
     def __init__(self) -> None:
         self.nodes: list[NodeProto] = []
         self.constants: list[TensorProto] = []
+        self.rows_at_once: int | None = None
+
+    def take_rows(self, count: int) -> None:
+        """Say how many rows the graph should be given at a time, at least one."""
+        self.rows_at_once = max(1, count)
 
     def constant(self, value: NDArray[Any]) -> str:
         """Add a constant tensor; return its name."""

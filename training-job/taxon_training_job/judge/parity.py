@@ -120,7 +120,7 @@ def threshold_rows(
         return
     if len(splits) > most:
         splits = np.random.default_rng(0).choice(splits, most, replace=False)
-    cells = ROWS_PER_SPLIT * len(splits) * values.shape[1]
+    cells = ROWS_PER_SPLIT * len(splits) * max(values.shape[1], len(classifier.classes_))
     for chunk in np.array_split(splits, 1 + cells // CELLS):
         near = _rows_near(pipeline, chunk, rows, kept)
         with np.errstate(over="ignore", invalid="ignore"):
