@@ -126,6 +126,14 @@ REASONS: dict[str, Reason] = {
             "read the message",
         ),
         Reason(
+            "ReadFailed",
+            (*RUN_FAILED, "Serving"),
+            "The API server does not let the controller read objects it has to see, or fails to."
+            " What serves goes on; nothing begins and nothing is removed meanwhile. Retried.",
+            "read the message: give the controller the rights of the chart's roles, or look at the"
+            " API behind that kind",
+        ),
+        Reason(
             "CredentialsMissing",
             (*RUN_FAILED, "Reconciling"),
             "The namespace lacks the ServiceAccount or Secret the pods need.",

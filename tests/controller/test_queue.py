@@ -100,7 +100,7 @@ def test_errors_are_followed_by_growing_pauses_and_success_forgets_them() -> Non
     queue = ModelQueue(watch)
     outcomes: list[Exception | None] = [Conflict("changed")] * 12 + [None, Conflict("changed")]
 
-    def reconcile(*_: str) -> None:
+    def reconcile(*_: object) -> None:
         outcome = outcomes.pop(0)
         if outcome is not None:
             raise outcome
@@ -124,7 +124,7 @@ def test_a_success_of_any_worker_ends_the_pauses() -> None:
     watch = Stopwatch()
     queue, outcomes = ModelQueue(watch), [Conflict("changed")] * 8
 
-    def reconcile(*_: str) -> None:
+    def reconcile(*_: object) -> None:
         if outcomes:
             raise outcomes.pop()
 
@@ -145,7 +145,7 @@ def test_a_success_of_any_worker_ends_the_pauses() -> None:
 def test_no_wish_of_the_api_server_keeps_a_model_waiting_for_ever(wished: float) -> None:
     """A proxy on the way may send any Retry-After."""
 
-    def reconcile(*_: str) -> None:
+    def reconcile(*_: object) -> None:
         raise Unavailable("away", retry_after=wished)
 
     queue = ModelQueue(Stopwatch())
@@ -161,7 +161,7 @@ def test_no_wish_of_the_api_server_keeps_a_model_waiting_for_ever(wished: float)
 def test_an_error_of_one_model_is_counted_and_ends_nothing(error: Exception, reason: str) -> None:
     """Whatever it is; what the API server asks for is obeyed."""
 
-    def reconcile(*_: str) -> None:
+    def reconcile(*_: object) -> None:
         raise error
 
     telemetry, queue = Telemetry(), ModelQueue(Stopwatch())
@@ -178,7 +178,7 @@ def test_a_worker_works_until_the_queue_is_closed() -> None:
     """One after the other."""
     queue, seen = ModelQueue(), []
 
-    def reconcile(_: str, name: str) -> None:
+    def reconcile(_: str, name: str, __: int) -> None:
         seen.append(name)
         if name == "iris":
             queue.close()

@@ -31,11 +31,15 @@ class Story:
             body["metadata"]["annotations"] = {names.ANNOTATION_RETRAIN: annotation}
         self.world.submit(body)
 
-    def look(self) -> datetime | None:
-        """Let the controller look once, as a process that has just started."""
+    def look(self, failures: int = 0) -> datetime | None:
+        """Let the controller look once, as a process that has just started.
+
+        Args:
+            failures: how many looks have failed in a row before.
+        """
         world = self.world
         reconciler = Reconciler(world, world, self.settings, SHOWN, lambda: world.now)
-        return reconciler.reconcile(self.namespace, self.name)
+        return reconciler.reconcile(self.namespace, self.name, failures)
 
     def run(self, looks: int = 12) -> Status:
         """Let the controller and everyone else do all there is to do."""

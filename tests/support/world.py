@@ -31,6 +31,7 @@ from taxon_kube.api import (
     Kind,
     KindMissing,
     Manifest,
+    Refused,
     WebhookUnavailable,
 )
 
@@ -76,6 +77,11 @@ class World:
     serves: bool = True
     cleans: bool = True
     routes: bool = True
+    unreadable: dict[str, ApiError] = field(default_factory=dict)
+    admission: ApiError | None = None
+    reads: list[str] = field(default_factory=list)
+    fail_read: int | None = None
+    read_error: ApiError = field(default_factory=lambda: Refused("it is forbidden"))
     mute: set[str] = field(default_factory=set)
     unasked: bool = False
     server_state: Manifest = field(default_factory=dict)
@@ -141,12 +147,14 @@ class World:
 
     def get(self, kind: Kind, namespace: str, name: str) -> Manifest | None:
         """Return one object, or None when there is none."""
+        self._read(kind, "get")
         return copy.deepcopy(self.objects.get((kind.name, namespace, name)))
 
     def list(
         self, kind: Kind, namespace: str | None, *, labels: dict[str, str] | None = None
     ) -> list[Manifest]:
         """Return the objects of a namespace that carry these labels."""
+        self._read(kind, "list")
         if kind.name in self.missing:
             raise KindMissing(kind.name)
         wanted = (labels or {}).items()
@@ -183,6 +191,8 @@ class World:
 
     def try_admission(self, manifest: Manifest) -> None:
         """Send an object through admission."""
+        if self.admission is not None:
+            raise self.admission
         self._admit(manifest)
 
     def replace(self, manifest: Manifest, *, part: str = "") -> Manifest:
@@ -246,6 +256,15 @@ class World:
         if self.routes and there:
             return Answer(version)
         return Answer(None, f"{question.entrance.url(question.host)} does not answer")
+
+    def _read(self, kind: Kind, verb: str) -> None:
+        """Refuse a read, if the test says so."""
+        number = len(self.reads)
+        self.reads.append(f"{verb} {kind.name}")
+        if number == self.fail_read:
+            raise self.read_error
+        if kind.name in self.unreadable:
+            raise self.unreadable[kind.name]
 
     def _key(self, manifest: Manifest) -> Key:
         metadata = manifest["metadata"]

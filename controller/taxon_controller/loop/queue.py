@@ -114,7 +114,7 @@ class Worker:
     """Looks at due models; an error makes one due again after a growing, jittered pause."""
 
     queue: ModelQueue
-    reconcile: Callable[[str, str], datetime | None]
+    reconcile: Callable[[str, str, int], datetime | None]
     now: Callable[[], datetime]
     telemetry: Telemetry
 
@@ -133,7 +133,7 @@ class Worker:
         """Look at one model once, and say when it is due again."""
         began = time.monotonic()
         try:
-            again = self.reconcile(*key)
+            again = self.reconcile(*key, self.queue.failures(key))
         except Exception as error:  # noqa: BLE001 - whatever happens to one model, the others go on
             self.queue.add(key, self._pause(key, error))
         else:

@@ -33,6 +33,11 @@ from taxon_kube.api import (
 
 logger = logging.getLogger(__name__)
 
+FAILURES_TO_REPORT = 3
+"""Looks in a row that could not read something before the status says so.
+
+A restart of the API server, or an upgrade of the roles, is over by then."""
+
 
 class NameTaken(ApiError):  # noqa: N818 - a state, not a fault
     """An object of a name Taxon needs belongs to someone else; the message is ``Kind/name``."""
@@ -52,8 +57,13 @@ class Reconciler:
     telemetry: Telemetry
     now: Callable[[], datetime] = clock.now
 
-    def reconcile(self, namespace: str, name: str) -> datetime | None:
+    def reconcile(self, namespace: str, name: str, failures: int = 0) -> datetime | None:
         """Bring one model a step nearer to what it asks for; return when to look again.
+
+        Args:
+            namespace: the model's namespace.
+            name: the model's name.
+            failures: how many looks have failed in a row.
 
         Raises:
             ApiError: the API server did not do as asked; try again.
@@ -65,9 +75,13 @@ class Reconciler:
             return None
         model = read_model(body)
         observed = observe(self.api, self.urls, model, self.settings)
+        unread = next((one.error for one in observed.unread), None)
+        if unread is not None and failures < FAILURES_TO_REPORT:
+            raise unread
         planned = plan(model, observed, self.now(), self.settings)
         model, setbacks, error = self._carry_out(model, planned)
         again = self._report(model, after_writes(planned, setbacks))
+        error = error or unread
         if error is not None:
             raise error
         return again

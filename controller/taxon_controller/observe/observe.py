@@ -9,7 +9,7 @@ from taxon_controller.domain.accounts import accounts
 from taxon_controller.domain.history import find
 from taxon_controller.domain.hosts import inside_host, outside_host
 from taxon_controller.domain.model import Model
-from taxon_controller.domain.ownership import is_foreign, owned_by
+from taxon_controller.domain.ownership import is_foreign
 from taxon_controller.observe.gateway import (
     Closed,
     Entrance,
@@ -32,6 +32,7 @@ from taxon_controller.observe.parse import (
 )
 from taxon_controller.observe.probe import Answer, Question
 from taxon_controller.observe.prober import Key
+from taxon_controller.observe.reader import Reader
 from taxon_controller.settings import Settings
 from taxon_kube.api import (
     GATEWAY,
@@ -43,6 +44,7 @@ from taxon_kube.api import (
     SERVICE_ACCOUNT,
     Api,
     ApiError,
+    Conflict,
     Kind,
     KindMissing,
     Manifest,
@@ -61,51 +63,43 @@ class Urls(Protocol):
 
 
 def observe(api: Api, urls: Urls, model: Model, settings: Settings) -> Observed:
-    """Return what is in the cluster about a model.
-
-    Raises:
-        ApiError: the API server did not answer.
-    """
-    jobs = _owned(api, JOB, model) or []
-    services = _owned(api, SERVICE, model) or []
-    serving = _owned(api, INFERENCE_SERVICE, model)
-    routes = _owned(api, HTTP_ROUTE, model) if settings.gateway else None
-    pods = _pods(api, model, jobs, serving or [])
-    attempts = tuple(filter(None, (read_attempt(job, pods) for job in jobs)))
-    servers = tuple(read_server(body, pods) for body in serving or ())
+    """Return what is in the cluster about a model; what could not be read is part of it."""
+    reader = Reader(api)
+    jobs, services = reader.owned(JOB, model) or [], reader.owned(SERVICE, model) or []
+    serving = reader.owned(INFERENCE_SERVICE, model)
+    routes = reader.owned(HTTP_ROUTE, model) if settings.gateway else None
+    pods = _pods(reader, model, jobs, serving or [])
+    attempts = reader.parsed(JOB, jobs, lambda job: read_attempt(job, pods))
+    servers = reader.parsed(INFERENCE_SERVICE, serving or (), lambda one: read_server(one, pods))
     service, route = _pointer(services), _pointer(routes or [])
-    entrance = _entrance(api, model, settings, gateway=routes is not None)
+    entrance = _entrance(reader, model, settings, gateway=routes is not None)
     pointed = _pointed(service, route, gateway=routes is not None)
     answer = _answer(urls, model, settings, entrance, pointed)
+    kserve, refused = _admission(api, servers)
     return Observed(
         attempts=attempts,
         servers=servers,
         service=service,
         route=route,
-        cleanups=_cleanups(api, model, attempts, settings),
-        kserve="Missing" if serving is None else _kserve(api, servers),
+        cleanups=_cleanups(reader, model, attempts, settings),
+        kserve="Missing" if serving is None else kserve,
         gateway=routes is not None,
-        accounts=_accounts(api, model, settings),
-        foreign=_foreign(api, model, {SERVICE: services, HTTP_ROUTE: routes}),
+        accounts=_accounts(reader, model, settings),
+        foreign=_foreign(reader, model, {SERVICE: services, HTTP_ROUTE: routes}),
         url=_url(model, settings, entrance, gateway=routes is not None),
         answering=answer.version if answer else None,
         unanswered=answer.why if answer else "",
+        admission_refused=refused,
+        unread=tuple(reader.unread),
     )
 
 
-def _owned(api: Api, kind: Kind, model: Model) -> list[Manifest] | None:
-    """Return the model's objects of a kind, or None when the kind is not installed."""
-    try:
-        found = api.list(kind, model.namespace, labels={names.LABEL_MODEL: model.name})
-    except KindMissing:
-        return None
-    return [body for body in found if owned_by(body, model.uid)]
-
-
-def _foreign(api: Api, model: Model, own: dict[Kind, list[Manifest] | None]) -> tuple[str, ...]:
+def _foreign(
+    reader: Reader, model: Model, own: dict[Kind, list[Manifest] | None]
+) -> tuple[str, ...]:
     """Return whose names are taken, before a run is made for nothing; a kind may be missing."""
     wanted = [kind for kind, found in own.items() if found == []]
-    there = ((kind, api.get(kind, model.namespace, model.name)) for kind in wanted)
+    there = ((kind, reader.get(kind, model.namespace, model.name)) for kind in wanted)
     return tuple(
         f"{kind.name}/{model.name}"
         for kind, body in there
@@ -113,14 +107,15 @@ def _foreign(api: Api, model: Model, own: dict[Kind, list[Manifest] | None]) -> 
     )
 
 
-def _pods(api: Api, model: Model, jobs: list[Manifest], serving: list[Manifest]) -> list[Manifest]:
+def _pods(
+    reader: Reader, model: Model, jobs: list[Manifest], serving: list[Manifest]
+) -> list[Manifest]:
     """Return the model's pods if any of them can have news: results, or what holds servers up."""
-    attempts = (read_attempt(job, ()) for job in jobs)
-    news = any(one is not None and _unsettled(model, one) for one in attempts) or any(
-        not read_server(body, ()).ready for body in serving
-    )
+    attempts = reader.parsed(JOB, jobs, lambda job: read_attempt(job, ()))
+    servers = reader.parsed(INFERENCE_SERVICE, serving, lambda body: read_server(body, ()))
+    news = any(_unsettled(model, one) for one in attempts) or any(not one.ready for one in servers)
     labels = {names.LABEL_MODEL: model.name}
-    return api.list(POD, model.namespace, labels=labels) if news else []
+    return reader.labelled(POD, model.namespace, labels) if news else []
 
 
 def _unsettled(model: Model, attempt: Attempt) -> bool:
@@ -135,7 +130,7 @@ def _pointer(found: Iterable[Manifest]) -> Pointer | None:
 
 
 def _cleanups(
-    api: Api, model: Model, attempts: tuple[Attempt, ...], settings: Settings
+    reader: Reader, model: Model, attempts: tuple[Attempt, ...], settings: Settings
 ) -> tuple[Cleanup, ...]:
     """Return the clean-up Jobs if there can be any, as from an earlier spec or an earlier model."""
     known = {one.version for one in model.status.versions or ()}
@@ -145,42 +140,52 @@ def _cleanups(
     if model.deleted is None and settled and len(known) <= limit:
         return ()
     labels = {names.LABEL_MODEL: model.name, names.LABEL_MODEL_NAMESPACE: model.namespace}
-    return tuple(read_cleanup(job) for job in api.list(JOB, settings.namespace, labels=labels))
+    found = reader.labelled(JOB, settings.namespace, labels)
+    return reader.parsed(JOB, found, read_cleanup)
 
 
-def _kserve(api: Api, servers: tuple[Server, ...]) -> KServeState:
-    """Tell whether KServe's webhook answers; it is only asked while something waits for KServe."""
+def _admission(api: Api, servers: tuple[Server, ...]) -> tuple[KServeState, str]:
+    """Return whether KServe's webhook answers, and why admission refuses what is there if it does.
+
+    It is only asked while something waits for KServe.
+    """
     waiting = next((one for one in servers if not one.ready and not one.deleting), None)
     if waiting is None:
-        return "Answering"
+        return "Answering", ""
     try:
         api.try_admission(waiting.body)
     except WebhookUnavailable:
-        return "Unavailable"
-    return "Answering"
+        return "Unavailable", ""
+    except (KindMissing, Conflict):  # it is gone, or was changed, meanwhile
+        return "Answering", ""
+    except ApiError as error:
+        return "Answering", str(error)
+    return "Answering", ""
 
 
-def _accounts(api: Api, model: Model, settings: Settings) -> frozenset[str]:
+def _accounts(reader: Reader, model: Model, settings: Settings) -> frozenset[str]:
     if model.parsed is None:
         return frozenset()
     return frozenset(
         name
         for name in accounts(model, settings)
-        if api.get(SERVICE_ACCOUNT, model.namespace, name) is not None
+        if reader.get(SERVICE_ACCOUNT, model.namespace, name) is not None
     )
 
 
-def _entrance(api: Api, model: Model, settings: Settings, *, gateway: bool) -> Entrance | Closed:
+def _entrance(
+    reader: Reader, model: Model, settings: Settings, *, gateway: bool
+) -> Entrance | Closed:
     """Return where a model's requests come in: at the Gateway or, without one, at its Service."""
     if not gateway or settings.gateway is None:
         return Entrance("http", 80, (inside_host(model),))
     if settings.gateway_url:
         return entrance_of_url(settings.gateway_url)
     namespace, _, name = settings.gateway.partition("/")
-    try:
-        body = api.get(GATEWAY, namespace, name)
-    except ApiError as error:
-        return Closed(f"Gateway {settings.gateway} cannot be read: {error}")
+    unread = len(reader.unread)
+    body = reader.get(GATEWAY, namespace, name)
+    if reader.unread[unread:]:
+        return Closed(reader.unread[unread].finding.message)
     if body is None:
         return Closed(f"there is no Gateway {settings.gateway}: create it, or fix gateway.name")
     host = outside_host(model, settings)

@@ -7,7 +7,7 @@ from typing import Literal
 from taxon_contracts.run import RunResult
 from taxon_contracts.status import Trigger, VersionRecord
 from taxon_controller.domain.actions import Finding
-from taxon_kube.api import Manifest
+from taxon_kube.api import ApiError, Kind, Manifest
 
 
 @dataclass(frozen=True)
@@ -63,6 +63,21 @@ class Cleanup:
     body: Manifest = field(repr=False)
 
 
+@dataclass(frozen=True)
+class Unread:
+    """Objects of one kind that could not be read: nobody knows whether they are there."""
+
+    kind: str
+    namespace: str
+    error: ApiError
+
+    @property
+    def finding(self) -> Finding:
+        """Return what to say of it."""
+        where = f"{self.kind} objects in namespace {self.namespace}"
+        return Finding("ReadFailed", f"{where} cannot be read: {self.error}")
+
+
 KServeState = Literal["Answering", "Unavailable", "Missing"]
 
 
@@ -74,7 +89,8 @@ class Observed:
     namespace that were looked for and found. ``foreign`` names objects of a name Taxon needs that
     belong to someone else, as ``Kind/name``. ``url`` is where clients outside reach the model.
     ``answering`` is the version that answers there; ``unanswered`` says why none does; with neither
-    it is not known yet.
+    it is not known yet. ``admission_refused`` says why admission refuses the servers that are
+    there, if it does. ``unread`` is what could not be read, and must not be taken for absent.
     """
 
     attempts: tuple[Attempt, ...] = ()
@@ -89,11 +105,18 @@ class Observed:
     url: str | None = None
     answering: str | None = None
     unanswered: str = ""
+    admission_refused: str = ""
+    unread: tuple[Unread, ...] = ()
 
     def server(self, version: str | None) -> Server | None:
         """Return the servers of a version, unless they are on their way out."""
         found = [one for one in self.servers if one.version == version and not one.deleting]
         return found[0] if found else None
+
+    def unread_of(self, *kinds: Kind) -> Finding | None:
+        """Return why objects of these kinds could not be read, if one could not."""
+        names = {kind.name for kind in kinds}
+        return next((one.finding for one in self.unread if one.kind in names), None)
 
     def cleanup(self, name: str) -> Cleanup | None:
         """Return the Job of this name that removes bundles."""

@@ -7,9 +7,13 @@ from taxon_controller.domain.actions import Finding
 from taxon_controller.domain.hosts import outside_host
 from taxon_controller.plan import schedule
 from taxon_controller.plan.scene import Scene
+from taxon_kube.api import HTTP_ROUTE, INFERENCE_SERVICE, JOB, POD, SERVICE, SERVICE_ACCOUNT
 
 HOST_CHARACTERS = 253
 LABEL_CHARACTERS = 63
+
+NEEDED_KINDS = (JOB, POD, SERVICE_ACCOUNT, INFERENCE_SERVICE, SERVICE, HTTP_ROUTE)
+"""What has to be read before something begins; where the Gateway listens is not part of it."""
 
 Check = Callable[[Scene], Finding | None]
 
@@ -52,6 +56,16 @@ def invalid_schedule(scene: Scene) -> Finding | None:
     return None
 
 
+def something_unread(scene: Scene) -> Finding | None:
+    """Report what could not be read: nothing begins on a guess."""
+    return scene.observed.unread_of(*NEEDED_KINDS)
+
+
+def account_unread(scene: Scene) -> Finding | None:
+    """Report ServiceAccounts that could not be read."""
+    return scene.observed.unread_of(SERVICE_ACCOUNT)
+
+
 BLOCKERS: tuple[Check, ...] = (name_too_long, name_taken, invalid_schedule)
 """What stops runs and switches alike."""
 
@@ -71,7 +85,12 @@ def trainer_account_missing(scene: Scene) -> Finding | None:
     return _account_missing(scene, trainer_account(scene.model, scene.settings))
 
 
-RUN_BLOCKERS: tuple[Check, ...] = (suspended, blocked, trainer_account_missing)
+RUN_BLOCKERS: tuple[Check, ...] = (
+    suspended,
+    blocked,
+    something_unread,
+    trainer_account_missing,
+)
 """What stops a run from beginning."""
 
 
@@ -89,7 +108,7 @@ def server_account_missing(scene: Scene) -> Finding | None:
     return _account_missing(scene, server_account(scene.model, scene.settings))
 
 
-SERVING_BLOCKERS: tuple[Check, ...] = (kserve_missing, server_account_missing)
+SERVING_BLOCKERS: tuple[Check, ...] = (kserve_missing, account_unread, server_account_missing)
 """What stops any version from being served."""
 
 

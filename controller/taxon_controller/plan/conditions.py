@@ -12,9 +12,10 @@ from taxon_controller.domain.history import latest_of_spec
 from taxon_controller.domain.model import Model
 from taxon_controller.plan.decided import Decision
 from taxon_controller.plan.readiness import asked_for_is_live, first_finding
+from taxon_controller.plan.rollout import SERVING_KINDS
 
 MESSAGE_CHARACTERS = 1024
-HELD_UP = ("CredentialsMissing", "WriteRefused", "ObjectBeingDeleted")
+HELD_UP = ("CredentialsMissing", "WriteRefused", "ReadFailed", "ObjectBeingDeleted")
 """Why a run cannot begin; reported even if it would be one in the background."""
 Truth = Literal["True", "False", "Unknown"]
 
@@ -115,6 +116,9 @@ def _gate_passed(latest: VersionRecord | None) -> Statement:
 def _serving(decision: Decision, latest: VersionRecord | None, where: str) -> Statement:
     """Return whether the live version is served, and what became of one that was not."""
     scene, rollout = decision.scene, decision.rollout
+    unread = scene.observed.unread_of(*SERVING_KINDS)
+    if unread is not None:
+        return Statement("Serving", "Unknown", unread)
     if rollout.live is None:
         nothing = Finding("NoVersion", "no version has the traffic yet")
         return Statement("Serving", "False", nothing)

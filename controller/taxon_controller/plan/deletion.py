@@ -45,6 +45,9 @@ def plan_deletion(model: Model, observed: Observed, now: datetime, settings: Set
         plan = _release(model, now, Event(Finding("CleanupFailed", message), warning=True))
         ended = (Delete(JOB, job.body),) if job is not None else ()
         return Plan((*ended, *plan.writes), plan.status, plan.events, None)
+    unread = observed.unread_of(JOB)
+    if unread is not None:
+        return Plan((), _deleting(model, now, unread), (), min(deadline, now + LOOK))
     writes: tuple[Write, ...] = tuple(
         Delete(JOB, one.body) for one in observed.attempts if not one.deleting
     )
@@ -58,8 +61,9 @@ def _release(model: Model, now: datetime, *events: Event) -> Plan:
     return Plan((Finalize(wanted=False),), _deleting(model, now), events, None)
 
 
-def _deleting(model: Model, now: datetime) -> Status:
-    finding = Finding("Deleting", "the model is being deleted")
+def _deleting(model: Model, now: datetime, unread: Finding | None = None) -> Status:
+    waits = f"; its bundles wait: {unread.message}" if unread else ""
+    finding = Finding("Deleting", f"the model is being deleted{waits}")
     return model.status.model_copy(
         update={
             "observed_generation": model.generation,

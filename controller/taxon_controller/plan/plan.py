@@ -16,7 +16,7 @@ from taxon_controller.domain.hosts import inside_url
 from taxon_controller.domain.model import Model
 from taxon_controller.observe.observed import Observed
 from taxon_controller.plan import conditions, setbacks
-from taxon_controller.plan.blockers import BLOCKERS, first
+from taxon_controller.plan.blockers import BLOCKERS, first, something_unread
 from taxon_controller.plan.decided import Decision, Plan
 from taxon_controller.plan.deletion import plan_deletion, wants_finalizer
 from taxon_controller.plan.events import events_between
@@ -100,7 +100,7 @@ def _status(decision: Decision) -> Status:
     inside, outside = inside_url(model), scene.observed.url
     statements = conditions.describe(decision, outside or inside)
     return Status(
-        observed_generation=model.generation,
+        observed_generation=_observed_generation(scene),
         conditions=conditions.dated(model, statements, scene.now),
         url=outside if rollout.live else None,
         address=Address(url=inside) if rollout.live else None,
@@ -110,6 +110,15 @@ def _status(decision: Decision) -> Status:
         previous=rollout.previous,
         versions=decision.records or None,
     )
+
+
+def _observed_generation(scene: Scene) -> int | None:
+    """Return the generation that was acted on: the one before while not all could be read.
+
+    A lost status stays lost until everything can be read, and is rebuilt then.
+    """
+    model = scene.model
+    return model.status.observed_generation if something_unread(scene) else model.generation
 
 
 def _finalizer(model: Model) -> tuple[Write, ...]:

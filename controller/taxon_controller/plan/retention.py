@@ -15,7 +15,7 @@ from taxon_controller.domain.history import Records, newest_first
 from taxon_controller.objects.cleanup_job import cleanup_job, version_cleanup_name
 from taxon_controller.observe.observed import Observed
 from taxon_controller.plan.scene import Scene
-from taxon_kube.api import JOB, Manifest
+from taxon_kube.api import INFERENCE_SERVICE, JOB, Manifest
 
 CLEANUP_LOOK = timedelta(seconds=60)
 CLEANUPS_AT_A_TIME = 2
@@ -33,6 +33,8 @@ class RetentionPlan:
 def plan_retention(scene: Scene, *, protected: frozenset[str]) -> RetentionPlan:
     """Decide about old versions; ``protected`` ones are kept whatever their age."""
     observed, records = scene.observed, scene.records
+    if observed.unread_of(JOB, INFERENCE_SERVICE):
+        return RetentionPlan(records)
     leaving = _leaving(records, protected, scene.model.spec.version_history_limit)
     writes = _unwanted_cleanups(scene, leaving)
     if not leaving:

@@ -18,9 +18,11 @@ from taxon_controller.plan.scene import Scene
 from taxon_controller.plan.serving import plan_serving
 from taxon_controller.plan.stages import Stage, points_at, reached, waits_for_url
 from taxon_controller.plan.target import choose, live_version
+from taxon_kube.api import HTTP_ROUTE, INFERENCE_SERVICE, SERVICE
 
 LOOK = timedelta(seconds=15)
 """When to look again at what is waited for: what is not watched is seen then."""
+SERVING_KINDS = (INFERENCE_SERVICE, SERVICE, HTTP_ROUTE)
 
 
 @dataclass(frozen=True)
@@ -45,6 +47,9 @@ class RolloutPlan:
 
 def plan_rollout(scene: Scene) -> RolloutPlan:
     """Decide about serving; traffic stays where it is while the model is suspended or blocked."""
+    unread = scene.observed.unread_of(*SERVING_KINDS)
+    if unread is not None:
+        return _untouched(scene, unread)
     live = live_version(scene)
     blocked = first(SERVING_BLOCKERS, scene)
     target, refusal = choose(scene, live)
@@ -62,6 +67,19 @@ def plan_rollout(scene: Scene) -> RolloutPlan:
         abandoned = with_record(scene.records, _abandoned(scene, stage))
         scene = replace(scene, records=abandoned)
         target, refusal = choose(scene, live)
+
+
+def _untouched(scene: Scene, unread: Finding) -> RolloutPlan:
+    """Leave everything as it was last seen: what serves cannot be read."""
+    status = scene.model.status
+    return RolloutPlan(
+        scene.records,
+        live=status.live,
+        candidate=status.candidate,
+        previous=status.previous,
+        blocked=unread,
+        due=(scene.now + LOOK,),
+    )
 
 
 def _is_given_up(scene: Scene, stage: Stage, live: str | None) -> bool:
@@ -96,6 +114,8 @@ def _why_late(scene: Scene, stage: Stage) -> str:
         return trouble.message
     if stage.weight > 0:
         return scene.observed.unanswered or "the URL does not answer with it"
+    if scene.observed.admission_refused:
+        return f"admission refuses its InferenceService: {scene.observed.admission_refused}"
     seconds = scene.model.spec.serving.rollout.progress_deadline_seconds
     return f"progressDeadlineSeconds ({seconds}) passed"
 

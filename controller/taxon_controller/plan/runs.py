@@ -18,7 +18,7 @@ from taxon_controller.plan.outcomes import Attempts, failed, pause, record_of, w
 from taxon_controller.plan.scene import Scene
 from taxon_controller.plan.target import champion
 from taxon_controller.plan.triggers import Going, Wanted, next_slot, wanted_run
-from taxon_kube.api import JOB
+from taxon_kube.api import JOB, POD
 
 POD_LOOK = timedelta(seconds=20)
 """How often a running attempt's pod is looked at: pods are not watched."""
@@ -36,7 +36,10 @@ class RunPlan:
 
 
 def plan_runs(scene: Scene) -> RunPlan:
-    """Decide about runs."""
+    """Decide about runs; while Jobs or their pods cannot be read, every run stays as it is."""
+    unread = scene.observed.unread_of(JOB, POD)
+    if unread is not None:
+        return RunPlan(scene.records, scene.model.status.run, unread, due=next_slot(scene))
     attempts, written = scene.observed.attempts, scene.records
     unsettled = _unsettled(attempts, written)
     settled = written

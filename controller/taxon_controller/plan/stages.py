@@ -96,4 +96,7 @@ def _waits_for_servers(scene: Scene, version: str) -> Finding | None:
     if server is not None and server.trouble is not None:
         trouble = server.trouble
         return Finding("RollingOut", f"{version}: {trouble.reason}: {trouble.message}")
+    if scene.observed.admission_refused:
+        refused = f"admission refuses its InferenceService: {scene.observed.admission_refused}"
+        return Finding("RollingOut", f"{version}: {refused}")
     return Finding("RollingOut", f"the servers of {version} are starting")

@@ -1,0 +1,67 @@
+"""Reads objects through the API server; what cannot be read is noted, and never raised."""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from typing import TypeVar
+
+from taxon_contracts import names
+from taxon_controller.domain.model import Model
+from taxon_controller.domain.ownership import owned_by
+from taxon_controller.observe.observed import Unread
+from taxon_kube.api import Api, ApiError, Kind, KindMissing, Manifest, Unavailable
+
+Parsed = TypeVar("Parsed")
+
+
+@dataclass
+class Reader:
+    """What one look reads, and what it could not read."""
+
+    api: Api
+    unread: list[Unread] = field(default_factory=list)
+
+    def owned(self, kind: Kind, model: Model) -> list[Manifest] | None:
+        """Return the model's objects of a kind, or None when the kind is not installed."""
+        try:
+            found = self.api.list(kind, model.namespace, labels={names.LABEL_MODEL: model.name})
+        except KindMissing:
+            return None
+        except ApiError as error:
+            self._note(kind, model.namespace, error)
+            return []
+        return [body for body in found if owned_by(body, model.uid)]
+
+    def labelled(self, kind: Kind, namespace: str, labels: dict[str, str]) -> list[Manifest]:
+        """Return the objects with these labels, whoever owns them."""
+        try:
+            return self.api.list(kind, namespace, labels=labels)
+        except ApiError as error:
+            self._note(kind, namespace, error)
+            return []
+
+    def get(self, kind: Kind, namespace: str, name: str) -> Manifest | None:
+        """Return one object, or None when there is none."""
+        try:
+            return self.api.get(kind, namespace, name)
+        except ApiError as error:
+            self._note(kind, namespace, error)
+            return None
+
+    def parsed(
+        self, kind: Kind, bodies: Iterable[Manifest], parse: Callable[[Manifest], Parsed | None]
+    ) -> tuple[Parsed, ...]:
+        """Return what objects stand for; one that is not as its kind should be is noted."""
+        found: list[Parsed] = []
+        for body in bodies:
+            try:
+                one = parse(body)
+            except (AttributeError, KeyError, TypeError, ValueError) as error:
+                name = body.get("metadata", {}).get("name", "")
+                what = f"{kind.name}/{name} has an unexpected shape ({type(error).__name__})"
+                self._note(kind, body["metadata"]["namespace"], Unavailable(what))
+            else:
+                found += [] if one is None else [one]
+        return tuple(found)
+
+    def _note(self, kind: Kind, namespace: str, error: ApiError) -> None:
+        self.unread.append(Unread(kind.name, namespace, error))
