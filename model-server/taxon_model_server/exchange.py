@@ -1,8 +1,8 @@
 """One request for predictions, whatever transport it came over.
 
-The only place where predictions are timed, counted and logged, and where what goes wrong becomes
-an error a transport can translate. A transport brings a ``Call``: how to read its request and write
-its answer.
+The only place where predictions are timed, counted and logged, and where failures become errors a
+transport can translate. A transport brings a ``Call``: how to read its request and write its
+response.
 """
 
 import time
@@ -193,7 +193,7 @@ class Exchange:
 
 
 def _read(call: Call[Any], model: Model) -> Asked:
-    """Return what a request asks; whatever fails here, the client sent it.
+    """Return what a request asks for. Whatever fails here was caused by what the client sent.
 
     Raises:
         RequestError: it cannot be read.
@@ -203,7 +203,9 @@ def _read(call: Call[Any], model: Model) -> Asked:
     except RequestError:
         raise
     except MemoryError as error:
-        raise TooLarge("the request needs more memory than there is: send fewer rows") from error
+        raise TooLarge(
+            "the request needs more memory than the server has: send fewer rows"
+        ) from error
     except Exception as error:
         _log.warning("unreadable_request", exc_info=True)
         raise InvalidInput("the request cannot be read: correct its body") from error

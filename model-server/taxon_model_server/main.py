@@ -1,4 +1,4 @@
-"""`taxon-server`: take a bundle, prove it, answer for it over HTTP until a signal stops it."""
+"""`taxon-server`: load a bundle and serve it over HTTP until a signal stops it."""
 
 import logging
 import signal
@@ -31,18 +31,18 @@ _log = structlog.get_logger("taxon_model_server")
 EXIT_REFUSED = 1
 EXIT_USAGE = 2
 FINISH_SECONDS = 10
-"""How long requests that are under way may take once nothing is accepted any more."""
+"""How long requests in progress may take once no new ones are accepted."""
 FLUSH_SECONDS = 10.0
 KEEP_ALIVE_SECONDS = 120
-"""Longer than the idle time of the proxies in front, so that it is they who close."""
+"""Longer than the idle timeout of proxies in front, so that the proxy closes first."""
 
 
 class ListenError(Exception):
-    """The address cannot be listened on; the message says why and what to change."""
+    """The server cannot listen on the address; the message says why and what to change."""
 
 
 class Server(uvicorn.Server):
-    """Ends in order: unready at once, accepting for a while longer, then finishing."""
+    """Shuts down in order: unready at once, accepts a while longer, then finishes its requests."""
 
     def __init__(self, config: uvicorn.Config, state: ServerState, drain_seconds: float) -> None:
         super().__init__(config)
@@ -51,7 +51,7 @@ class Server(uvicorn.Server):
         self._closes_at = float("inf")
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:  # noqa: ARG002 - uvicorn's signature
-        """Begin to end; a second signal, or Ctrl-C, does not wait for those who route here."""
+        """Begin the shutdown; a second signal, or Ctrl-C, does not wait for load balancers."""
         waits = sig == signal.SIGTERM and self._state.ready
         self._state.draining = True
         self._closes_at = time.monotonic() + (self._drain_seconds if waits else 0)
@@ -95,7 +95,7 @@ def configure_logging(stream: TextIO | None = None) -> None:
 
 
 def _serve(settings: Settings, listener: socket.socket) -> str | None:
-    """Serve connections until a signal stops it; return why there is nothing to serve, if so."""
+    """Serve connections until a signal stops it; return why it cannot serve, if so."""
     telemetry = Telemetry(settings.name)
     log, keep = _open_log(settings, telemetry)
     state = ServerState(settings.name)
@@ -120,7 +120,7 @@ def listen(host: str, port: int) -> socket.socket:
     """Return a socket that listens; connections wait until the server takes them.
 
     Raises:
-        ListenError: the port is taken, or there is no such address.
+        ListenError: the port is in use, or the machine does not have the address.
     """
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     try:
@@ -130,7 +130,7 @@ def listen(host: str, port: int) -> socket.socket:
     except OSError as error:
         reason = str(error.strerror).partition(" (")[0]  # what follows repeats the address
         raise ListenError(
-            f"{host} port {port} cannot be listened on ({reason}): end the program that has it, or"
+            f"cannot listen on {host} port {port} ({reason}): stop the program that uses it, or"
             " choose another with --port or --host"
         ) from error
     _log.info("listening", host=host, port=listener.getsockname()[1])
@@ -158,8 +158,8 @@ def _open_log(
 
 
 def refuse(settings: Settings, sentence: str) -> int:
-    """Report why there is nothing to serve; return the exit code."""
-    sys.stderr.write(f"taxon-server: {sentence}\n")
+    """Report why the server cannot serve; return the exit code."""
+    _log.error("not_serving", reason=sentence)
     if settings.termination_log.is_file():
         try:
             settings.termination_log.write_text(f"{sentence}\n")
@@ -193,7 +193,7 @@ def _load(settings: Settings, exchange: Exchange, log: PredictionLog | None) -> 
         exchange.start(model)
     except (BundleError, StorageError) as error:
         return str(error)
-    except Exception as error:  # noqa: BLE001 - whatever it is, a server without a model must end
+    except Exception as error:  # noqa: BLE001 - whatever it is, a server without a model must exit
         return f"{settings.bundle}: {type(error).__name__}: {error}"
     _start_log(log)
     seconds = round(time.monotonic() - started, 3)

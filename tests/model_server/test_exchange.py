@@ -106,14 +106,14 @@ def test_an_answer_is_logged_under_the_requests_own_id(served: Served) -> None:
             failing(RecursionError()), InvalidInput, "the request cannot be read", id="recursion"
         ),
         pytest.param(
-            failing(MemoryError()), TooLarge, "needs more memory than there is", id="memory"
+            failing(MemoryError()), TooLarge, "needs more memory than the server has", id="memory"
         ),
     ],
 )
 def test_whatever_fails_while_reading_is_refused_and_logged(
     served: Served, reading: Callable[[], Asked], raised: type[Exception], message: str
 ) -> None:
-    """What a client sent never is the server's fault: one refusal, and one Failed event."""
+    """What a client sent is never the server's fault: one refusal, and one Failed event."""
     with pytest.raises(raised, match=message):
         served.answer(ScriptedCall(reading))
 

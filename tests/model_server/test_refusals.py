@@ -15,6 +15,13 @@ from taxon_model_server.settings import Settings
 Spoil = Callable[[Path, Bundle], str]
 
 
+def refusal(capsys: pytest.CaptureFixture[str]) -> str:
+    """Return why the server did not serve, from the last line of its log."""
+    line = json.loads(capsys.readouterr().err.splitlines()[-1])
+    assert (line["event"], line["level"]) == ("not_serving", "error")
+    return str(line["reason"])
+
+
 def flip_a_byte(folder: Path, bundle: Bundle) -> str:
     """Change one byte of the serving file; the manifest stays as it was."""
     path = folder / object_key(SERVING_NAME, bundle.manifest.files[SERVING_NAME].sha256)
@@ -79,14 +86,14 @@ def lie_about_the_answers(folder: Path, bundle: Bundle) -> str:
         (lie_about_the_answers, "golden.json: a label differs"),
     ],
 )
-def test_a_bundle_that_is_not_whole_is_refused(
+def test_a_damaged_bundle_is_refused(
     bundle: Bundle,
     tmp_path: Path,
     capsys: pytest.CaptureFixture[str],
     spoil: Spoil,
     said: str,
 ) -> None:
-    """The server ends with 1 and one sentence that names the file, also in the termination log."""
+    """The server exits with 1 and one sentence that names the file, also in the termination log."""
     folder = tmp_path / "bundle"
     shutil.copytree(bundle.uri, folder)
     digest = spoil(folder, bundle)
@@ -97,27 +104,27 @@ def test_a_bundle_that_is_not_whole_is_refused(
             bundle=str(folder), digest=digest, name="x", port=0, termination_log=termination_log
         )
     )
-    line = capsys.readouterr().err.splitlines()[-1]
+    reason = refusal(capsys)
 
     assert code == EXIT_REFUSED
-    assert line.startswith(f"taxon-server: {said}")
-    assert f"taxon-server: {termination_log.read_text()}" == f"{line}\n"
+    assert reason.startswith(said)
+    assert termination_log.read_text() == f"{reason}\n"
 
 
 def test_a_bundle_of_another_version_than_the_pod_is_labelled_with_is_refused(
     bundle: Bundle, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """A label that does not tell the truth ends the server with a sentence that has both."""
+    """A label that names another version ends the server with a sentence that has both."""
     code = serve(
         Settings(bundle=bundle.uri, digest=bundle.digest, name="x", version="v0000000000", port=0)
     )
-    line = capsys.readouterr().err.splitlines()[-1]
+    reason = refusal(capsys)
 
     assert code == EXIT_REFUSED
-    assert f"holds version {bundle.manifest.version}, but v0000000000 was requested" in line
+    assert f"holds version {bundle.manifest.version}, but v0000000000 was requested" in reason
 
 
-def test_storage_that_is_no_storage_is_refused(
+def test_an_unknown_kind_of_storage_is_refused(
     bundle: Bundle, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """A scheme the server does not speak ends it with a sentence that names the bundle."""
@@ -132,19 +139,19 @@ def test_storage_that_is_no_storage_is_refused(
     )
 
     assert code == EXIT_REFUSED
-    assert "ftp://host/bundle" in capsys.readouterr().err.splitlines()[-1]
+    assert "ftp://host/bundle" in refusal(capsys)
 
 
 def test_a_taken_port_is_reported(bundle: Bundle, capsys: pytest.CaptureFixture[str]) -> None:
-    """A port somebody has ends the server with a sentence that names it and the remedy."""
+    """A port in use ends the server with a sentence that names it and the remedy."""
     with listen("127.0.0.1", 0) as taken:
         port = taken.getsockname()[1]
         code = serve(Settings(bundle=bundle.uri, digest=bundle.digest, name="x", port=port))
-    line = capsys.readouterr().err.splitlines()[-1]
+    reason = refusal(capsys)
 
     assert code == EXIT_REFUSED
-    assert f"127.0.0.1 port {port} cannot be listened on (Address already in use)" in line
-    assert "choose another with --port" in line
+    assert f"cannot listen on 127.0.0.1 port {port} (Address already in use)" in reason
+    assert "choose another with --port" in reason
 
 
 @pytest.mark.parametrize(("host", "address"), [("::1", "::1"), ("::", "127.0.0.1")])

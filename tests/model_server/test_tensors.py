@@ -154,7 +154,7 @@ def test_binary_and_json_tensors_mix() -> None:
         ([], "inputs: Tuple should have at least 1 item"),
     ],
 )
-def test_what_is_no_table_of_features_is_refused(tensors: list[dict[str, Any]], said: str) -> None:
+def test_tensors_that_are_not_rows_are_refused(tensors: list[dict[str, Any]], said: str) -> None:
     """Tensors that are not rows of the features are refused with the tensor and the reason."""
     with pytest.raises(InvalidInput) as caught:
         read(*tensors)
@@ -165,8 +165,8 @@ def test_what_is_no_table_of_features_is_refused(tensors: list[dict[str, Any]], 
 @pytest.mark.parametrize(
     ("changes", "said"),
     [
-        ({"parameters": {"binary_data_size": 31}}, "31 binary bytes are not there or no whole"),
-        ({"parameters": {"binary_data_size": 40}}, "40 binary bytes are not there"),
+        ({"parameters": {"binary_data_size": 31}}, "does not hold 31 binary bytes of whole FP64"),
+        ({"parameters": {"binary_data_size": 40}}, "does not hold 40 binary bytes"),
         ({"parameters": {"binary_data_size": 24}}, "shape [2, 2] does not hold 3 values"),
         ({"parameters": {"binary_data_size": -8}}, "binary_data_size is not a number of bytes"),
         ({"parameters": {"binary_data_size": "32"}}, "binary_data_size is not a number of bytes"),

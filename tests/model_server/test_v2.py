@@ -182,7 +182,7 @@ def test_another_model_or_version_is_404(client: Client, path: str, said: str) -
     ("body", "said"),
     [
         (b"{", "EOF while parsing an object"),
-        (b"", "the JSON part has 0 bytes"),
+        (b"", "the body is empty: send an inference request"),
         (b"{}", "inputs: Field required"),
         (
             json.dumps(

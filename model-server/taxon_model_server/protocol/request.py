@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from pydantic import ValidationError
 
 from taxon_bundle.classifier import Rows
-from taxon_contracts.v2 import LABEL_NAME, PROBABILITIES_NAME, InferRequest
+from taxon_contracts.v2 import INFERENCE_HEADER, LABEL_NAME, PROBABILITIES_NAME, InferRequest
 from taxon_model_server.errors import InvalidInput, TooLarge
 from taxon_model_server.protocol.tensors import MATRIX, read_tensors
 
@@ -48,9 +48,13 @@ def read_request(
         InvalidInput: it is not what the model takes; the message names the tensor and the row.
         TooLarge: it has more rows than ``max_rows``.
     """
+    if not body:
+        raise InvalidInput("the body is empty: send an inference request")
     end = len(body) if header_length is None else header_length
     if not 0 < end <= len(body):
-        raise InvalidInput(f"the JSON part has {end} bytes, the body {len(body)}: correct either")
+        raise InvalidInput(
+            f"{INFERENCE_HEADER} is {end}, but the body has {len(body)} bytes: correct the header"
+        )
     message = _parsed(body[:end])
     tensors = read_tensors(message.inputs, memoryview(body)[end:])
     rows = _assembled(tensors, features, max_rows)

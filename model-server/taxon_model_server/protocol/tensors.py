@@ -80,8 +80,8 @@ def _binary_values(tensor: RequestInput, content: memoryview, size: int) -> NDAr
     kind = NUMPY_TYPES[tensor.datatype]
     if len(content) != size or size % kind.itemsize:
         raise InvalidInput(
-            f"input {tensor.name!r}: {size} binary bytes are not there or no whole number of"
-            f" {tensor.datatype} values"
+            f"input {tensor.name!r}: the body does not hold {size} binary bytes of whole"
+            f" {tensor.datatype} values: correct {BINARY_SIZE}"
         )
     return np.frombuffer(content, kind)
 
