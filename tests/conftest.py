@@ -13,7 +13,7 @@ from taxon_bundle.s3 import create_bucket
 from taxon_cli.local.object_store import running_object_store
 from taxon_cli.local.ports import PortBlock
 from taxon_cli.local.postgres import Postgres, running_postgres
-from taxon_datastore import database
+from taxon_datastore import schema
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -46,7 +46,7 @@ def postgres(tmp_path_factory: pytest.TempPathFactory, ports: PortBlock) -> Iter
 @pytest.fixture(scope="session")
 def database_url(postgres: Postgres) -> str:
     """Return the URL of a database with today's schema."""
-    database.migrate(postgres.url)
+    schema.migrate(postgres.url)
     return postgres.url
 
 

@@ -1,5 +1,7 @@
 """Every name two parts must agree on is made here, once."""
 
+import hashlib
+
 GROUP = "taxon.dev"
 API_VERSION = f"{GROUP}/v1alpha1"
 KIND = "ClassifierModel"
@@ -46,6 +48,12 @@ def predictor_name(model: str, version: str) -> str:
 def job_name(model: str, version: str, attempt: int) -> str:
     """Return the name of one attempt's Job."""
     return f"{model}-{version}-{attempt}"
+
+
+def database_role(namespace: str, *, database: str) -> str:
+    """Return the database role of a namespace's servers; roles are shared by all databases."""
+    digest = hashlib.sha256(f"{database}/{namespace}".encode()).hexdigest()
+    return f"taxon_{namespace[:40]}_{digest[:10]}"
 
 
 def host_name(model: str, namespace: str, domain: str) -> str:

@@ -1,21 +1,18 @@
-"""Connecting to PostgreSQL within bounded time, and bringing its schema up to date."""
+"""Connecting to PostgreSQL within bounded time."""
 
 import contextlib
 import os
 import socket
 import threading
-from collections.abc import Callable, Iterator, Sequence
-from importlib import resources
+from collections.abc import Callable, Iterator
 
-from sqlalchemy import Connection, Engine, NullPool, create_engine, event, make_url, text
+from sqlalchemy import Connection, Engine, NullPool, create_engine, event, make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError
 
 CONNECT_SECONDS = 5
 STATEMENT_SECONDS = 30.0
 GRACE_SECONDS = 5.0
 """After a statement's time is over PostgreSQL has this long to say so."""
-MIGRATION_LOCK = 0x7461786F6E
-"""Advisory lock two migrations at once take in turn; the letters of taxon."""
 REFUSALS = ("22", "23", "54")
 """Classes of the SQLSTATEs for bad values, broken constraints and PostgreSQL's own limits."""
 
@@ -112,46 +109,3 @@ def _bounded(connection: Connection) -> Iterator[None]:
 def _cut(wire: socket.socket) -> None:
     with contextlib.suppress(OSError):  # it broke off by itself
         wire.shutdown(socket.SHUT_RDWR)
-
-
-def migrate(url: str) -> None:
-    """Bring the schema up to date; several at once take turns.
-
-    A schema of a newer release is left as it is: it only grows, so an older release works on it.
-
-    Raises:
-        ValueError: the URL is not one of PostgreSQL.
-        DatabaseUnavailable: PostgreSQL does not answer, or does not allow the change.
-        DatabaseRefused: what is there cannot be changed by the steps of this release.
-    """
-    from alembic import command  # noqa: PLC0415 - costs 0.3 s, which a starting server need not pay
-    from alembic.config import Config  # noqa: PLC0415
-    from alembic.runtime.migration import MigrationContext  # noqa: PLC0415
-    from alembic.script import ScriptDirectory  # noqa: PLC0415
-
-    config = Config()
-    config.set_main_option("script_location", str(resources.files(__package__) / "migrations"))
-    steps = [step.revision for step in ScriptDirectory.from_config(config).walk_revisions()]
-    with transaction(engine(url)) as connection:
-        connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": MIGRATION_LOCK})
-        present = MigrationContext.configure(connection).get_current_revision()
-        if present and _is_newer(present, steps):
-            return
-        config.attributes["connection"] = connection
-        command.upgrade(config, "head")
-
-
-def _is_newer(present: str, steps: Sequence[str]) -> bool:
-    """Say whether a schema's version comes after the steps of this release, which are numbered.
-
-    Raises:
-        DatabaseRefused: it is no version of Taxon's.
-    """
-    if present in steps:
-        return False
-    if present.isdigit() and present > max(steps):
-        return True
-    raise DatabaseRefused(
-        f"its table alembic_version says {present}, which is not Taxon's: choose a database of"
-        " its own"
-    )

@@ -4,20 +4,16 @@ import io
 import json
 from collections.abc import Sequence
 from contextlib import closing
-from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 from pydantic import ValidationError
-from sqlalchemy import Connection, Engine, text
+from sqlalchemy import Engine, text
 
 from taxon_contracts.document import salvage
 from taxon_contracts.prediction import PredictionEvent
 from taxon_datastore.database import transaction
 
 COLUMNS = tuple(PredictionEvent.model_fields)
-DAYS_AHEAD = 7
-PARTITION_LOCK = 0x7461786F6F
-"""Advisory lock under which partitions are made; servers of several models do it at once."""
 COPY_ESCAPES = str.maketrans({"\\": "\\\\", "\t": "\\t", "\n": "\\n", "\r": "\\r"})
 """What COPY's text format writes otherwise."""
 
@@ -36,7 +32,6 @@ def store_predictions(engine: Engine, events: Sequence[PredictionEvent]) -> int:
         return 0
     columns = ", ".join(COLUMNS)
     with transaction(engine) as connection:
-        _make_partitions(connection, datetime.now(UTC).date())
         connection.execute(
             text(
                 "CREATE TEMPORARY TABLE staging ON COMMIT DROP"  # noqa: S608 - the names are the contract's own fields
@@ -80,35 +75,6 @@ def _event(row: dict[str, Any]) -> PredictionEvent | None:
         return salvage(PredictionEvent, row)
     except ValidationError:
         return None
-
-
-def _make_partitions(connection: Connection, today: date) -> None:
-    """Make the partitions from today on that do not exist yet.
-
-    A day that already has rows in the default partition is left there.
-    """
-    days = [today + timedelta(days=offset) for offset in range(DAYS_AHEAD)]
-    names = {f"predictions_{day:%Y%m%d}": day for day in days}
-    absent = connection.execute(
-        text("SELECT name FROM unnest(:names) AS name WHERE to_regclass(name) IS NULL"),
-        {"names": list(names)},
-    )
-    missing = sorted(absent.scalars())
-    if not missing:
-        return
-    connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": PARTITION_LOCK})
-    for name in missing:
-        start, end = names[name], names[name] + timedelta(days=1)
-        taken = text(
-            "SELECT 1 FROM predictions_default WHERE time >= :start AND time < :end LIMIT 1"
-        )
-        if connection.execute(taken, {"start": start, "end": end}).first() is None:
-            connection.execute(
-                text(
-                    f"CREATE TABLE IF NOT EXISTS {name} PARTITION OF predictions"
-                    f" FOR VALUES FROM ('{start}') TO ('{end}')"
-                )
-            )
 
 
 def _copy_text(events: Sequence[PredictionEvent]) -> io.StringIO:

@@ -16,7 +16,8 @@ from support.waiting import wait_until
 from taxon_cli.local.ports import PortBlock
 from taxon_cli.local.postgres import Postgres, remove_orphans, running_postgres
 from taxon_cli.local.processes import ProcessFailed
-from taxon_datastore.database import DatabaseUnavailable, engine, migrate, transaction
+from taxon_datastore.database import DatabaseUnavailable, engine, transaction
+from taxon_datastore.schema import migrate
 
 
 @contextlib.contextmanager

@@ -18,9 +18,9 @@ from taxon_datastore.database import (
     DatabaseUnavailable,
     count_connections,
     engine,
-    migrate,
     transaction,
 )
+from taxon_datastore.schema import migrate
 
 VERSIONS = Path(database.__file__).parent / "migrations" / "versions"
 

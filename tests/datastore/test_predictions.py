@@ -4,28 +4,20 @@ from typing import Any
 from uuid import uuid4
 
 import pytest
-from sqlalchemy import Engine, text
+from sqlalchemy import Engine
 from support.databases import execute
 
 from taxon_contracts.prediction import PredictionEvent
-from taxon_datastore.database import (
-    DatabaseRefused,
-    DatabaseUnavailable,
-    engine,
-    migrate,
-    transaction,
-)
-from taxon_datastore.predictions import DAYS_AHEAD, recent_predictions, store_predictions
+from taxon_datastore.database import DatabaseRefused, DatabaseUnavailable, engine
+from taxon_datastore.predictions import recent_predictions, store_predictions
+from taxon_datastore.schema import migrate
 
 
 @pytest.fixture
 def database(database_url: str) -> Engine:
-    """Return an engine over a migrated database without predictions and without partitions."""
+    """Return an engine over a migrated database without predictions."""
     emptied = engine(database_url)
-    with transaction(emptied) as connection:
-        for name in partitions(emptied):
-            connection.execute(text(f"DROP TABLE {name}"))
-        connection.execute(text("TRUNCATE predictions"))
+    execute(emptied, "TRUNCATE predictions")
     return emptied
 
 
@@ -51,25 +43,6 @@ def event(**changes: Any) -> PredictionEvent:
 def stored(database: Engine, *, limit: int = 100) -> list[PredictionEvent]:
     """Return the model's events, newest first."""
     return recent_predictions(database, namespace="default", model="iris", limit=limit)
-
-
-def partitions(database: Engine) -> list[str]:
-    """Return the partitions for days, in order."""
-    with transaction(database) as connection:
-        names = connection.execute(
-            text(
-                "SELECT inhrelid::regclass::text AS name FROM pg_inherits"
-                " WHERE inhparent = 'predictions'::regclass"
-                " AND inhrelid <> 'predictions_default'::regclass ORDER BY name"
-            )
-        )
-        return list(names.scalars())
-
-
-def rows_of(database: Engine, table: str) -> int:
-    """Return how many rows stand in one table."""
-    with transaction(database) as connection:
-        return len(connection.execute(text(f"TABLE {table}")).all())
 
 
 def test_an_event_comes_back_as_it_was_stored(database: Engine) -> None:
@@ -123,7 +96,7 @@ def test_odd_text_survives_in_labels_and_request_ids(database: Engine, odd: str)
     assert (found.label, found.request_id) == (odd, odd)
 
 
-def test_text_postgresql_cannot_hold_is_mended(database: Engine) -> None:
+def test_text_postgresql_cannot_hold_is_replaced(database: Engine) -> None:
     """A NUL goes and half a surrogate pair becomes a question mark, instead of losing the batch."""
     odd = "a\0b\ud800c"
     broken = event().model_copy(update={"label": odd, "request_id": odd})
@@ -145,7 +118,7 @@ def test_a_batch_sent_twice_is_stored_once(database: Engine) -> None:
 
 
 def test_servers_that_store_at_once_all_succeed(database: Engine) -> None:
-    """Several servers may meet a new day at the same moment, with some of the same events."""
+    """Several servers may store at the same moment, with some of the same events."""
     shared = event()
     batches = [[shared, event()] for _ in range(4)]
     with ThreadPoolExecutor(4) as pool:
@@ -198,44 +171,6 @@ def test_a_schema_of_a_newer_release_is_stored_into(empty_database: str) -> None
     store_predictions(engine(empty_database), [original])
 
     assert stored(engine(empty_database)) == [original]
-
-
-def test_partitions_are_made_ahead_by_day(database: Engine) -> None:
-    """Storing makes the partitions of today and the days to come, and uses today's."""
-    store_predictions(database, [event()])
-
-    today = datetime.now(UTC).date()
-    days = [today + timedelta(days=offset) for offset in range(DAYS_AHEAD)]
-    assert partitions(database) == [f"predictions_{day:%Y%m%d}" for day in days]
-    assert rows_of(database, f"predictions_{today:%Y%m%d}") == 1
-
-
-def test_an_old_event_goes_to_the_default_partition(database: Engine) -> None:
-    """An event that waited in a spool for weeks is kept too."""
-    old = event(time=datetime.now(UTC) - timedelta(days=40))
-
-    store_predictions(database, [old])
-
-    assert stored(database) == [old]
-    assert rows_of(database, "predictions_default") == 1
-
-
-def test_a_day_with_rows_in_the_default_partition_stays_there(database: Engine) -> None:
-    """A clock that ran ahead does not stop later days from being stored."""
-    ahead = datetime.now(UTC) + timedelta(days=DAYS_AHEAD - 1)
-    with transaction(database) as connection:
-        connection.execute(
-            text(
-                "INSERT INTO predictions (id, namespace, model, version, time, latency_seconds,"
-                " outcome) VALUES (gen_random_uuid(), 'default', 'iris', 'v', :time, 1, 'Failed')"
-            ),
-            {"time": ahead},
-        )
-
-    store_predictions(database, [event()])
-
-    assert len(partitions(database)) == DAYS_AHEAD - 1
-    assert len(stored(database)) == 2
 
 
 def test_the_latest_events_of_one_model_come_first(database: Engine) -> None:

@@ -14,7 +14,8 @@ from support.waiting import wait_until
 from taxon_bundle.bundle import Bundle
 from taxon_cli.local.postgres import Postgres
 from taxon_contracts.prediction import PredictionEvent
-from taxon_datastore.database import engine, migrate, transaction
+from taxon_datastore.database import engine, transaction
+from taxon_datastore.schema import migrate
 from taxon_datastore.predictions import recent_predictions
 
 ROW = {"length": 1.1, "width": 2.2, "batch": 7}

@@ -13,7 +13,7 @@ from taxon_cli.local.object_store import ObjectStore, running_object_store
 from taxon_cli.local.ports import HOST, PortBlock
 from taxon_cli.local.postgres import Postgres, running_postgres
 from taxon_cli.resource_file import BadFile
-from taxon_datastore.database import migrate
+from taxon_datastore.schema import migrate
 
 SAMPLES_FOLDER = Path(__file__).parents[3] / "manifests/samples"
 """Absent where the command was installed without the repository."""

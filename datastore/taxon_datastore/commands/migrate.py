@@ -1,12 +1,15 @@
 """`python -m taxon_datastore.commands.migrate`: bring the schema up to date, once it answers."""
 
 import sys
-import time
+from collections.abc import Callable, Mapping
 
-from pydantic import Field
+import stamina
+from pydantic import Field, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from taxon_datastore import database
+from taxon_contracts import logs
+from taxon_datastore.database import DatabaseRefused, DatabaseUnavailable
+from taxon_datastore.schema import migrate
 
 
 class Settings(BaseSettings):
@@ -15,29 +18,50 @@ class Settings(BaseSettings):
     model_config = SettingsConfigDict(env_prefix="TAXON_DATABASE_", frozen=True)
 
     url: str = Field(description="PostgreSQL URL of a user that may change the schema.")
+    roles: Mapping[str, SecretStr] = Field(
+        default_factory=dict,
+        description="JSON object with the password of each model namespace's role.",
+    )
     patience_seconds: float = Field(
         default=120, ge=0, description="Seconds the database may take to answer."
     )
-    pause_seconds: float = Field(default=2, gt=0, description="Seconds between two tries.")
+    pause_seconds: float = Field(
+        default=2, gt=0, description="Longest pause between two tries, in seconds."
+    )
+
+
+def until_it_answers(action: Callable[[], None], settings: Settings) -> None:
+    """Run ``action``, again and again as long as the database does not answer.
+
+    Raises:
+        DatabaseUnavailable: it did not answer in time.
+        DatabaseRefused: it never will.
+        ValueError: its URL is not one of PostgreSQL.
+    """
+    for attempt in stamina.retry_context(
+        on=DatabaseUnavailable,
+        attempts=None,
+        timeout=settings.patience_seconds,
+        wait_initial=min(0.2, settings.pause_seconds),
+        wait_max=settings.pause_seconds,
+    ):
+        with attempt:
+            action()
 
 
 def main() -> None:
     """Migrate; a failure is one sentence."""
+    logs.configure()
     settings = Settings()
-    deadline = time.monotonic() + settings.patience_seconds
-    while True:
-        try:
-            database.migrate(settings.url)
-        except ValueError as error:
-            sys.exit(f"{error}.")
-        except database.DatabaseRefused as error:
-            sys.exit(f"the schema cannot be brought up to date: {error}.")
-        except database.DatabaseUnavailable as error:
-            if time.monotonic() >= deadline:
-                sys.exit(f"PostgreSQL does not answer ({error}): look at its pod or its URL.")
-            time.sleep(settings.pause_seconds)
-        else:
-            return
+    passwords = {name: secret.get_secret_value() for name, secret in settings.roles.items()}
+    try:
+        until_it_answers(lambda: migrate(settings.url, passwords), settings)
+    except ValueError as error:
+        sys.exit(f"{error}.")
+    except DatabaseRefused as error:
+        sys.exit(f"the schema cannot be brought up to date: {error}.")
+    except DatabaseUnavailable as error:
+        sys.exit(f"PostgreSQL does not answer ({error}): look at its pod or its URL.")
 
 
 if __name__ == "__main__":

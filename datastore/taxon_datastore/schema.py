@@ -1,0 +1,61 @@
+"""Bringing the schema up to date."""
+
+from collections.abc import Mapping, Sequence
+from importlib import resources
+
+from sqlalchemy import text
+
+from taxon_datastore.database import DatabaseRefused, engine, transaction
+from taxon_datastore.partitions import make_partitions
+from taxon_datastore.roles import grant_roles
+
+MIGRATION_LOCK = 0x7461786F6E
+"""Advisory lock two migrations at once take in turn; the letters of taxon."""
+
+
+def migrate(url: str, passwords: Mapping[str, str] | None = None) -> None:
+    """Bring schema, partitions and roles up to date; several at once take turns.
+
+    A schema of a newer release is left as it is: it only grows, so an older release works on it.
+
+    Args:
+        url: PostgreSQL URL of the schema's owner.
+        passwords: the password of each model namespace's role; absent, no role is made.
+
+    Raises:
+        ValueError: the URL is not one of PostgreSQL.
+        DatabaseUnavailable: PostgreSQL does not answer, or does not allow the change.
+        DatabaseRefused: what is there cannot be changed by the steps of this release.
+    """
+    from alembic import command  # noqa: PLC0415 - costs 0.3 s, which a starting server need not pay
+    from alembic.config import Config  # noqa: PLC0415
+    from alembic.runtime.migration import MigrationContext  # noqa: PLC0415
+    from alembic.script import ScriptDirectory  # noqa: PLC0415
+
+    config = Config()
+    config.set_main_option("script_location", str(resources.files(__package__) / "migrations"))
+    steps = [step.revision for step in ScriptDirectory.from_config(config).walk_revisions()]
+    with transaction(engine(url)) as connection:
+        connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": MIGRATION_LOCK})
+        present = MigrationContext.configure(connection).get_current_revision()
+        if not (present and _is_newer(present, steps)):
+            config.attributes["connection"] = connection
+            command.upgrade(config, "head")
+        make_partitions(connection)
+        grant_roles(connection, passwords or {})
+
+
+def _is_newer(present: str, steps: Sequence[str]) -> bool:
+    """Say whether a schema's version comes after the steps of this release, which are numbered.
+
+    Raises:
+        DatabaseRefused: it is no version of Taxon's.
+    """
+    if present in steps:
+        return False
+    if present.isdigit() and present > max(steps):
+        return True
+    raise DatabaseRefused(
+        f"its table alembic_version says {present}, which is not Taxon's: choose a database of"
+        " its own"
+    )
