@@ -68,4 +68,9 @@ def bundle_uri(root: str, *, namespace: str, model: str, version: str) -> str:
 
 def model_uri(root: str, *, namespace: str, model: str) -> str:
     """Return the folder of all bundles of one model below ``root``."""
-    return f"{root.rstrip('/')}/{namespace}/{model}/"
+    return f"{namespace_uri(root, namespace=namespace)}{model}/"
+
+
+def namespace_uri(root: str, *, namespace: str) -> str:
+    """Return the folder of all bundles of one namespace below ``root``."""
+    return f"{root.rstrip('/')}/{namespace}/"

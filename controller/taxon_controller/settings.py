@@ -28,7 +28,12 @@ class Settings(BaseSettings):
     )
     trainer_secret: str = Field(
         default="taxon-s3-write",
-        description="Secret whose keys are the environment of training and clean-up containers.",
+        description="Secret whose keys are the environment of training containers.",
+    )
+    cleanup_secret: str = Field(
+        default="taxon-s3-write",
+        description="Secret whose keys are the environment of clean-up containers, in the"
+        " controller's own namespace.",
     )
     server_account: str = Field(default="taxon-server", description="ServiceAccount of servers.")
     database_secret: str | None = Field(

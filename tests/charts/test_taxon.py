@@ -34,6 +34,7 @@ ELSEWHERE = {
 SETTINGS: dict[str, type[BaseSettings]] = {
     "controller": ControllerSettings,
     "credentials": credentials.Settings,
+    "maintenance": MigrationSettings,
     "migrations": MigrationSettings,
     "kserve-container": ServerSettings,
     "selftest": selftest.Settings,

@@ -42,8 +42,8 @@ def release() -> str:
 
 @pytest.fixture(scope="session")
 def object_store(release: str) -> Iterator[None]:  # noqa: ARG001 - the store comes with the release
-    """Lead this process's S3 clients to the release's object store, with rights to write."""
-    secret = find("secret", "taxon-s3-write", SYSTEM)
+    """Lead this process's S3 clients to the release's object store, as its administrator."""
+    secret = find("secret", "taxon-evaluation", SYSTEM)
     assert secret
     with forwarded("taxon-object-store", SYSTEM, 8333) as port, pytest.MonkeyPatch.context() as env:
         for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):

@@ -9,20 +9,25 @@ from typing import Any
 
 import pytest
 
-from taxon_controller.commands.credentials import BadSecret, Settings, distribute
+from taxon_contracts.names import database_role
+from taxon_controller.commands.credentials import Settings, distribute
+from taxon_controller.commands.secret import BadSecret
 from taxon_kube.api import AlreadyExists, Kind, Manifest
 
 EVALUATION = Settings(
+    release="taxon",
     namespace="taxon-system",
-    targets=("fraud", "taxon-system"),
-    evaluation_secret="taxon-evaluation",
-    bucket="bundles",
+    model_namespaces=("fraud", "churn"),
+    bundles="s3://bundles/all",
     s3_endpoint="http://store.taxon-system.svc:8333",
+    s3_configuration="s3-1.json",
     postgres_host="postgres.taxon-system.svc",
 )
 EXTERNAL = Settings(
+    release="taxon",
     namespace="taxon-system",
-    targets=("fraud", "taxon-system"),
+    model_namespaces=("fraud", "churn"),
+    bundles="s3://bundles",
     write_secret="writer",
     read_secret="reader",
     database_secret="database",
@@ -88,13 +93,14 @@ def external() -> Secrets:
     return secrets
 
 
-def test_every_namespace_gets_every_secret() -> None:
-    """From the evaluation's credentials, pods of every namespace get theirs."""
+def test_every_namespace_gets_its_secrets() -> None:
+    """Pods of models get theirs where they are; the release keeps what only its own pods need."""
     secrets = Secrets()
     distribute(secrets, EVALUATION)
-    names = ("taxon-postgres", "taxon-s3-read", "taxon-s3-write")
-    wanted = {(namespace, name) for namespace in EVALUATION.targets for name in names}
-    assert set(secrets.kept) == wanted | {("taxon-system", "taxon-evaluation")}
+    names = ("taxon-postgres", "taxon-s3-read", "taxon-s3-write", "taxon-tables")
+    wanted = {(namespace, name) for namespace in EVALUATION.model_namespaces for name in names}
+    own = ("credentials", "database", "evaluation", "object-store", "s3-cleanup")
+    assert set(secrets.kept) == wanted | {("taxon-system", f"taxon-{name}") for name in own}
 
 
 def test_a_second_run_writes_nothing() -> None:
@@ -106,52 +112,105 @@ def test_a_second_run_writes_nothing() -> None:
     assert secrets.writes == writes
 
 
-def test_two_installs_share_no_password() -> None:
-    """Credentials are made at random."""
+def test_two_installs_share_no_key_and_no_password() -> None:
+    """Credentials are made at random, or follow from what was."""
     first, second = Secrets(), Secrets()
     distribute(first, EVALUATION)
     distribute(second, EVALUATION)
-    made = [one.values("taxon-system", "taxon-evaluation") for one in (first, second)]
-    assert not set(made[0].values()) & set(made[1].values())
+    for namespace, name in (
+        ("taxon-system", "taxon-evaluation"),
+        ("taxon-system", "taxon-credentials"),
+        ("fraud", "taxon-postgres"),
+    ):
+        made = [set(one.values(namespace, name).values()) for one in (first, second)]
+        assert not made[0] & made[1]
+    keys = [
+        one.values("fraud", "taxon-s3-read")["AWS_SECRET_ACCESS_KEY"] for one in (first, second)
+    ]
+    assert keys[0] != keys[1]
 
 
-def test_the_database_url_has_the_made_password() -> None:
-    """Servers log in with the password PostgreSQL was made with."""
+def test_no_two_secrets_have_the_same_keys() -> None:
+    """Each namespace and each kind of pod has keys of its own."""
     secrets = Secrets()
     distribute(secrets, EVALUATION)
-    password = secrets.values("taxon-system", "taxon-evaluation")["postgres-password"]
-    url = secrets.values("fraud", "taxon-postgres")["url"]
-    assert url == f"postgresql://taxon:{password}@postgres.taxon-system.svc:5432/postgres"
+    keys = [
+        secrets.values(namespace, name)["AWS_SECRET_ACCESS_KEY"]
+        for namespace, name in secrets.kept
+        if name.startswith(("taxon-s3", "taxon-tables"))
+    ]
+    assert len(keys) == len(set(keys)) == 7
+
+
+def test_servers_log_in_with_the_role_of_their_namespace() -> None:
+    """The migrations learn each role's password and the owner's URL, a server only its own."""
+    secrets = Secrets()
+    distribute(secrets, EVALUATION)
+    owner = secrets.values("taxon-system", "taxon-evaluation")["postgres-password"]
+    host = "postgres.taxon-system.svc:5432/postgres"
+    known = secrets.values("taxon-system", "taxon-database")
+    passwords = json.loads(known["roles"])
+    role = database_role("fraud", database="postgres")
+    assert known["url"] == f"postgresql://taxon:{owner}@{host}"
+    assert set(passwords) == {"fraud", "churn"}
+    assert secrets.values("fraud", "taxon-postgres") == {
+        "url": f"postgresql://{role}:{passwords['fraud']}@{host}"
+    }
 
 
 @pytest.mark.parametrize(
-    ("identity", "actions"),
+    ("owner", "own"),
     [
-        ("read", ["Read:bundles", "List:bundles"]),
-        (
-            "write",
-            [
-                "Read:samples", "List:samples", "Read:tables", "List:tables",
-                "Read:bundles", "List:bundles", "Write:bundles", "Tagging:bundles",
-            ],
-        ),
+        ("postgresql://u:p%40@a:1,b:2/x?sslmode=require", "@a:1,b:2/x?sslmode=require"),
+        ("postgresql://u:p@db/with%20space", "@db/with%20space"),
+        ("postgresql://u:p@[fd00::1]:5432/x", "@[fd00::1]:5432/x"),
+        ("postgresql://u:p@db", "@db/u"),
     ],
-)  # fmt: skip
-def test_identities_may_do_only_what_their_pods_do(identity: str, actions: list[str]) -> None:
-    """A server's key reads bundles; a trainer's also reads tables and writes bundles."""
+)
+def test_the_rest_of_the_owners_url_stays(owner: str, own: str) -> None:
+    """Hosts, database and options of a person's own database reach the servers unchanged."""
+    secrets = external()
+    secrets.given("taxon-system", "database", {"url": owner})
+    distribute(secrets, EXTERNAL)
+    url = secrets.values("fraud", "taxon-postgres")["url"]
+    assert url.startswith("postgresql://taxon_fraud_")
+    assert url.endswith(own)
+
+
+def test_without_roles_servers_are_the_owner() -> None:
+    """Where the database's user cannot make roles, every namespace gets its URL."""
+    secrets = external()
+    distribute(secrets, EXTERNAL.model_copy(update={"namespace_roles": False}))
+    url = {"url": "postgresql://u:p@db:5432/x"}
+    assert secrets.values("fraud", "taxon-postgres") == url
+    assert secrets.values("taxon-system", "taxon-database") == url | {"roles": "{}"}
+
+
+def test_the_store_keeps_its_last_configuration_for_a_rollback() -> None:
+    """The pod of the release before finds the key it reads, and older ones go."""
     secrets = Secrets()
-    distribute(secrets, EVALUATION)
-    made = json.loads(secrets.values("taxon-system", "taxon-evaluation")["s3.json"])
-    [found] = [one for one in made["identities"] if one["name"] == identity]
-    assert found["actions"] == actions
-    [keys] = found["credentials"]
-    assert secrets.values("fraud", f"taxon-s3-{identity}") == {
-        "AWS_ACCESS_KEY_ID": keys["accessKey"],
-        "AWS_SECRET_ACCESS_KEY": keys["secretKey"],
-        "AWS_ENDPOINT_URL": "http://store.taxon-system.svc:8333",
-        "AWS_REGION": "us-east-1",
-        "AWS_DEFAULT_REGION": "us-east-1",
+    for number in (1, 2, 3):
+        changed = {"s3_configuration": f"s3-{number}.json"}
+        distribute(secrets, EVALUATION.model_copy(update=changed))
+    distribute(secrets, EVALUATION.model_copy(update={"s3_configuration": "s3-3.json"}))
+    kept = secrets.values("taxon-system", "taxon-object-store")
+    assert set(kept) == {"current", "s3-2.json", "s3-3.json"}
+
+
+def test_what_an_earlier_release_made_is_kept() -> None:
+    """Its store and database go on with their keys and password, and a rollback finds its own."""
+    secrets = Secrets()
+    old = {"postgres-password": "pw", "s3.json": "{}"} | {
+        key: value for key, value in KEYS.items() if key != "AWS_REGION"
     }
+    secrets.given("taxon-system", "taxon-evaluation", old)
+    distribute(secrets, EVALUATION)
+    assert secrets.values("taxon-system", "taxon-evaluation") == old
+    configured = secrets.values("taxon-system", "taxon-object-store")["s3-1.json"]
+    assert json.loads(configured)["identities"][0]["credentials"] == [
+        {"accessKey": "id", "secretKey": "key"}
+    ]
+    assert "taxon:pw@" in secrets.values("taxon-system", "taxon-database")["url"]
 
 
 def test_kserve_is_told_where_the_evaluation_store_is() -> None:
@@ -178,7 +237,9 @@ def test_named_secrets_are_brought_under_the_names_pods_ask_for() -> None:
         "serving.kserve.io/s3-region": "eu-west-1",
         "serving.kserve.io/s3-usehttps": "1",
     }
-    assert secrets.values("fraud", "taxon-postgres") == {"url": "postgresql://u:p@db:5432/x"}
+    cleanup = secrets.values("taxon-system", "taxon-s3-cleanup")
+    assert cleanup == secrets.values("fraud", "taxon-s3-write")
+    assert ("fraud", "taxon-tables") not in secrets.kept
 
 
 def test_aws_itself_needs_no_endpoint() -> None:
@@ -199,15 +260,23 @@ def test_a_changed_source_reaches_every_copy() -> None:
 
 
 def test_a_source_that_has_the_right_name_is_left_as_it_is() -> None:
-    """A person may name taxon-postgres itself; it is the source, not a copy."""
+    """A person may name taxon-s3-read itself; it is the source, not a copy."""
     secrets = Secrets()
+    secrets.given("taxon-system", "taxon-s3-read", KEYS)
+    named = {"write_secret": None, "read_secret": "taxon-s3-read", "database_secret": None}
+    places = {"model_namespaces": ("fraud", "taxon-system")}
+    distribute(secrets, EXTERNAL.model_copy(update=named | places))
+    assert secrets.values("taxon-system", "taxon-s3-read") == KEYS
+    assert secrets.values("fraud", "taxon-s3-read").items() >= KEYS.items()
+
+
+def test_the_owners_url_has_a_name_of_its_own() -> None:
+    """A Secret cannot hold the owner's URL and a server's under one name."""
+    secrets = external()
     secrets.given("taxon-system", "taxon-postgres", {"url": "postgresql://u:p@db:5432/x"})
-    settings = EXTERNAL.model_copy(
-        update={"write_secret": None, "read_secret": None, "database_secret": "taxon-postgres"}
-    )
-    distribute(secrets, settings)
-    assert secrets.writes == 2
-    assert secrets.values("fraud", "taxon-postgres") == {"url": "postgresql://u:p@db:5432/x"}
+    settings = EXTERNAL.model_copy(update={"database_secret": "taxon-postgres"})
+    with pytest.raises(BadSecret, match="give it another name"):
+        distribute(secrets, settings)
 
 
 @pytest.mark.parametrize(

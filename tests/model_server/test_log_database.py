@@ -15,8 +15,8 @@ from taxon_bundle.bundle import Bundle
 from taxon_cli.local.postgres import Postgres
 from taxon_contracts.prediction import PredictionEvent
 from taxon_datastore.database import engine, transaction
-from taxon_datastore.schema import migrate
 from taxon_datastore.predictions import recent_predictions
+from taxon_datastore.schema import migrate
 
 ROW = {"length": 1.1, "width": 2.2, "batch": 7}
 SPOOLED = "prediction_log_spool_events"

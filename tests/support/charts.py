@@ -101,6 +101,8 @@ def pods(manifests: list[Manifest]) -> Iterator[tuple[str, Manifest]]:
         spec = manifest.get("spec", {})
         if manifest["kind"] == "Pod":
             yield title(manifest), manifest
+        elif manifest["kind"] == "CronJob":
+            yield title(manifest), spec["jobTemplate"]["spec"]["template"]
         elif "podTemplate" in spec or "template" in spec:
             yield title(manifest), spec["template"]
 

@@ -82,6 +82,10 @@ imagePullSecrets:
 - name: TAXON_CONTROLLER_GATEWAY_URL
   value: {{ . | quote }}
 {{- end }}
+{{- if or .Values.objectStore.evaluation .Values.objectStore.writeSecretName }}
+- name: TAXON_CONTROLLER_CLEANUP_SECRET
+  value: taxon-s3-cleanup
+{{- end }}
 {{- if eq .Values.controller.scope "Namespaces" }}
 - name: TAXON_CONTROLLER_WATCH_NAMESPACES
   value: {{ join "," .Values.modelNamespaces | quote }}
@@ -186,6 +190,13 @@ volumes:
 {{/* The bucket in s3://bucket/prefix. */}}
 {{- define "taxon.bucket" -}}
 {{- .Values.objectStore.bundles | trimPrefix "s3://" | splitList "/" | first -}}
+{{- end }}
+
+{{/* Key of the object store's configuration. It follows the content, so that the store's pod starts
+again with it, and not before the credentials Job has written it. */}}
+{{- define "taxon.s3Configuration" -}}
+{{- $content := list .Values.objectStore.bundles (sortAlpha .Values.modelNamespaces) (include "taxon.image" (list . "controller")) -}}
+{{ printf "s3-%s.json" ($content | toJson | sha256sum | trunc 8) }}
 {{- end }}
 
 {{- define "taxon.objectStoreURL" -}}

@@ -118,7 +118,7 @@ def _credentials(file: Path) -> tuple[str, str]:
         partial.touch(mode=0o600)
         partial.write_text(json.dumps({"identities": [identity]}))
         partial.replace(file)
-    [identity] = json.loads(file.read_text())["identities"]
+    identity, *_ = json.loads(file.read_text())["identities"]
     [pair] = identity["credentials"]
     return pair["accessKey"], pair["secretKey"]
 

@@ -5,29 +5,39 @@ What is made at random is made once and kept; everything else follows from that,
 a person named, so running it again changes nothing.
 """
 
-import base64
 import json
 import secrets
 import sys
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
-from typing import Annotated, Protocol
-from urllib.parse import urlsplit
+from typing import Annotated, NamedTuple
+from urllib.parse import quote, unquote, urlsplit
 
 from pydantic import Field, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from taxon_contracts import names
-from taxon_kube.api import ApiError, Kind, Manifest
+from taxon_controller.commands import identities
+from taxon_controller.commands.identities import Identity
+from taxon_controller.commands.secret import (
+    BadSecret,
+    Content,
+    Secrets,
+    read,
+    read_named,
+    read_or_make,
+    write,
+)
+from taxon_kube.api import ApiError
 
-SECRET = Kind("Secret", "v1", "secrets")
-WRITE_SECRET = "taxon-s3-write"  # noqa: S105 - a Secret's name, like the next two
+WRITE_SECRET = "taxon-s3-write"  # noqa: S105 - a Secret's name, like the next four
 READ_SECRET = "taxon-s3-read"  # noqa: S105
+TABLES_SECRET = "taxon-tables"  # noqa: S105
+CLEANUP_SECRET = "taxon-s3-cleanup"  # noqa: S105
 DATABASE_SECRET = "taxon-postgres"  # noqa: S105
-MANAGER = "taxon-credentials"
 REGION = "us-east-1"
-TABLE_BUCKETS = ("samples", "tables")
 KEYS = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY")
+CURRENT = "current"
+"""Key of the object store's Secret that names the configuration written last."""
 
 
 class Settings(BaseSettings):
@@ -35,53 +45,45 @@ class Settings(BaseSettings):
 
     model_config = SettingsConfigDict(env_prefix="TAXON_CREDENTIALS_", frozen=True)
 
-    namespace: str = Field(description="Namespace of the named Secrets and of the evaluation's.")
-    targets: Annotated[tuple[str, ...], NoDecode] = Field(
+    release: str = Field(description="Name of the release, which begins its Secrets' names.")
+    namespace: str = Field(description="Namespace of the release and of the named Secrets.")
+    model_namespaces: Annotated[tuple[str, ...], NoDecode] = Field(
         description="Namespaces whose pods need the Secrets, separated by commas."
     )
-    evaluation_secret: str | None = Field(
-        default=None, description="Secret of the evaluation back ends, made when it is absent."
-    )
-    bucket: str = Field(default="taxon", description="Bucket of the bundles.")
+    bundles: str = Field(description="Root of the bundles, as s3://bucket[/prefix].")
     s3_endpoint: str | None = Field(
         default=None, description="URL of the evaluation object store. Absent: there is none."
+    )
+    s3_configuration: str = Field(
+        default="s3.json", description="Key under which the object store's pod reads who may what."
     )
     postgres_host: str | None = Field(
         default=None, description="Host of the evaluation database. Absent: there is none."
     )
     write_secret: str | None = Field(default=None, description="Secret that may write bundles.")
     read_secret: str | None = Field(default=None, description="Secret that may read bundles.")
-    database_secret: str | None = Field(default=None, description="Secret of the database.")
+    database_secret: str | None = Field(default=None, description="Secret of the database's owner.")
+    namespace_roles: bool = Field(
+        default=True, description="Give each namespace a database role of its own."
+    )
 
-    @field_validator("targets", mode="before")
+    @field_validator("model_namespaces", mode="before")
     @classmethod
     def _split(cls, value: object) -> object:
         return tuple(filter(None, value.split(","))) if isinstance(value, str) else value
 
-
-class Secrets(Protocol):
-    """What this needs of a cluster; see ``api.Api`` for what each call promises."""
-
-    def get(self, kind: Kind, namespace: str, name: str) -> Manifest | None:
-        """Return one object, or None when there is none."""
-
-    def create(self, manifest: Manifest) -> Manifest:
-        """Create an object."""
-
-    def replace(self, manifest: Manifest, *, part: str = "") -> Manifest:
-        """Replace an object over the version it names."""
+    @property
+    def has_evaluation(self) -> bool:
+        """Return whether there is an evaluation back end."""
+        return bool(self.s3_endpoint or self.postgres_host)
 
 
-class BadSecret(Exception):  # noqa: N818 - a state of the cluster, not a fault here
-    """A Secret is not as it must be; the message names it and the remedy."""
+class Wanted(NamedTuple):
+    """A Secret, where it is needed and what it holds."""
 
-
-@dataclass(frozen=True)
-class Content:
-    """What a Secret holds, and what KServe is told about it."""
-
-    values: Mapping[str, str]
-    annotations: Mapping[str, str]
+    namespace: str
+    name: str
+    content: Content
 
 
 def distribute(api: Secrets, settings: Settings) -> None:
@@ -91,95 +93,94 @@ def distribute(api: Secrets, settings: Settings) -> None:
         BadSecret: a named one is missing or incomplete, or one that is in the way is not Taxon's.
         ApiError: the API server does not do as asked.
     """
-    for name, content in _contents(api, settings):
-        for namespace in settings.targets:
-            if (namespace, name) not in _sources(settings):
-                _bring(api, namespace, name, content)
+    sources = {
+        (settings.namespace, name)
+        for name in (settings.write_secret, settings.read_secret, settings.database_secret)
+    }
+    for wanted in _wanted(api, settings):
+        if (wanted.namespace, wanted.name) not in sources:
+            write(api, *wanted)
 
 
-def _sources(settings: Settings) -> frozenset[tuple[str, str | None]]:
-    named = (settings.write_secret, settings.read_secret, settings.database_secret)
-    return frozenset((settings.namespace, name) for name in named)
+def _wanted(api: Secrets, settings: Settings) -> Iterator[Wanted]:
+    seed = _random(api, settings, "credentials", {"seed": secrets.token_hex(24)})["seed"]
+    made = (
+        _random(api, settings, "evaluation", _new_evaluation()) if settings.has_evaluation else {}
+    )
+    if settings.s3_endpoint:
+        yield from _evaluation_store(api, settings, seed, made, settings.s3_endpoint)
+    yield from _named_store(api, settings)
+    url = _owner_url(api, settings, made)
+    if url:
+        yield from _database(settings, seed, url)
 
 
-def _contents(api: Secrets, settings: Settings) -> Iterator[tuple[str, Content]]:
-    """Yield each Secret models need, by its name."""
-    if settings.evaluation_secret:
-        made = _evaluation(api, settings, settings.evaluation_secret)
-        if settings.s3_endpoint:
-            yield WRITE_SECRET, _identity(made, "write", settings.s3_endpoint)
-            yield READ_SECRET, _identity(made, "read", settings.s3_endpoint)
-        if settings.postgres_host:
-            yield DATABASE_SECRET, Content({"url": _url(made, settings.postgres_host)}, {})
-    for name, source in (
-        (WRITE_SECRET, settings.write_secret),
-        (READ_SECRET, settings.read_secret),
-    ):
-        if source:
-            yield name, _object_store(_named(api, settings.namespace, source, KEYS))
-    if settings.database_secret:
-        found = _named(api, settings.namespace, settings.database_secret, ("url",))
-        yield DATABASE_SECRET, Content({"url": found["url"]}, {})
+def _random(api: Secrets, settings: Settings, name: str, made: Mapping[str, str]) -> dict[str, str]:
+    """Return what was made at random, once, for a purpose."""
+    return read_or_make(api, settings.namespace, f"{settings.release}-{name}", made)
 
 
-def _named(api: Secrets, namespace: str, name: str, keys: tuple[str, ...]) -> dict[str, str]:
-    found = api.get(SECRET, namespace, name)
-    if found is None:
-        raise BadSecret(f"Secret {namespace}/{name} does not exist: create it")
-    values = _decoded(found)
-    for key in keys:
-        if not values.get(key):
-            raise BadSecret(f"Secret {namespace}/{name} has no key {key}: add it")
-    return values
-
-
-def _evaluation(api: Secrets, settings: Settings, name: str) -> dict[str, str]:
-    """Return the evaluation's credentials; made the first time, by whoever is first."""
-    found = api.get(SECRET, settings.namespace, name)
-    if found is None:
-        found = api.create(_secret(settings.namespace, name, Content(new_evaluation(settings), {})))
-    return _decoded(found)
-
-
-def new_evaluation(settings: Settings) -> dict[str, str]:
-    """Return credentials nobody has: a password, and an administrator, a writer and a reader."""
-    tables = [f"{right}:{bucket}" for bucket in TABLE_BUCKETS for right in ("Read", "List")]
-    bundles = [f"{right}:{settings.bucket}" for right in ("Read", "List", "Write", "Tagging")]
-    identities = [
-        _new_identity("admin", ["Admin", "Read", "Write", "List", "Tagging"]),
-        _new_identity("write", [*tables, *bundles]),
-        _new_identity("read", bundles[:2]),
-    ]
-    [admin] = identities[0]["credentials"]
+def _new_evaluation() -> dict[str, str]:
+    """Return the owner's password and the administrator's keys of new evaluation back ends."""
     return {
         "postgres-password": secrets.token_hex(24),
-        "s3.json": json.dumps({"identities": identities}),
-        KEYS[0]: admin["accessKey"],
-        KEYS[1]: admin["secretKey"],
+        KEYS[0]: secrets.token_hex(10),
+        KEYS[1]: secrets.token_hex(24),
     }
 
 
-def _new_identity(name: str, actions: list[str]) -> Manifest:
-    keys = {"accessKey": secrets.token_hex(10), "secretKey": secrets.token_hex(24)}
-    return {"name": name, "credentials": [keys], "actions": actions}
+def _evaluation_store(
+    api: Secrets, settings: Settings, seed: str, made: Mapping[str, str], endpoint: str
+) -> Iterator[Wanted]:
+    """Yield keys of each namespace's own, and first the configuration that gives them rights."""
+    bundles, name = settings.bundles, f"{settings.release}-object-store"
+    configured = identities.configuration(seed, settings.model_namespaces, bundles, made)
+    yield Wanted(settings.namespace, name, Content(_kept(api, settings, name) | {
+        CURRENT: settings.s3_configuration, settings.s3_configuration: configured,
+    }))  # fmt: skip
+    yield Wanted(
+        settings.namespace, CLEANUP_SECRET, _keys(identities.cleanup(seed, bundles), endpoint)
+    )
+    for namespace in settings.model_namespaces:
+        for secret, identity in (
+            (WRITE_SECRET, identities.trainer(seed, namespace, bundles)),
+            (READ_SECRET, identities.server(seed, namespace, bundles)),
+            (TABLES_SECRET, identities.tables(seed, namespace)),
+        ):
+            yield Wanted(namespace, secret, _keys(identity, endpoint))
 
 
-def _identity(made: Mapping[str, str], name: str, endpoint: str) -> Content:
-    identities = json.loads(made["s3.json"])["identities"]
-    [identity] = [one for one in identities if one["name"] == name]
-    [keys] = identity["credentials"]
+def _kept(api: Secrets, settings: Settings, name: str) -> dict[str, str]:
+    """Return the configuration of the release before, to which Helm may roll back."""
+    found = read(api, settings.namespace, name) or {}
+    current = found.get(CURRENT, "")
+    if current == settings.s3_configuration:
+        return {key: value for key, value in found.items() if key != CURRENT}
+    return {current: found[current]} if current in found else {}
+
+
+def _keys(identity: Identity, endpoint: str) -> Content:
     return _object_store(
         {
-            KEYS[0]: keys["accessKey"],
-            KEYS[1]: keys["secretKey"],
+            KEYS[0]: identity.access_key,
+            KEYS[1]: identity.secret_key,
             "AWS_ENDPOINT_URL": endpoint,
             "AWS_REGION": REGION,
         }
     )
 
 
-def _url(made: Mapping[str, str], host: str) -> str:
-    return f"postgresql://taxon:{made['postgres-password']}@{host}:5432/postgres"
+def _named_store(api: Secrets, settings: Settings) -> Iterator[Wanted]:
+    """Yield copies of the Secrets a person named: the same keys in every namespace."""
+    if settings.read_secret:
+        content = _object_store(read_named(api, settings.namespace, settings.read_secret, KEYS))
+        for namespace in settings.model_namespaces:
+            yield Wanted(namespace, READ_SECRET, content)
+    if settings.write_secret:
+        content = _object_store(read_named(api, settings.namespace, settings.write_secret, KEYS))
+        yield Wanted(settings.namespace, CLEANUP_SECRET, content)
+        for namespace in settings.model_namespaces:
+            yield Wanted(namespace, WRITE_SECRET, content)
 
 
 def _object_store(values: dict[str, str]) -> Content:
@@ -195,49 +196,43 @@ def _object_store(values: dict[str, str]) -> Content:
     return Content(values | {"AWS_DEFAULT_REGION": region}, annotations)
 
 
-def _bring(api: Secrets, namespace: str, name: str, content: Content) -> None:
-    """Make a Secret, or bring Taxon's own up to date."""
-    wanted = _secret(namespace, name, content)
-    found = api.get(SECRET, namespace, name)
-    if found is None:
-        api.create(wanted)
-        return
-    labels = found["metadata"].get("labels") or {}
-    if labels.get(names.LABEL_MANAGED_BY) != MANAGER:
-        raise BadSecret(
-            f"Secret {namespace}/{name} exists and is not Taxon's: delete it, or leave the"
-            " namespace out of modelNamespaces"
+def _owner_url(api: Secrets, settings: Settings, made: Mapping[str, str]) -> str | None:
+    """Return the URL of the database's owner, if there is a database."""
+    if settings.postgres_host:
+        return (
+            f"postgresql://taxon:{made['postgres-password']}@{settings.postgres_host}:5432/postgres"
         )
-    same = all(
-        (found["metadata"].get(key) or {}) == wanted["metadata"][key]
-        for key in ("labels", "annotations")
-    )
-    if not same or found.get("data") != wanted["data"]:
-        wanted["metadata"]["resourceVersion"] = found["metadata"]["resourceVersion"]
-        api.replace(wanted)
+    if settings.database_secret:
+        return read_named(api, settings.namespace, settings.database_secret, ("url",))["url"]
+    return None
 
 
-def _secret(namespace: str, name: str, content: Content) -> Manifest:
-    return {
-        "apiVersion": "v1",
-        "kind": "Secret",
-        "type": "Opaque",
-        "metadata": {
-            "name": name,
-            "namespace": namespace,
-            "labels": {"app.kubernetes.io/part-of": "taxon", names.LABEL_MANAGED_BY: MANAGER},
-            "annotations": dict(content.annotations),
-        },
-        "data": {
-            key: base64.b64encode(value.encode()).decode()
-            for key, value in sorted(content.values.items())
-        },
+def _database(settings: Settings, seed: str, url: str) -> Iterator[Wanted]:
+    """Yield what the migrations need to make the roles, and each namespace's own URL."""
+    passwords = {
+        namespace: identities.derived(seed, f"{namespace}/database", 48)
+        for namespace in (settings.model_namespaces if settings.namespace_roles else ())
     }
+    values = {"url": url, "roles": json.dumps(passwords, sort_keys=True)}
+    yield Wanted(settings.namespace, f"{settings.release}-database", Content(values))
+    if passwords and settings.database_secret == DATABASE_SECRET:
+        raise BadSecret(
+            f"Secret {settings.namespace}/{DATABASE_SECRET} holds the owner's URL under the name of"
+            " the servers' Secret: give it another name and set database.secretName"
+        )
+    for namespace in settings.model_namespaces:
+        own = _role_url(url, namespace, passwords[namespace]) if passwords else url
+        yield Wanted(namespace, DATABASE_SECRET, Content({"url": own}))
 
 
-def _decoded(secret: Manifest) -> dict[str, str]:
-    data = secret.get("data") or {}
-    return {key: base64.b64decode(value).decode() for key, value in data.items()}
+def _role_url(url: str, namespace: str, password: str) -> str:
+    """Return a URL for a namespace's role in the place of the owner."""
+    parts = urlsplit(url)
+    database = unquote(parts.path.lstrip("/") or parts.username or "")
+    role = names.database_role(namespace, database=database)
+    host = parts.netloc.rpartition("@")[2]
+    login = f"{quote(role)}:{quote(password)}@{host}"
+    return parts._replace(netloc=login, path=f"/{quote(database)}").geturl()
 
 
 def main() -> None:

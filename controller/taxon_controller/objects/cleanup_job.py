@@ -71,7 +71,7 @@ def _container(uri: str, settings: Settings) -> Manifest:
         "image": settings.trainer_image,
         "args": ["--remove", uri],
         "env": [{"name": "HOME", "value": "/tmp"}],  # noqa: S108 - the pod's own emptyDir
-        "envFrom": [{"secretRef": {"name": settings.trainer_secret}}],
+        "envFrom": [{"secretRef": {"name": settings.cleanup_secret}}],
         "resources": {"requests": amounts, "limits": amounts | {"cpu": "1"}},
         "securityContext": shared.CONTAINER_SECURITY,
         "terminationMessagePolicy": "FallbackToLogsOnError",
