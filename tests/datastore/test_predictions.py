@@ -4,11 +4,11 @@ from typing import Any
 from uuid import uuid4
 
 import pytest
-from sqlalchemy import Engine
+from sqlalchemy import Engine, text
 from support.databases import execute
 
 from taxon_contracts.prediction import PredictionEvent
-from taxon_datastore.database import DatabaseRefused, DatabaseUnavailable, engine
+from taxon_datastore.database import DatabaseRefused, DatabaseUnavailable, engine, transaction
 from taxon_datastore.predictions import recent_predictions, store_predictions
 from taxon_datastore.schema import migrate
 
