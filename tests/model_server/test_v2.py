@@ -268,6 +268,29 @@ def test_without_a_model_the_server_lives_but_is_not_ready(make_client: MakeClie
     assert answer.json() == {"error": "model 'small' is not loaded yet: try again shortly"}
 
 
+@pytest.mark.parametrize(
+    ("method", "path"),
+    [
+        ("GET", MODEL),
+        ("GET", f"{MODEL}/ready"),
+        ("POST", f"{MODEL}/infer"),
+        ("GET", f"{MODEL}/versions/{VERSION}"),
+        ("GET", f"{MODEL}/versions/{VERSION}/ready"),
+        ("POST", f"{MODEL}/versions/{VERSION}/infer"),
+        ("GET", "/v2/health/ready"),
+        ("GET", "/health"),
+        ("GET", "/info"),
+        ("POST", "/predict"),
+        ("POST", "/predict-batch"),
+    ],
+)
+def test_whatever_needs_the_model_is_503_until_it_is_loaded(
+    make_client: MakeClient, method: str, path: str
+) -> None:
+    """Not loaded is 503 on every path that needs the model: worth another try, not a fault."""
+    assert make_client(loaded=False).request(method, path, content=b"{}").status_code == 503
+
+
 def test_a_draining_server_is_unready_and_answers(client: Client) -> None:
     """After SIGTERM the server says it is not ready and still answers."""
     client.exchange.state.draining = True
