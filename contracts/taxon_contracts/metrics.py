@@ -36,7 +36,7 @@ REQUESTS = Metric(
     "HTTP requests, by route and status code.",
 )
 MODEL_LOADED = Metric(
-    "model_loaded", "gauge", ("model", "version"), "1 while a verified bundle is answering."
+    "model_loaded", "gauge", ("model", "version"), "1 while a verified bundle is served."
 )
 FEATURE_IMPORTANCE = Metric(
     "feature_importance",
@@ -51,7 +51,7 @@ LOG_DROPPED = Metric(
     "prediction_log_dropped_total",
     "counter",
     ("reason",),
-    "Prediction events given up, by reason.",
+    "Prediction events dropped, by reason.",
 )
 LOG_WRITTEN = Metric(
     "prediction_log_written_total", "counter", (), "Prediction events stored in the database."
@@ -60,7 +60,7 @@ LOG_STORE_SECONDS = Metric(
     "prediction_log_store_seconds",
     "histogram",
     ("outcome",),
-    "Seconds a try to store a batch of events took, by what the database said.",
+    "Seconds an attempt to store a batch of events took, by outcome.",
 )
 DATABASE_CONNECTIONS = Metric(
     "database_connections", "gauge", (), "Connections to the database that are open."

@@ -29,7 +29,7 @@ STORE_OUTCOMES = ("stored", "unavailable", "refused")
 
 
 class Telemetry:
-    """One model's metrics in a registry of their own."""
+    """The metrics of one server, in their own registry."""
 
     def __init__(self, model: str) -> None:
         self.registry = CollectorRegistry()
@@ -62,7 +62,7 @@ class Telemetry:
     def loaded(
         self, version: str, classes: Iterable[str | int], importances: Mapping[str, float]
     ) -> None:
-        """Say that a version answers, start its counters at zero, and show what it looks at."""
+        """Report the loaded version, start its counters at zero, and export its importances."""
         self._loaded.labels(self._model, version).set(1)
         largest = sorted(importances.items(), key=lambda item: -item[1])[:MOST_IMPORTANT]
         for feature, importance in largest:

@@ -30,7 +30,7 @@ RETRY_SECONDS = (0.5, 15.0)
 
 
 class PredictionLog:
-    """Keeps every prediction of one model."""
+    """Logs every prediction of one model."""
 
     def __init__(
         self, namespace: str, model: str, spool: Spool, store: Store, telemetry: Telemetry
@@ -77,7 +77,7 @@ class PredictionLog:
         return None
 
     def close(self, seconds: float) -> None:
-        """Write what waits, and move what one more try moves, for at most this long."""
+        """Write what is in memory and try once more to move the spool, for at most this long."""
         self._closing.set()
         with self._changed:
             self._changed.notify()
@@ -134,7 +134,7 @@ class PredictionLog:
         _log.warning("predictions_not_logged", rows=rows, exc_info=True)
 
     def _ship(self) -> None:
-        """Move segments to the database until closed; then try once more, with all there is."""
+        """Move segments to the database until closed; then try once more with all of them."""
         with contextlib.suppress(Exception):  # reported once there are events
             self._store(())  # loads its libraries, before the first event waits for them
         pause = RETRY_SECONDS[0]
@@ -192,7 +192,7 @@ class PredictionLog:
         return self._stored(events[:half]) + self._stored(events[half:])
 
     def _takes(self, events: Sequence[PredictionEvent]) -> bool:
-        """Try once to store events, on the clock; say whether the database takes them."""
+        """Try once to store events, timed; return whether the database took them."""
         outcome = "unavailable"
         started = time.monotonic()
         try:

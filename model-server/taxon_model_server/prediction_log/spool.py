@@ -25,11 +25,11 @@ class Spool:
     """A folder of segment files that one process writes and empties.
 
     A segment appears whole: it is written under another name, flushed to disk, and renamed. What a
-    crash left half written was never taken for spooled and is removed.
+    crash left half written does not count as spooled and is removed.
     """
 
     def __init__(self, folder: Path, *, max_bytes: int) -> None:
-        """Take the folder for this process, with the segments an earlier one left.
+        """Lock the folder for this process, with the segments an earlier one left.
 
         Raises:
             SpoolUnusable: it cannot be written, or another process has it.
@@ -99,5 +99,5 @@ class Spool:
             self._bytes -= size
 
     def close(self) -> None:
-        """Leave the folder to another process."""
+        """Release the folder for another process."""
         os.close(self._descriptor)

@@ -9,11 +9,11 @@ from taxon_contracts.prediction import PredictionEvent
 
 
 class TryLater(Exception):  # noqa: N818 - a state, not a fault
-    """The database does not take events now."""
+    """The database cannot store events now."""
 
 
 class Refused(Exception):  # noqa: N818 - a state, not a fault
-    """The database will never take these events."""
+    """The database will never store these events."""
 
 
 Store = Callable[[Sequence[PredictionEvent]], object]
@@ -31,8 +31,8 @@ class PredictionStore:
         """Store events, leaving those already stored as they are.
 
         Raises:
-            TryLater: the database does not take them now.
-            Refused: the database will never take one of them.
+            TryLater: the database cannot store them now.
+            Refused: the database will never store one of them.
         """
         from taxon_datastore.database import (  # noqa: PLC0415 - see the class
             DatabaseRefused,

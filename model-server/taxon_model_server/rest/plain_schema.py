@@ -9,7 +9,7 @@ HealthStatus = Literal["healthy", "loading", "draining", "unhealthy"]
 
 
 class Answered(BaseModel):
-    """The answer to one row."""
+    """The prediction for one row."""
 
     prediction: str | int = Field(description="The class that was chosen.")
     confidence: float = Field(description="Probability of the chosen class.")
@@ -26,39 +26,39 @@ class Answered(BaseModel):
 
 
 class Origin(BaseModel):
-    """Who answered, and when."""
+    """What answered, and when."""
 
     model: str
     version: str
-    timestamp: datetime = Field(description="When the answer was given, UTC.")
+    timestamp: datetime = Field(description="When the response was made, UTC.")
 
 
 class Prediction(Answered, Origin):
-    """The answer of /predict."""
+    """The response of /predict."""
 
 
 class Predictions(Origin):
-    """The answer of /predict-batch, in the order of the rows."""
+    """The response of /predict-batch to rows under a key, in their order."""
 
     predictions: list[Answered]
 
 
 class FieldProblem(BaseModel):
-    """One wrong place of a request."""
+    """One wrong part of a request."""
 
-    loc: list[str | int] = Field(description='"body", then the way to the field.')
+    loc: list[str | int] = Field(description='"body", then the path to the field.')
     msg: str
     type: str
 
 
 class InvalidRequest(BaseModel):
-    """A request whose fields are not what the features take."""
+    """The response to a request with missing, unknown or wrong fields."""
 
     detail: list[FieldProblem]
 
 
 class Failure(BaseModel):
-    """Why a request got no answer."""
+    """Why a request failed."""
 
     detail: str
 
@@ -72,7 +72,7 @@ class Health(BaseModel):
     model_loaded: bool
     model: str
     version: str | None
-    timestamp: datetime = Field(description="When the response was given, UTC.")
+    timestamp: datetime = Field(description="When the response was made, UTC.")
 
 
 class Feature(BaseModel):
@@ -83,7 +83,7 @@ class Feature(BaseModel):
 
 
 class Info(BaseModel):
-    """What the model is."""
+    """A description of the model."""
 
     model_config = ConfigDict(protected_namespaces=())
 
