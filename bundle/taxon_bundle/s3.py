@@ -7,15 +7,16 @@ from typing import TYPE_CHECKING
 
 import boto3
 from botocore.config import Config
-from botocore.exceptions import BotoCoreError, ClientError
+from botocore.exceptions import BotoCoreError, ClientError, ParamValidationError
 
-from taxon_bundle.storage import ObjectMissing, StorageDenied, StorageUnavailable
+from taxon_bundle.storage import BadURI, ObjectMissing, StorageDenied, StorageUnavailable
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
 MISSING_CODES = ("404", "NoSuchKey", "NoSuchBucket", "NotFound")
 DENIED_CODES = ("401", "403", "AccessDenied", "InvalidAccessKeyId", "SignatureDoesNotMatch")
+BAD_CODES = ("InvalidBucketName", "InvalidURI", "KeyTooLongError")
 EXISTS_CODES = ("412", "PreconditionFailed")
 """Not 409: another writer is at it and may still fail, so that is worth another attempt."""
 
@@ -131,7 +132,11 @@ def _errors(uri: str) -> Iterator[None]:
             raise StorageDenied(
                 f"{uri} is denied ({code}): check the credentials and their rights"
             ) from error
+        if code in BAD_CODES:
+            raise BadURI(f"{uri} is not accepted ({code}): use another URI") from error
         raise StorageUnavailable(f"{uri} failed ({code}): try again later") from error
+    except ParamValidationError as error:
+        raise BadURI(f"{uri} is not a URI of S3: use s3://bucket/key") from error
     except BotoCoreError as error:
         kind = type(error).__name__
         if kind in ("NoCredentialsError", "PartialCredentialsError"):

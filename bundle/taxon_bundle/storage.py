@@ -25,6 +25,10 @@ class StorageUnavailable(StorageError):  # noqa: N818 - a state, not a fault
     """Storage did not answer, or answered that it cannot now; worth trying again."""
 
 
+class BadURI(ValueError):  # noqa: N818 - a state, not a fault
+    """A URI is none that storage knows, and will be none tomorrow."""
+
+
 class Store(Protocol):
     """A folder of immutable objects."""
 

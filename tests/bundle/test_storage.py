@@ -1,18 +1,21 @@
 """A folder and a real S3 server behave alike, and say what is wrong in storage's own words."""
 
+import os
 import socket
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import pytest
 from botocore.exceptions import ClientError
+from support.forwarding import forwarded_from_ipv6
 
 from taxon_bundle import s3
-from taxon_bundle.location import UnknownScheme, open_store, read_object
+from taxon_bundle.location import open_store, read_object
 from taxon_bundle.s3 import create_bucket
 from taxon_bundle.storage import (
+    BadURI,
     ObjectMissing,
     StorageDenied,
-    StorageError,
     StorageUnavailable,
     Store,
 )
@@ -88,8 +91,39 @@ def test_a_bare_name_is_in_the_current_folder(
 
 def test_another_scheme_is_refused_with_the_ones_there_are() -> None:
     """A web address is no table's URI."""
-    with pytest.raises(UnknownScheme, match="use s3://"):
+    with pytest.raises(BadURI, match="use s3://"):
         open_store("https://example.com/table/")
+
+
+NEVER = {
+    "a way out of the bucket": ("s3://samples/../x.csv", r"has \. or \.\. as a part of its key"),
+    "a way up inside the bucket": ("s3://samples/a/../x.csv", r"has \. or \.\."),
+    "a line break": ("s3://samples/wine.csv\n", "holds a line break"),
+    "a line break within": ("s3://sam\nples/wine.csv", "holds a line break"),
+    "no bucket": ("s3:///wine.csv", "does not name a bucket"),
+    "a bucket no store has": ("s3://Samples_/wine.csv", "does not name a bucket"),
+}
+
+
+@pytest.mark.parametrize(("uri", "sentence"), NEVER.values(), ids=NEVER.keys())
+def test_a_uri_that_can_never_be_read_is_final(uri: str, sentence: str, s3_bucket: str) -> None:
+    """Trying again later cannot help, so it is not an error of storage."""
+    assert s3_bucket
+    with pytest.raises(BadURI, match=sentence):
+        read_object(uri)
+
+
+def test_an_endpoint_may_be_an_ipv6_address(
+    s3_bucket: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A cluster may have addresses of that kind only."""
+    target = urlsplit(os.environ["AWS_ENDPOINT_URL"])
+    with forwarded_from_ipv6(str(target.hostname), int(target.port or 0)) as port:
+        monkeypatch.setenv("AWS_ENDPOINT_URL", f"http://[::1]:{port}")
+        store = open_store(f"s3://{s3_bucket}/some/prefix/")
+        store.write("key", b"content")
+
+        assert (store.read("key"), store.keys()) == (b"content", ("key",))
 
 
 def test_a_killed_write_leaves_no_partial_object_under_its_key(
@@ -198,9 +232,13 @@ class Answers:
 
 @pytest.mark.parametrize(
     ("code", "outcome"),
-    [("ConditionalRequestConflict", StorageUnavailable), ("AccessDenied", StorageDenied)],
+    [
+        ("ConditionalRequestConflict", StorageUnavailable),
+        ("AccessDenied", StorageDenied),
+        ("KeyTooLongError", BadURI),
+    ],
 )
-def test_a_create_that_was_not_decided_is_no_answer(code: str, outcome: type[StorageError]) -> None:
+def test_a_create_that_was_not_decided_is_no_answer(code: str, outcome: type[Exception]) -> None:
     """Another writer at the same key may still fail, so 409 does not mean that there is one."""
     store = s3.S3Store(Answers(code), "bucket", "")  # type: ignore[arg-type]  # a double of one method
     with pytest.raises(outcome):

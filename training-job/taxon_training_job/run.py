@@ -4,7 +4,7 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from taxon_bundle.location import UnknownScheme
+from taxon_bundle.storage import BadURI
 from taxon_contracts.run import RunRequest, RunResult
 from taxon_training_job.bundle.contents import contents, golden, golden_rows
 from taxon_training_job.bundle.sealed import existing_bundle, sealed_bundle
@@ -41,7 +41,7 @@ def carry_out(request: RunRequest, progress: Progress) -> Outcome:
     try:
         table = read_table(request.source)
         sealed = existing_bundle(request, table)
-    except UnknownScheme as error:
+    except BadURI as error:
         raise RunFailed("InvalidRun", str(error)) from error
     progress.event("TableRead", rows=len(table.frame), columns=len(table.frame.columns))
     examples = examine(table.frame, request.identity)

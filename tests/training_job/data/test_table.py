@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from taxon_bundle.location import UnknownScheme, open_store
-from taxon_bundle.storage import StorageUnavailable
+from taxon_bundle.location import open_store
+from taxon_bundle.storage import BadURI, StorageUnavailable
 from taxon_contracts.canonical import sha256_digest
 from taxon_training_job.data.table import read_table
 from taxon_training_job.failure import RunFailed
@@ -73,7 +73,7 @@ def test_storage_that_does_not_answer_is_no_fault_of_the_table(
 
 def test_an_unknown_scheme_is_told_with_the_known_ones() -> None:
     """The trainer makes an invalid run of it."""
-    with pytest.raises(UnknownScheme):
+    with pytest.raises(BadURI):
         read_table("https://example.com/table.csv")
 
 
