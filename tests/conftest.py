@@ -1,12 +1,14 @@
 """Real servers for tests: the ones local mode runs, one of each per test process."""
 
 import functools
+import logging
 import secrets
 import shutil
 import signal
 from collections.abc import Iterator
 
 import pytest
+import structlog
 from botocore import session
 
 from taxon_bundle.s3 import create_bucket
@@ -55,6 +57,17 @@ def signals_are_heard() -> None:
     """Hear what a shell lets processes in the background ignore; those started here inherit it."""
     signal.signal(signal.SIGINT, signal.default_int_handler)
     signal.signal(signal.SIGHUP, signal.SIG_DFL)
+
+
+@pytest.fixture(autouse=True)
+def unconfigured() -> Iterator[None]:
+    """Leave logging as it was: a test may configure it for a stream that ends with the test."""
+    root = logging.getLogger()
+    handlers, level = root.handlers[:], root.level
+    yield
+    root.handlers[:] = handlers
+    root.setLevel(level)
+    structlog.reset_defaults()
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -20,6 +20,10 @@ SHARED: tuple[Processor, ...] = (
 )
 
 
+TALKATIVE = ("botocore",)
+"""Libraries whose information is about themselves; their warnings are logged."""
+
+
 def configure(*, level: int = logging.INFO, stream: TextIO | None = None) -> None:
     """Send what structlog and the standard library log to one stream, in one format.
 
@@ -39,6 +43,8 @@ def configure(*, level: int = logging.INFO, stream: TextIO | None = None) -> Non
         )
     )
     logging.basicConfig(level=level, handlers=[handler], force=True)
+    for name in TALKATIVE:
+        logging.getLogger(name).setLevel(max(level, logging.WARNING))
     structlog.configure(
         processors=[
             structlog.stdlib.filter_by_level,

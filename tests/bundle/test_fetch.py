@@ -48,7 +48,8 @@ def refusal(
     with pytest.raises(SystemExit) as caught:
         fetch.main()
     message = log.read_text()
-    assert capsys.readouterr().err == f"{message}\n"
+    [line] = capsys.readouterr().err.splitlines()
+    assert (json.loads(line)["event"], json.loads(line)["reason"]) == ("BundleRefused", message)
     return caught.value.code, message
 
 
@@ -88,7 +89,9 @@ def test_the_command_says_what_it_verified(stored: Bundle, target: Path) -> None
     """The command KServe starts ends with 0 and names the bundle in its log."""
     command = [sys.executable, "-m", "taxon_bundle.commands.fetch", uri_of(stored), str(target)]
     done = subprocess.run(command, capture_output=True, text=True, check=True)
-    assert done.stderr == f"{uri_of(stored)}: verified\n"
+    [line] = done.stderr.splitlines()
+    logged = json.loads(line)
+    assert (logged["event"], logged["uri"]) == ("BundleVerified", uri_of(stored))
 
 
 def test_another_bundle_is_refused(

@@ -2,13 +2,14 @@
 
 import secrets
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from taxon_bundle.commands import provision
 from taxon_bundle.location import open_store, read_object
-from taxon_bundle.storage import StorageDenied
+from taxon_bundle.storage import StorageDenied, StorageUnavailable
 from taxon_cli.local.ports import PortBlock
 
 
@@ -54,18 +55,38 @@ def test_storage_that_stays_silent_ends_the_job(
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "x")
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "y")
     monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
+    monkeypatch.setenv("TAXON_PROVISION_PATIENCE_SECONDS", "0.05")
+    monkeypatch.setenv("TAXON_PROVISION_PAUSE_SECONDS", "0.01")
     with pytest.raises(SystemExit, match="does not answer"):
-        run(monkeypatch, "bucket", "--patience=0.05", "--pause=0.01")
+        run(monkeypatch, "bucket")
 
 
-def test_wrong_credentials_are_told_at_once() -> None:
-    """Credentials do not mend themselves, so there is no waiting for them."""
-    tries = []
+def failing_at_first(error: Exception, tries: list[int]) -> Callable[..., None]:
+    """Return what takes the place of ``provision``: it fails the first time, and counts."""
 
-    def denied() -> None:
+    def provision(*_: object) -> None:
         tries.append(1)
-        raise StorageDenied("s3://bucket/ is denied")
+        if len(tries) == 1:
+            raise error
 
-    with pytest.raises(StorageDenied):
-        provision.patiently(denied, seconds=60, pause=60)
+    return provision
+
+
+def test_wrong_credentials_end_the_job_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Credentials do not become right by waiting."""
+    tries: list[int] = []
+    denied = failing_at_first(StorageDenied("s3://bucket/ is denied"), tries)
+    monkeypatch.setattr(provision, "provision", denied)
+    with pytest.raises(SystemExit, match=r"s3://bucket/ is denied\."):
+        run(monkeypatch, "bucket")
     assert len(tries) == 1
+
+
+def test_storage_that_answers_later_is_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The object store and the Job are started at the same time."""
+    tries: list[int] = []
+    away = failing_at_first(StorageUnavailable("s3://bucket/ does not answer"), tries)
+    monkeypatch.setattr(provision, "provision", away)
+    monkeypatch.setenv("TAXON_PROVISION_PAUSE_SECONDS", "0.01")
+    run(monkeypatch, "bucket")
+    assert len(tries) == 2

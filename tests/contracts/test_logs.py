@@ -3,7 +3,6 @@
 import io
 import json
 import logging
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -13,16 +12,11 @@ from taxon_contracts import logs
 
 
 @pytest.fixture
-def stream() -> Iterator[io.StringIO]:
-    """Collect what is logged, and leave logging as it was."""
-    root = logging.getLogger()
-    before, level = list(root.handlers), root.level
+def stream() -> io.StringIO:
+    """Collect what is logged."""
     stream = io.StringIO()
     logs.configure(stream=stream)
-    yield stream
-    root.handlers[:] = before
-    root.setLevel(level)
-    structlog.reset_defaults()
+    return stream
 
 
 def lines(stream: io.StringIO) -> list[dict[str, Any]]:

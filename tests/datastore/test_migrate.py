@@ -18,6 +18,26 @@ def test_the_schema_is_brought_up_to_date(
     assert inspect(engine(database_url)).has_table("predictions")
 
 
+@pytest.mark.parametrize("both", [False, True])
+def test_the_customary_variable_is_understood(
+    database_url: str, monkeypatch: pytest.MonkeyPatch, *, both: bool
+) -> None:
+    """DATABASE_URL counts where the prefixed name is absent, and only there."""
+    monkeypatch.delenv("TAXON_DATABASE_URL", raising=False)
+    monkeypatch.setenv("DATABASE_URL", "mysql://another/program" if both else database_url)
+    if both:
+        monkeypatch.setenv("TAXON_DATABASE_URL", database_url)
+    migrate.main()
+
+
+def test_a_missing_url_is_one_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It names the variable to set."""
+    for name in ("TAXON_DATABASE_URL", "DATABASE_URL"):
+        monkeypatch.delenv(name, raising=False)
+    with pytest.raises(SystemExit, match=r"^TAXON_DATABASE_URL: Field required: set it in the"):
+        migrate.main()
+
+
 def test_a_database_that_stays_silent_ends_the_job(
     ports: PortBlock, monkeypatch: pytest.MonkeyPatch
 ) -> None:

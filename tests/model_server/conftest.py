@@ -2,12 +2,10 @@
 
 import io
 import json
-import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import pytest
-import structlog
 from model_server.client import Client
 from support.training import run_request, small_identity, small_table, train
 
@@ -84,17 +82,6 @@ def make_client(bundle: Bundle) -> MakeClient:
 def client(make_client: MakeClient) -> Client:
     """Return a client of the application with the binary model loaded."""
     return make_client()
-
-
-@pytest.fixture(autouse=True)
-def unconfigured() -> Iterator[None]:
-    """Leave logging as it was: a test may configure it for a stream that ends with the test."""
-    root = logging.getLogger()
-    handlers, level = root.handlers[:], root.level
-    yield
-    root.handlers[:] = handlers
-    root.setLevel(level)
-    structlog.reset_defaults()
 
 
 @pytest.fixture

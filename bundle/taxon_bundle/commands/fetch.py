@@ -13,19 +13,20 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
+import structlog
+
 from taxon_bundle.bundle import BundleError, open_bundle
-from taxon_bundle.storage import FolderStore, StorageError, StorageUnavailable
+from taxon_bundle.storage import BadURI, FolderStore, StorageError, StorageUnavailable
+from taxon_contracts import logs
 from taxon_contracts.manifest import MANIFEST_NAME, object_key
 from taxon_contracts.names import DIGEST_PATTERN
+
+log = structlog.get_logger(__name__)
 
 EXIT_FINAL = 65
 """Another attempt cannot help: a wrong URI, bundle or credential."""
 EXIT_RETRY = 75
 """Storage or the disk failed: another attempt may help."""
-
-
-class BadURI(ValueError):  # noqa: N818 - it names what is wrong, in a person's words
-    """A storage URI that does not say which bundle to fetch."""
 
 
 @dataclass(frozen=True)
@@ -40,7 +41,7 @@ class Source:
         """Return what ``taxon+s3://bucket/path/?manifest=sha256:...`` names.
 
         Raises:
-            BadURI: the digest is missing or none.
+            BadURI: the digest is missing or is not a digest.
         """
         parts = urlsplit(uri)
         digests = parse_qs(parts.query).get("manifest", [])
@@ -55,7 +56,7 @@ def fetch(source: Source, folder: Path) -> None:
     Raises:
         BundleError: there is no such bundle, or a file is not what its manifest says.
         StorageError: storage or the disk did not do as asked.
-        ValueError: the folder's URI has an unknown scheme.
+        BadURI: storage does not know such a URI.
     """
     bundle = open_bundle(source.folder, source.digest)
     target = FolderStore(folder)
@@ -78,20 +79,21 @@ def main() -> None:
         help="where the reason of a refusal goes, if the file exists",
     )
     arguments = parser.parse_args()
+    logs.configure()
     try:
         fetch(Source.parse(arguments.uri), arguments.folder)
     except StorageUnavailable as error:
         refuse(str(error), arguments.termination_log)
         sys.exit(EXIT_RETRY)
-    except (BundleError, StorageError, ValueError) as error:
+    except (BundleError, StorageError, BadURI) as error:
         refuse(str(error), arguments.termination_log)
         sys.exit(EXIT_FINAL)
-    sys.stderr.write(f"{arguments.uri}: verified\n")
+    log.info("BundleVerified", uri=arguments.uri)
 
 
 def refuse(reason: str, termination_log: Path) -> None:
-    """Say why on standard error and, in a pod, in the termination log."""
-    sys.stderr.write(f"{reason}\n")
+    """Say why in the log and, in a pod, in the termination log."""
+    log.error("BundleRefused", reason=reason)
     if termination_log.exists():
         termination_log.write_text(reason)
 

@@ -1,26 +1,42 @@
-"""`python -m taxon_bundle.commands.provision`: make buckets, and put tables into one of them.
+"""`python -m taxon_bundle.commands.provision`: create buckets, and put tables into one of them.
 
 A Job of the chart prepares the evaluation object store with it. Running it again changes nothing.
 """
 
 import argparse
 import sys
-import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
+
+import stamina
+from pydantic import Field
+from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from taxon_bundle.location import open_store
 from taxon_bundle.s3 import create_bucket
-from taxon_bundle.storage import StorageDenied, StorageError
+from taxon_bundle.storage import BadURI, StorageDenied, StorageError
+from taxon_contracts import logs
 
 TABLE_SUFFIXES = (".csv", ".parquet")
 """What the trainer reads."""
 
 
+class Settings(BaseSettings):
+    """Settings from environment variables with the prefix ``TAXON_PROVISION_``."""
+
+    model_config = SettingsConfigDict(env_prefix="TAXON_PROVISION_", frozen=True)
+
+    patience_seconds: float = Field(
+        default=120, ge=0, description="Seconds storage may take to answer."
+    )
+    pause_seconds: float = Field(default=2, gt=0, description="Seconds between two tries.")
+
+
 def provision(buckets: Sequence[str], tables: Path | None, into: str) -> None:
-    """Make the buckets that are missing, then write every table of a folder into one of them.
+    """Create the buckets that are missing, then write every table of a folder into one of them.
 
     Raises:
+        BadURI: storage does not accept the name of a bucket.
         StorageDenied: the credentials do not allow it.
         StorageUnavailable: storage does not answer.
     """
@@ -34,41 +50,35 @@ def provision(buckets: Sequence[str], tables: Path | None, into: str) -> None:
             store.write(path.name, path.read_bytes())
 
 
-def patiently(action: Callable[[], None], *, seconds: float, pause: float) -> None:
-    """Do ``action`` until storage lets it, for at most ``seconds``.
-
-    Raises:
-        StorageError: storage did not in time, or refuses the credentials.
-    """
-    deadline = time.monotonic() + seconds
-    while True:
-        try:
-            return action()
-        except StorageError as error:
-            if isinstance(error, StorageDenied) or time.monotonic() >= deadline:
-                raise
-        time.sleep(pause)
-
-
 def main() -> None:
     """Run the command; a failure is one sentence."""
     parser = argparse.ArgumentParser(
         prog="python -m taxon_bundle.commands.provision", description=__doc__
     )
-    parser.add_argument("buckets", nargs="+", help="buckets to make")
+    parser.add_argument("buckets", nargs="+", help="buckets to create")
     parser.add_argument("--tables", type=Path, help="folder whose tables are written")
     parser.add_argument("--into", default="samples", help="bucket they are written into")
-    parser.add_argument("--patience", type=float, default=120, help="seconds storage may take")
-    parser.add_argument("--pause", type=float, default=2, help="seconds between two tries")
     chosen = parser.parse_args()
+    logs.configure()
+    settings = Settings()
     try:
-        patiently(
-            lambda: provision(chosen.buckets, chosen.tables, chosen.into),
-            seconds=chosen.patience,
-            pause=chosen.pause,
-        )
-    except StorageError as error:
+        for attempt in stamina.retry_context(
+            on=_may_pass,
+            attempts=None,
+            timeout=settings.patience_seconds,
+            wait_initial=settings.pause_seconds,
+            wait_max=settings.pause_seconds,
+            wait_jitter=0,
+        ):
+            with attempt:
+                provision(chosen.buckets, chosen.tables, chosen.into)
+    except (StorageError, BadURI) as error:
         sys.exit(f"{error}.")
+
+
+def _may_pass(error: Exception) -> bool:
+    """Return whether another try may succeed: wrong credentials stay wrong."""
+    return isinstance(error, StorageError) and not isinstance(error, StorageDenied)
 
 
 if __name__ == "__main__":

@@ -4,7 +4,7 @@ import sys
 from collections.abc import Callable, Mapping
 
 import stamina
-from pydantic import Field, SecretStr
+from pydantic import AliasChoices, Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from taxon_contracts import logs
@@ -17,7 +17,11 @@ class Settings(BaseSettings):
 
     model_config = SettingsConfigDict(env_prefix="TAXON_DATABASE_", frozen=True)
 
-    url: str = Field(description="PostgreSQL URL of a user that may change the schema.")
+    url: str = Field(
+        validation_alias=AliasChoices("TAXON_DATABASE_URL", "DATABASE_URL"),
+        description="PostgreSQL URL of a user that may change the schema; DATABASE_URL is read"
+        " where TAXON_DATABASE_URL is absent.",
+    )
     roles: Mapping[str, SecretStr] = Field(
         default_factory=dict,
         description="JSON object with the password of each model namespace's role.",
@@ -52,7 +56,11 @@ def until_it_answers(action: Callable[[], None], settings: Settings) -> None:
 def main() -> None:
     """Migrate; a failure is one sentence."""
     logs.configure()
-    settings = Settings()
+    try:
+        settings = Settings()
+    except ValidationError as error:
+        first = error.errors()[0]
+        sys.exit(f"{first['loc'][0]}: {first['msg']}: set it in the environment.")
     passwords = {name: secret.get_secret_value() for name, secret in settings.roles.items()}
     try:
         until_it_answers(lambda: migrate(settings.url, passwords), settings)
@@ -61,7 +69,7 @@ def main() -> None:
     except DatabaseRefused as error:
         sys.exit(f"the schema cannot be brought up to date: {error}.")
     except DatabaseUnavailable as error:
-        sys.exit(f"PostgreSQL does not answer ({error}): look at its pod or its URL.")
+        sys.exit(f"PostgreSQL does not answer ({error}): check its pod or its URL.")
 
 
 if __name__ == "__main__":
