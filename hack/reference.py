@@ -5,14 +5,6 @@ from typing import Any
 
 Schema = dict[str, Any]
 
-BOUNDS = (
-    ("minimum", "at least {}"),
-    ("maximum", "at most {}"),
-    ("minItems", "at least {} items"),
-    ("maxItems", "at most {} items"),
-    ("maxLength", "at most {} characters"),
-)
-
 
 def resource_page(definition: Schema) -> str:
     """Return ``docs/resource.md``."""
@@ -33,8 +25,8 @@ def resource_page(definition: Schema) -> str:
         ),
         "",
         (
-            "Another version is made when dataset, pipeline, search, metric or seed change; nothing"
-            " else retrains."
+            "A change of dataset, pipeline, search, metric or seed trains another version; no other"
+            " change does."
         ),
     ]
     for part in ("spec", "status"):
@@ -61,13 +53,9 @@ def _fields(schema: Schema, part: str) -> Iterator[tuple[str, Schema, bool]]:
 
 
 def _row(path: str, node: Schema, *, required: bool) -> str:
-    notes = [template.format(node[key]) for key, template in BOUNDS if key in node]
+    notes = ["required"] if required else []
     if "enum" in node:
-        notes.insert(0, "one of " + ", ".join(str(choice) for choice in node["enum"]))
-    if node.get("default") not in (None, {}):
-        notes.insert(0, f"default {str(node['default']).replace('False', 'false')}")
-    if required:
-        notes.insert(0, "required")
+        notes.append("one of " + ", ".join(str(choice) for choice in node["enum"]))
     kind = f"list of {node['items']['type']}s" if "items" in node else node["type"]
     text = node["description"] + (f" ({'; '.join(notes)})" if notes else "")
     return f"| `{path}` | {kind} | {text.replace('|', chr(92) + '|')} |"

@@ -9,12 +9,12 @@ from typing import Literal
 ConditionType = Literal["Ready", "Trained", "GatePassed", "Serving", "Reconciling", "Stalled"]
 
 CONDITION_TYPES: dict[ConditionType, str] = {
-    "Ready": "What this generation asks for (its version, or the pin) is live and its URL answers.",
-    "Trained": "The newest run of this spec gave a version.",
+    "Ready": "The version of this generation (or the pinned one) is live and its URL answers.",
+    "Trained": "The newest run of this spec made a version.",
     "GatePassed": "The newest version of this spec may be rolled out.",
     "Serving": "The live version has ready servers.",
-    "Reconciling": "A change of the spec is on its way. Absent otherwise.",
-    "Stalled": "Nothing more happens until a person acts. Absent otherwise.",
+    "Reconciling": "A change of the spec is being carried out. Absent otherwise.",
+    "Stalled": "Taxon waits for a person to act. Absent otherwise.",
 }
 
 PROGRESS: tuple[ConditionType, ...] = ("Ready", "Reconciling")
@@ -28,7 +28,7 @@ AGAIN = "set the annotation taxon.dev/retrain to a new value"
 
 @dataclass(frozen=True)
 class Reason:
-    """One reason: on which conditions it can stand, what it means and what to do."""
+    """One reason: the conditions it can have, what it means and what to do."""
 
     name: str
     types: tuple[ConditionType, ...]
@@ -40,37 +40,37 @@ REASONS: dict[str, Reason] = {
     reason.name: reason
     for reason in (
         # All is well
-        Reason("VersionLive", ("Ready",), "The version asked for is live and its URL answers."),
-        Reason("Succeeded", ("Trained",), "The newest run of this spec gave a version."),
-        Reason("LimitsMet", ("GatePassed",), "The version keeps every limit."),
+        Reason("VersionLive", ("Ready",), "The desired version is live and its URL answers."),
+        Reason("Succeeded", ("Trained",), "The newest run of this spec made a version."),
+        Reason("LimitsMet", ("GatePassed",), "The version meets every limit."),
         Reason("VersionServing", ("Serving",), "The live version has ready servers."),
         Reason(
             "ServingWithoutGateway",
             ("Serving",),
             "The live version has ready servers, but there is no Gateway API: it answers inside"
             " the cluster only and has no url.",
-            "install the Gateway API and a Gateway, or go on without",
+            "install the Gateway API and a Gateway if clients outside need the model",
         ),
         # On its way
-        Reason("NotRun", ("Trained",), "No run of this spec has begun.", "wait"),
-        Reason("Training", RUN_GOES_ON, "An attempt of the run is going on.", "wait"),
-        Reason("RetryPending", RUN_GOES_ON, "An attempt failed; another one follows.", "wait"),
+        Reason("NotRun", ("Trained",), "No run of this spec has started.", "wait"),
+        Reason("Training", RUN_GOES_ON, "An attempt of the run is in progress.", "wait"),
+        Reason("RetryPending", RUN_GOES_ON, "An attempt failed; another one will start.", "wait"),
         Reason("NotJudged", ("GatePassed",), "There is no version to judge yet.", "wait"),
-        Reason("NoVersion", ("Serving",), "No version has the traffic yet.", "wait"),
+        Reason("NoVersion", ("Serving",), "No version receives traffic yet.", "wait"),
         Reason("RollingOut", PROGRESS, "The version's servers are starting.", "wait"),
         Reason(
             "SwitchingTraffic",
             PROGRESS,
             "The servers are ready and the traffic points at them; the URL does not answer with"
             " that version yet.",
-            "wait; if it stays, look at the Gateway",
+            "wait; if it does not change, check the Gateway",
         ),
         Reason(
             "KServeUnavailable",
             ("Ready", "Reconciling", "Serving"),
-            "KServe's webhook or manager does not answer. Deadlines are paused, the live version"
-            " is not touched.",
-            "look at the KServe manager's Deployment",
+            "KServe's webhook or manager does not answer. Deadlines are paused; the live version"
+            " is not changed.",
+            "check the Deployment of KServe's manager",
         ),
         Reason(
             "ServersNotReady",
@@ -87,7 +87,8 @@ REASONS: dict[str, Reason] = {
         Reason(
             "Suspended",
             ("Ready", "Trained"),
-            "spec.suspend stops runs and switches; what is live goes on.",
+            "spec.suspend is true: runs and switches of traffic are stopped, the live version keeps"
+            " serving.",
             "set suspend to false",
         ),
         Reason(
@@ -102,10 +103,15 @@ REASONS: dict[str, Reason] = {
         Reason(
             "InvalidSchedule",
             BLOCKED,
-            "retrain.schedule is no schedule.",
-            "correct the five fields",
+            "retrain.schedule is not a valid five-field cron expression.",
+            "fix the field the message names",
         ),
-        Reason("RequestTooLarge", BLOCKED, "The spec does not fit a run.", "list fewer features"),
+        Reason(
+            "RequestTooLarge",
+            BLOCKED,
+            "The spec is too large for a run request.",
+            "list fewer features",
+        ),
         Reason(
             "NameTooLong",
             BLOCKED,
@@ -115,14 +121,14 @@ REASONS: dict[str, Reason] = {
         Reason(
             "NameTaken",
             BLOCKED,
-            "An object of a name Taxon needs belongs to someone else; it stays untouched.",
+            "An object with a name Taxon needs belongs to someone else and was not changed.",
             "rename the model or remove that object",
         ),
         Reason(
             "WriteRefused",
             RUN_FAILED,
-            "The API server refuses an object Taxon has to write, by a quota, a policy or a right"
-            " that is missing. It is tried again.",
+            "The API server refused an object Taxon needs: a quota, a policy or a missing"
+            " permission. Taxon retries.",
             "read the message",
         ),
         Reason(
@@ -137,7 +143,7 @@ REASONS: dict[str, Reason] = {
             "CredentialsMissing",
             (*RUN_FAILED, "Reconciling"),
             "The namespace lacks the ServiceAccount or Secret the pods need.",
-            "list the namespace in the chart's modelNamespaces, or make them yourself",
+            "list the namespace in the chart's modelNamespaces, or create them",
         ),
         Reason("KServeMissing", BLOCKED, "KServe is not installed.", "install KServe"),
         Reason(
@@ -156,7 +162,7 @@ REASONS: dict[str, Reason] = {
         Reason(
             "LimitNotMet",
             GATE_REFUSED,
-            "A metric breaks its limit.",
+            "A metric does not meet its limit.",
             f"change the spec, or change gate.limits and {AGAIN}",
         ),
         Reason(
@@ -182,10 +188,15 @@ REASONS: dict[str, Reason] = {
         Reason(
             "DatasetChanged",
             RUN_FAILED,
-            "The table behind the URI is another one than this version was trained on.",
+            "The table at the URI is not the one this version was trained on.",
             AGAIN,
         ),
-        Reason("DatasetNotFound", RUN_FAILED, "There is no table.", f"correct the URI or {AGAIN}"),
+        Reason(
+            "DatasetNotFound",
+            RUN_FAILED,
+            "There is no table at the URI.",
+            f"correct the URI, or add the table and {AGAIN}",
+        ),
         Reason(
             "DatasetUnreadable",
             RUN_FAILED,
@@ -195,8 +206,8 @@ REASONS: dict[str, Reason] = {
         Reason(
             "FeatureCopiesTarget",
             RUN_FAILED,
-            "A feature gives the class away.",
-            "list the features without it",
+            "A feature is a copy of the target.",
+            "list dataset.features without it",
         ),
         Reason(
             "FeatureMissing",
@@ -214,14 +225,14 @@ REASONS: dict[str, Reason] = {
         Reason(
             "InvalidRun",
             RUN_FAILED,
-            "The trainer does not understand the run.",
-            "run controller and trainer of one release",
+            "The trainer cannot read the run request.",
+            "use controller and trainer of the same release",
         ),
         Reason(
             "LabelsNotDiscrete",
             RUN_FAILED,
-            "The target is no class column.",
-            "choose a column of text or integers",
+            "The target column holds fractions; a classifier needs text or integer labels.",
+            "choose another target in a new ClassifierModel",
         ),
         Reason("MissingValues", RUN_FAILED, "A value is missing.", f"fill it in and {AGAIN}"),
         Reason(
@@ -244,7 +255,10 @@ REASONS: dict[str, Reason] = {
         ),
         Reason("SingleClass", RUN_FAILED, "The target has one class only.", "choose another table"),
         Reason(
-            "TargetMissing", RUN_FAILED, "The target is not a column.", "make a model with another"
+            "TargetMissing",
+            RUN_FAILED,
+            "The target is not a column.",
+            "set dataset.target in a new ClassifierModel",
         ),
         Reason("TooFewRows", RUN_FAILED, "A class has too few rows.", f"add rows and {AGAIN}"),
         Reason(
@@ -263,35 +277,35 @@ REASONS: dict[str, Reason] = {
             "AttemptsExhausted",
             RUN_FAILED,
             "Every attempt failed; the message has the last reason.",
-            f"mend the cause and {AGAIN}",
+            f"fix the cause and {AGAIN}",
         ),
         Reason(
             "Superseded",
             ("Trained",),
-            "The spec changed before the run ended. Stands in status.versions only.",
+            "The spec changed before the run ended. In status.versions only.",
         ),
         Reason(
             "InternalError",
             ("Trained",),
-            "The trainer failed in an unexpected way; tried again.",
+            "The trainer failed in an unexpected way. Taxon retries.",
             "report it with the trainer's log",
         ),
         Reason(
             "StorageDenied",
             ("Trained",),
-            "Object storage refused the credentials; tried again.",
+            "Object storage refused the credentials. Taxon retries.",
             "correct the Secret",
         ),
         Reason(
             "StorageUnavailable",
             ("Trained",),
-            "Object storage did not answer; tried again.",
-            "look at the object storage",
+            "Object storage did not answer. Taxon retries.",
+            "check the object storage",
         ),
         Reason(
             "PodLost",
             ("Trained",),
-            "The pod ended without a result (node lost, evicted, deleted); tried again.",
+            "The pod ended without a result (node lost, evicted, deleted). Taxon retries.",
         ),
         # A person has to act: the rollout
         Reason(
@@ -315,7 +329,7 @@ REASONS: dict[str, Reason] = {
         Reason(
             "ServerCrashed",
             ROLLOUT_BLOCKED,
-            "The server ends again and again; the message has its last line.",
+            "The server keeps crashing; the message has its last line.",
             "read the server's log",
         ),
         Reason(
@@ -331,12 +345,12 @@ REASONS: dict[str, Reason] = {
             f"read the message, then {AGAIN}",
         ),
         # Events only
-        Reason("TrafficSwitched", (), "Another version has the traffic."),
+        Reason("TrafficSwitched", (), "Another version receives the traffic."),
         Reason(
             "CleanupFailed",
             (),
-            "The bundles of a deleted model could not be removed in time; the model went without.",
-            "remove them by hand",
+            "The model was deleted and its bundles were left behind.",
+            "delete them by hand",
         ),
     )
 }

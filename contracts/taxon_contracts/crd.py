@@ -4,6 +4,7 @@ Pydantic's JSON schema is almost structural; what Kubernetes writes otherwise is
 what Kubernetes cannot express raises, because then the field is wrong.
 """
 
+from collections.abc import Iterator
 from typing import Any
 
 from taxon_contracts import names
@@ -18,6 +19,12 @@ KEPT = frozenset(
         "minLength", "minimum", "pattern", "properties", "required", "type",
     }
 )  # fmt: skip
+CHARACTERS = " characters"
+BOUNDS = (
+    ("minimum", "maximum", ""),
+    ("minItems", "maxItems", " items"),
+    ("minLength", "maxLength", CHARACTERS),
+)
 DROPPED = frozenset({"title", "additionalProperties", "$defs"})
 
 PRINTER_COLUMNS = (
@@ -83,10 +90,44 @@ def _schema_of(part: type[Spec] | type[Status], description: str) -> Schema:
     return structural(schema, schema.get("$defs", {})) | {"description": description}
 
 
+def _with_bounds(node: Schema) -> Schema:
+    """Say defaults and bounds in the descriptions: `kubectl explain` shows nothing else of them."""
+    result = dict(node)
+    if "description" in node:
+        result["description"] = " ".join([node["description"], *_bounds(node)])
+    if "properties" in node:
+        result["properties"] = {
+            name: _with_bounds(child) for name, child in node["properties"].items()
+        }
+    if "items" in node:
+        result["items"] = _with_bounds(node["items"])
+    return result
+
+
+def _bounds(node: Schema) -> Iterator[str]:
+    """Yield a node's default and bounds, each as a short sentence."""
+    if node.get("default") not in (None, {}):
+        yield f"Default: {str(node['default']).replace('False', 'false')}."
+    for smallest, largest, unit in BOUNDS:
+        low, high = node.get(smallest), node.get(largest)
+        if unit == CHARACTERS and "pattern" in node:
+            continue  # the pattern says more
+        if low is not None and high is not None:
+            yield (
+                f"{low:g} to {high:g}{unit}."
+                if isinstance(low, float)
+                else f"{low} to {high}{unit}."
+            )
+        elif low is not None:
+            yield f"At least {low}{unit}."
+        elif high is not None:
+            yield f"At most {high}{unit}."
+
+
 def custom_resource_definition() -> Schema:
     """Return the whole CustomResourceDefinition as a plain object."""
-    spec = _schema_of(Spec, "What is asked for.")
-    status = _schema_of(Status, "What is. Written by the controller only.")
+    spec = _with_bounds(_schema_of(Spec, "Desired state of the model."))
+    status = _schema_of(Status, "Observed state of the model, written by the controller.")
     version = {
         "name": "v1alpha1",
         "served": True,

@@ -22,21 +22,21 @@ VERSIONS_AT_MOST = 60
 
 
 class Condition(Part):
-    """One statement about the model, as Kubernetes' own conditions are shaped."""
+    """One condition of the model, in the form of Kubernetes' own."""
 
     type: Annotated[str, StringConstraints(max_length=64)] = Field(
         description="Ready, Trained, GatePassed and Serving are True when all is well;"
         " Reconciling and Stalled are absent then."
     )
-    status: Literal["True", "False", "Unknown"] = Field(description="Whether the statement holds.")
+    status: Literal["True", "False", "Unknown"] = Field(description="Whether the condition holds.")
     reason: Reason = Field(description="Stable CamelCase word for programs.")
-    message: Message = Field(description="Sentence for people, with the remedy.")
-    observed_generation: int = Field(ge=0, description="Generation the statement is about.")
+    message: Message = Field(description="Sentence for people, with what to do next.")
+    observed_generation: int = Field(ge=0, description="Generation the condition is about.")
     last_transition_time: Time = Field(description="When status last changed, RFC 3339.")
 
 
 class Address(Part):
-    """Where the live version answers inside the cluster."""
+    """Address of the live version inside the cluster."""
 
     url: Annotated[str, StringConstraints(max_length=272)] = Field(
         description="Base URL of the Open Inference Protocol for clients inside the cluster."
@@ -44,13 +44,13 @@ class Address(Part):
 
 
 class Run(Part):
-    """The training that is going on."""
+    """The training in progress."""
 
     version: Version = Field(description="Id of the run and of the version it makes.")
-    trigger: ReadTrigger = Field(description="What asked for it.")
+    trigger: ReadTrigger = Field(description="What started it.")
     token: Token | None = Field(
         default=None,
-        description="Schedule slot or annotation value that asked for it. Absent: the spec did.",
+        description="Schedule slot or annotation value that started it. Absent when the spec did.",
     )
     attempt: int = Field(ge=1, description="Number of the attempt.")
     start_time: Time = Field(description="When the run's first attempt began, RFC 3339.")
@@ -62,7 +62,7 @@ class ServedVersion(Part):
     version: Version = Field(description="Id of the version.")
     weight: int = Field(ge=0, le=100, description="Share of the traffic in percent.")
     score: Figure = Field(description="Value of spec.metric on the held-out rows.")
-    since_time: Time = Field(description="When it took this place, RFC 3339.")
+    since_time: Time = Field(description="When it took this role, RFC 3339.")
 
 
 class VersionMetric(Part):
@@ -84,26 +84,27 @@ class VersionParameter(Part):
 
 
 class VersionRecord(Part):
-    """What became of one run."""
+    """Result of one run."""
 
     version: Version = Field(description="Id of the version.")
-    trigger: ReadTrigger = Field(description="What asked for it.")
+    trigger: ReadTrigger = Field(description="What started it.")
     token: Token | None = Field(
         default=None,
-        description="Schedule slot or annotation value that asked for it. Absent: the spec did.",
+        description="Schedule slot or annotation value that started it. Absent when the spec did.",
     )
     outcome: ReadOutcome = Field(
-        description="Accepted: may be rolled out. Refused: by the gate. Failed: no version was"
-        " made. Abandoned: it never became ready. Unknown: another release of Taxon wrote a word"
-        " this one does not know; the run is judged again before it is rolled out."
+        description="Accepted: may be rolled out. Refused: by the gate. Failed: the run made no"
+        " version. Abandoned: it did not become ready in time. Unknown: another release of"
+        " Taxon wrote this, or the result is lost; the run is judged again before a rollout."
     )
     reason: Reason = Field(description="Stable CamelCase word for programs.")
-    message: Message = Field(description="Sentence for people, with the remedy.")
+    message: Message = Field(description="Sentence for people, with what to do next.")
     bundle_uri: Annotated[str, StringConstraints(max_length=1024)] | None = Field(
         default=None, alias="bundleURI", description="Folder of the bundle in object storage."
     )
     manifest_digest: Digest | None = Field(
-        default=None, description="SHA-256 of the bundle's manifest, which pins every file."
+        default=None,
+        description="SHA-256 of the bundle's manifest, which holds the digest of every file.",
     )
     metrics: (
         Annotated[
@@ -128,7 +129,7 @@ class VersionRecord(Part):
 
 
 class Status(Part):
-    """What is."""
+    """Observed state of a model."""
 
     observed_generation: int | None = Field(
         default=None, description="Generation of the spec this status is about."
@@ -139,24 +140,26 @@ class Status(Part):
             Field(max_length=16, json_schema_extra=list_map("type")),
         ]
         | None
-    ) = Field(default=None, description="Statements about the model.")
+    ) = Field(default=None, description="Conditions of the model.")
     url: Annotated[str, StringConstraints(max_length=272)] | None = Field(
         default=None,
-        description="Where the live version answers through the Gateway. Absent without Gateway"
-        " API.",
+        description="Base URL of the live version through the Gateway. Absent without Gateway API.",
     )
     address: Address | None = Field(
-        default=None, description="Where the live version answers inside the cluster."
+        default=None, description="Address of the live version inside the cluster."
     )
-    run: Run | None = Field(default=None, description="The training going on. Absent when idle.")
+    run: Run | None = Field(
+        default=None, description="The training in progress. Absent when there is none."
+    )
     live: ServedVersion | None = Field(
-        default=None, description="The version that has the traffic. Absent: none yet."
+        default=None, description="The version that receives the traffic. Absent before the first."
     )
     candidate: ServedVersion | None = Field(
-        default=None, description="The version that is being rolled out. Absent: none."
+        default=None, description="The version that is being rolled out. Absent when there is none."
     )
     previous: ServedVersion | None = Field(
-        default=None, description="The version kept warm for instant rollback. Absent: none."
+        default=None,
+        description="The version kept warm for an instant rollback. Absent when there is none.",
     )
     versions: (
         Annotated[
@@ -164,4 +167,4 @@ class Status(Part):
             Field(max_length=VERSIONS_AT_MOST, json_schema_extra=list_map("version")),
         ]
         | None
-    ) = Field(default=None, description="What became of the runs, newest first.")
+    ) = Field(default=None, description="Results of the runs, newest first.")

@@ -39,6 +39,26 @@ def test_every_field_has_a_description() -> None:
     assert [path for path in missing if path not in plain and not path.endswith("[]")] == []
 
 
+def test_explain_gives_defaults_and_bounds() -> None:
+    """`kubectl explain` shows nothing of a schema but its descriptions and choices."""
+    spec = {
+        path: node["description"]
+        for path, node in nodes(SCHEMA["properties"]["spec"])
+        if "description" in node
+    }
+
+    assert spec[".search.folds"].endswith("Default: 5. 2 to 20.")
+    assert spec[".dataset.testFraction"].endswith("Default: 0.2. 0.05 to 0.5.")
+    assert spec[".suspend"].endswith("Default: false.")
+    assert spec[".gate.limits"].endswith("At most 9 items.")
+    assert "taxon.dev/retrain=$(date +%s)" in spec[".retrain"]
+    for path, node in nodes(SCHEMA["properties"]["spec"]):
+        if node.get("default") not in (None, {}):
+            assert "Default: " in node["description"], path
+        if "minimum" in node:
+            assert f"{node['minimum']:g} to " in node["description"].replace("000000", "e+06"), path
+
+
 def test_every_string_and_list_of_the_spec_is_bounded() -> None:
     """Unbounded values blow the budget of the rules that read them."""
     spec = SCHEMA["properties"]["spec"]

@@ -11,6 +11,7 @@ from pydantic import ValidationError
 
 from taxon_contracts.crd import custom_resource_definition
 from taxon_contracts.resource import ClassifierModel, amount
+from taxon_contracts.resource.cron import SHAPE_MESSAGE, out_of_range
 
 CRD = custom_resource_definition()
 SCHEMA = CRD["spec"]["versions"][0]["schema"]["openAPIV3Schema"]
@@ -52,7 +53,8 @@ def broken_rules(value: Any, schema: dict[str, Any], old: Any = None) -> Iterato
         context.add_function("quantity", lambda text: float(amount(text)))
         context.add_function("compareTo", lambda a, b: (a > b) - (a < b))
         if not cel.evaluate(rule["rule"], context):
-            yield rule["message"]
+            expression = rule.get("messageExpression")
+            yield cel.evaluate(expression, context) if expression else rule["message"]
     if isinstance(value, dict):
         before = old if isinstance(old, dict) else {}
         for name, child in schema.get("properties", {}).items():
@@ -86,6 +88,11 @@ REFUSED = {
     "an empty list of features": minimal(dataset={"features": []}),
     "credentials in the URI": minimal(dataset={"uri": "s3://key:secret@samples/wine.csv"}),
     "a URI that is no table": minimal(dataset={"uri": "s3://samples/wine.xlsx"}),
+    "a way out of the bucket": minimal(dataset={"uri": "s3://samples/../wine.csv"}),
+    "a way up within the bucket": minimal(dataset={"uri": "s3://samples/a/../wine.csv"}),
+    "a folder that is this one": minimal(dataset={"uri": "s3://samples/./wine.csv"}),
+    "a line break in the URI": minimal(dataset={"uri": "s3://samples/wi\nne.csv"}),
+    "a line break after the URI": minimal(dataset={"uri": "s3://samples/wine.csv\n"}),
     "a path instead of a URI": minimal(dataset={"uri": "/data/wine.csv"}),
     "a test fraction of everything": minimal(dataset={"testFraction": 1}),
     "a fraction given as text": minimal(dataset={"testFraction": "0.2"}),
@@ -126,6 +133,8 @@ REFUSED = {
     "fewer servers at most than the one there is": minimal(serving={"maxReplicas": 0}),
     "no server at all": minimal(serving={"minReplicas": 0}),
     "a schedule of four fields": minimal(retrain={"schedule": "0 3 * *"}),
+    "a schedule by nickname": minimal(retrain={"schedule": "@daily"}),
+    "a schedule with a line break": minimal(retrain={"schedule": "0 3 * * 1\n"}),
     "a pin that is no version": minimal(pinnedVersion="latest"),
     "a history of one": minimal(versionHistoryLimit=1),
     "a history without end": minimal(versionHistoryLimit=51),
@@ -157,6 +166,7 @@ ACCEPTED = {
     ),
     "a request without a limit": minimal(serving={"resources": {"requests": {"memory": "1Gi"}}}),
     "as many servers at most as at least": minimal(serving={"minReplicas": 2, "maxReplicas": 2}),
+    "a key with dots and spaces": minimal(dataset={"uri": "s3://samples/my ..data/v1.2/wine.csv"}),
     "a weekly schedule": minimal(retrain={"schedule": "0 3 * * 1"}),
     "a pinned version": minimal(pinnedVersion="v3f9c2a71be"),
     "a limit on both sides": minimal(gate={"limits": [{"metric": "ece", "min": 0, "max": 0.1}]}),
@@ -219,3 +229,40 @@ def test_schema_defaults_and_file_defaults_are_the_same() -> None:
 
     assert ClassifierModel.model_validate(filled) == ClassifierModel.model_validate(minimal())
     assert filled["spec"]["search"] == {"strategy": "Grid", "folds": 5}
+
+
+@pytest.mark.parametrize(
+    ("schedule", "sentence"),
+    [
+        ("@daily", '"@daily" is not five cron fields; use "0 0 * * *"'),
+        ("@hourly", '"@hourly" is not five cron fields; use "0 * * * *"'),
+        ("@reboot", '"@reboot" is not five cron fields; use "0 3 * * 1"'),
+        ("0 3 * *", SHAPE_MESSAGE),
+    ],
+)
+def test_a_wrong_schedule_is_answered_with_one_sentence(schedule: str, sentence: str) -> None:
+    """The API server and the file's reader say the same, and no regular expression."""
+    resource = minimal(retrain={"schedule": schedule})
+    with pytest.raises(ValidationError) as refusal:
+        ClassifierModel.model_validate(resource)
+    [problem] = refusal.value.errors()
+
+    assert problem["msg"] == f"Value error, {sentence}"
+    assert list(broken_rules(defaulted(resource, SCHEMA), SCHEMA)) == [sentence]
+
+
+@pytest.mark.parametrize(
+    ("schedule", "sentence"),
+    [
+        ("61 * * * *", "minute 61 is out of range 0-59"),
+        ("0 24 * * *", "hour 24 is out of range 0-23"),
+        ("0 3 0-5 * *", "day of the month 0 is out of range 1-31"),
+        ("0 3 * 1,13 *", "month 13 is out of range 1-12"),
+        ("0 3 * * 8#2", "day of the week 8 is out of range 0-7"),
+        ("*/15 0-23 1,31 JAN-DEC 7", None),
+        ("0 3 L * MON#1", None),
+    ],
+)
+def test_a_number_out_of_range_is_named_with_the_range(schedule: str, sentence: str | None) -> None:
+    """A person reads which field to correct, and to what."""
+    assert out_of_range(schedule) == sentence

@@ -1,7 +1,7 @@
 """The ClassifierModel resource: what a platform team writes.
 
-The CustomResourceDefinition is generated from these types. A rule over several fields stands twice
-beside each other: as CEL for the API server and as a validator for files read from disk.
+The CustomResourceDefinition is generated from these types. A rule over several fields is written
+twice, side by side: as CEL for the API server and as a validator for files read from disk.
 A field is published together with the code that obeys it.
 """
 

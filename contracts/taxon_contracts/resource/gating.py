@@ -11,7 +11,7 @@ LIMIT_NEEDS_A_BOUND = "a limit needs min, max or both, and min must not be above
 
 
 class Limit(Part):
-    """A bound one metric of the held-out rows must keep."""
+    """Bounds on one metric of the held-out rows."""
 
     model_config = published(
         rule(
@@ -41,8 +41,8 @@ class ChampionRule(Part):
         default=0.01,
         ge=0,
         le=1,
-        description="A version is refused when a paired test on the same held-out rows shows it"
-        " worse than the live one by more than this. 1 turns the comparison off.",
+        description="A version is refused when a paired test on the same held-out rows shows that"
+        " it is worse than the live one by more than this. 1 turns the comparison off.",
     )
 
 

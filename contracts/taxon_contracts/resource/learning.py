@@ -1,4 +1,4 @@
-"""What is learnt and how: the table, the pipeline, the search."""
+"""What a model is trained on, and how: the table, the pipeline, the search."""
 
 from typing import Annotated, Literal, Self
 
@@ -29,7 +29,7 @@ TARGET_IS_NO_FEATURE = "features must not contain the target: remove it from fea
 
 
 class Dataset(Part):
-    """The table a model learns from."""
+    """The table a model is trained on."""
 
     model_config = published(
         rule(
@@ -40,20 +40,20 @@ class Dataset(Part):
 
     uri: TableURI = Field(
         description="Table in object storage, s3://bucket/key, CSV or Parquet. Credentials come"
-        " from the ServiceAccount's Secret, never from here."
+        " from training.secretRef, never from the URI."
     )
     target: ColumnName = Field(
-        description="Column that holds the class. Immutable: another target is another model.",
+        description="Column that holds the class. Immutable.",
         json_schema_extra={
             "x-kubernetes-validations": [
-                rule("self == oldSelf", "target cannot change: make another ClassifierModel")
+                rule("self == oldSelf", "target is immutable: create another ClassifierModel")
             ]
         },
     )
     positive_class: ClassName | None = Field(
         default=None,
         description="Binary models: the class whose probability is compared with the threshold."
-        " Absent: the last in sorted order.",
+        " Default: the last in sorted order.",
     )
     features: (
         Annotated[
@@ -67,13 +67,13 @@ class Dataset(Part):
         | None
     ) = Field(
         default=None,
-        description="Input columns, in order. Absent: every numeric column but the target.",
+        description="Input columns, in order. Default: every numeric column except the target.",
     )
     test_fraction: Number = Field(
         default=0.2,
         ge=0.05,
         le=0.5,
-        description="Share of each class held out of the fit, for the metrics and the gate.",
+        description="Share of each class held out of training, for the metrics and the gate.",
     )
 
     @model_validator(mode="after")
@@ -94,7 +94,7 @@ class Parameter(Part):
         min_length=1,
         max_length=50,
         description="Python literals as strings: 5, 0.5, None, True, 'sqrt'."
-        " One value is fixed, several are searched.",
+        " One value fixes the parameter, several are searched.",
         json_schema_extra={"x-kubernetes-list-type": "atomic"},
     )
 
@@ -117,8 +117,9 @@ class Classifier(Part):
         | None
     ) = Field(
         default=None,
-        description="Hyperparameters. Absent: the type's default grid, or scikit-learn's defaults"
-        " where the search strategy is None.",
+        description="Hyperparameters. Default: a grid of the type (RandomForest: 108 combinations,"
+        " which are 540 fits with 5 folds; LogisticRegression: 5 combinations), or scikit-learn's"
+        " defaults where the search strategy is None.",
     )
 
     @model_validator(mode="after")
@@ -130,13 +131,17 @@ class Classifier(Part):
 
 
 class Pipeline(Part):
-    """What happens between a row and its label."""
+    """The steps from a row to its label."""
 
     scaler: Literal["Standard", "None"] = Field(
-        default="Standard", description="Standard: zero mean and unit variance per feature."
+        default="Standard",
+        description="Standard scales every feature to zero mean and unit variance.",
     )
     polynomial_degree: Whole = Field(
-        default=1, ge=1, le=3, description="Above 1: products of features up to this degree."
+        default=1,
+        ge=1,
+        le=3,
+        description="Above 1, products of features up to this degree are added.",
     )
     classifier: Classifier = Field(
         default=Classifier(), description="The classifier and its hyperparameters."
@@ -146,11 +151,13 @@ class Pipeline(Part):
         ge=0,
         le=1,
         description="Binary models: the label is positive exactly when the probability of the"
-        " positive class is above this. Absent: 0.5.",
+        " positive class is above this. Default: 0.5.",
     )
 
 
-TRIALS_NEED_SAMPLING = "trials only go with strategy Random or Bayesian: remove trials"
+TRIALS_NEED_SAMPLING = (
+    "trials needs strategy Random or Bayesian: remove trials or change the strategy"
+)
 
 
 class Search(Part):
@@ -165,14 +172,14 @@ class Search(Part):
 
     strategy: Literal["Grid", "Random", "Bayesian", "None"] = Field(
         default="Grid",
-        description="Grid tries every combination, Random a sample of them, Bayesian lets earlier"
-        " trials choose later ones, None fits once.",
+        description="Grid tries every combination, Random a sample of them; Bayesian chooses each"
+        " trial by the results of the ones before; None fits once.",
     )
     folds: Whole = Field(
         default=5, ge=2, le=20, description="Folds of the stratified cross-validation."
     )
     trials: Annotated[int, Strict(), Field(ge=1, le=1000)] | None = Field(
-        default=None, description="Combinations to try (Random, Bayesian). Absent: 30."
+        default=None, description="Combinations to try (Random and Bayesian only). Default: 30."
     )
 
     @model_validator(mode="after")

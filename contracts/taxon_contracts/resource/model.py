@@ -17,15 +17,13 @@ NONE_NEEDS_SINGLE_VALUES = "strategy None needs exactly one value per parameter"
 class Identity(Part):
     """The fields that make another version; the rest of a spec never retrains."""
 
-    dataset: Dataset = Field(description="The table the model learns from.")
-    pipeline: Pipeline = Field(
-        default=Pipeline(), description="What happens between a row and its label."
-    )
+    dataset: Dataset = Field(description="The table the model is trained on.")
+    pipeline: Pipeline = Field(default=Pipeline(), description="The steps from a row to its label.")
     search: Search = Field(default=Search(), description="How hyperparameters are chosen.")
     metric: SearchScoreName = Field(
         default="roc_auc",
-        description="The score: what the search optimises, what the champion is compared by, what"
-        " is shown.",
+        description="The score: what the search optimizes, what versions are compared by, and what"
+        " the column Score shows.",
     )
     seed: Whole = Field(
         default=42, ge=0, le=2**31 - 1, description="Seed of the split, the folds and the fit."
@@ -40,7 +38,7 @@ class Identity(Part):
 
 
 class Spec(Identity):
-    """What a platform team asks for."""
+    """Desired state of a model."""
 
     model_config = published(
         rule(
@@ -58,14 +56,17 @@ class Spec(Identity):
     training: Training = Field(default=Training(), description="How a run is carried out.")
     serving: Serving = Field(default=Serving(), description="How a version is served.")
     retrain: Retrain = Field(
-        default=Retrain(), description="When another version of an unchanged spec is made."
+        default=Retrain(),
+        description="When an unchanged spec is trained again. To do it now, set the annotation"
+        f" {names.ANNOTATION_RETRAIN} to a value it has not had: kubectl annotate clm NAME"
+        f" {names.ANNOTATION_RETRAIN}=$(date +%s) --overwrite",
     )
     pinned_version: (
         Annotated[str, StringConstraints(pattern=names.VERSION_PATTERN, max_length=11)] | None
     ) = Field(
         default=None,
-        description="Version that has to be live, one of status.versions: rollback without"
-        " training. Absent: the newest that passed the gate and was not abandoned.",
+        description="Version that must be live, one of status.versions: a rollback without"
+        " training. Default: the newest that passed the gate and was not abandoned.",
     )
     version_history_limit: Whole = Field(
         default=10,
@@ -74,10 +75,12 @@ class Spec(Identity):
         description="Versions that are kept. The live, previous and pinned ones always are.",
     )
     deletion_policy: Literal["Retain", "Delete"] = Field(
-        default="Retain", description="What becomes of the bundles when the model is deleted."
+        default="Retain",
+        description="Whether the bundles stay or are deleted when the model is deleted.",
     )
     suspend: bool = Field(
-        default=False, description="Stops runs and switches of traffic, not serving."
+        default=False,
+        description="True stops runs and switches of traffic; the live version keeps serving.",
     )
 
     def identity(self) -> Identity:
@@ -98,9 +101,9 @@ class Metadata(BaseModel):
 
 
 class ClassifierModel(Part):
-    """A tabular classifier: trained, gated, served and watched from this one resource."""
+    """A tabular classifier, trained, gated, served and monitored from this one resource."""
 
     api_version: Literal["taxon.dev/v1alpha1"]
     kind: Literal["ClassifierModel"]
     metadata: Metadata
-    spec: Spec = Field(description="What is asked for.")
+    spec: Spec = Field(description="Desired state of the model.")

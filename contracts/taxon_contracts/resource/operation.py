@@ -1,4 +1,4 @@
-"""How runs are carried out, versions served and renewed."""
+"""How runs are carried out, how versions are served, and when they are trained again."""
 
 from typing import Annotated, Literal, Self
 
@@ -26,7 +26,7 @@ class Amounts(Part):
 
 
 class Resources(Part):
-    """What a container asks for and what it may use."""
+    """Resources a container requests, and their limits."""
 
     model_config = published(
         *(
@@ -40,8 +40,12 @@ class Resources(Part):
         )
     )
 
-    requests: Amounts | None = Field(default=None, description="What is set aside.")
-    limits: Amounts | None = Field(default=None, description="What must not be exceeded.")
+    requests: Amounts | None = Field(
+        default=None, description="Resources reserved for the container."
+    )
+    limits: Amounts | None = Field(
+        default=None, description="Resources the container may use at most."
+    )
 
     @model_validator(mode="after")
     def _requests_are_within_limits(self) -> Self:
@@ -67,7 +71,7 @@ class Wandb(Part):
     )
     secret_ref: SecretReference | None = Field(
         default=None,
-        description="Secret whose key WANDB_API_KEY allows the upload. Absent: the run is recorded"
+        description="Secret whose key WANDB_API_KEY allows the upload. Default: the run is recorded"
         " in the pod only.",
     )
 
@@ -76,7 +80,7 @@ class Tracking(Part):
     """Experiment trackers."""
 
     wandb: Wandb | None = Field(
-        default=None, description="Weights & Biases. It never fails or delays a run. Absent: off."
+        default=None, description="Weights & Biases. It never fails or delays a run. Default: off."
     )
 
 
@@ -85,22 +89,22 @@ class Training(Part):
 
     resources: Resources | None = Field(
         default=None,
-        description="Resources of the training container. Absent: half a core and 512Mi, at most"
-        " two cores and 2Gi.",
+        description="Resources of the training container. Default: requests of 500m and 512Mi,"
+        " limits of 2 and 2Gi.",
     )
     deadline_seconds: Whole = Field(
         default=3600,
         ge=60,
         le=604800,
-        description="Seconds one attempt may take. Beyond, the run has failed for good.",
+        description="Seconds one attempt may take. After that the run has failed.",
     )
     service_account_name: ObjectName | None = Field(
-        default=None, description="ServiceAccount of the training pod. Absent: taxon-trainer."
+        default=None, description="ServiceAccount of the training pod. Default: taxon-trainer."
     )
     secret_ref: SecretReference | None = Field(
         default=None,
         description="Secret whose keys become the training container's environment (AWS_*): it"
-        " reads the table and writes the bundle. Absent: taxon-s3-write.",
+        " reads the table and writes the bundle. Default: taxon-s3-write.",
     )
     tracking: Tracking = Field(default=Tracking(), description="Experiment trackers.")
 
@@ -109,7 +113,8 @@ class PredictionLog(Part):
     """What is kept of every prediction."""
 
     mode: Literal["Full", "WithoutFeatures", "Disabled"] = Field(
-        default="Full", description="Full keeps the row, WithoutFeatures the answer only."
+        default="Full",
+        description="Full logs the row and the answer, WithoutFeatures the answer only.",
     )
 
 
@@ -130,7 +135,7 @@ class Http(Part):
     ) = Field(
         default=None,
         description='Prediction requests per client address and server, as "100/second".'
-        " Absent: no limit.",
+        " Default: the platform's, no limit unless it sets one.",
     )
     cors_origins: (
         Annotated[
@@ -141,16 +146,22 @@ class Http(Part):
     ) = Field(
         default=None,
         description='Origins whose pages may call from a browser, as "https://app.example.com", or'
-        ' "*" for all. Absent: none.',
+        ' "*" for all. Default: none.',
     )
     access_log: bool | None = Field(
-        default=None, description="Whether the server logs one JSON line per request. Absent: no."
+        default=None,
+        description="Whether a server logs one JSON line per request. Default: the platform's, no"
+        " unless it says so.",
     )
     max_body_bytes: Annotated[int, Strict(), Field(ge=1024, le=2**28)] | None = Field(
-        default=None, description="Bytes of the largest request body. Absent: 16 MiB."
+        default=None,
+        description="Bytes of the largest request body. Default: the platform's, 16 MiB unless it"
+        " sets another.",
     )
     max_rows: Annotated[int, Strict(), Field(ge=1, le=10_000_000)] | None = Field(
-        default=None, description="Most rows of one request. Absent: 100000."
+        default=None,
+        description="Most rows of one request. Default: the platform's, 100000 unless it sets"
+        " another.",
     )
 
 
@@ -161,8 +172,8 @@ class Rollout(Part):
         default=600,
         ge=30,
         le=86400,
-        description="Seconds a version may take to become ready. Beyond, it is abandoned and the"
-        " live one stays.",
+        description="Seconds a version may take to become ready. After that it is abandoned, and"
+        " the live version stays.",
     )
     scale_down_delay_seconds: Whole = Field(
         default=3600,
@@ -187,24 +198,26 @@ class Serving(Part):
     )
 
     min_replicas: Whole = Field(
-        default=1, ge=1, le=100, description="Servers that always run, per version."
+        default=1, ge=1, le=100, description="Servers of each version that always run."
     )
     max_replicas: Annotated[int, Strict(), Field(ge=1, le=100)] | None = Field(
         default=None,
-        description="Servers that may run, per version, as the load asks. Absent: minReplicas.",
+        description="Servers of each version that may run under load. Default: minReplicas.",
     )
     resources: Resources | None = Field(
         default=None,
-        description="Resources of one server. Absent: a tenth of a core and 256Mi, at most one core"
-        " and 1Gi.",
+        description="Resources of one server. Default: requests of 100m and 256Mi, limits of 1 and"
+        " 1Gi.",
     )
     service_account_name: ObjectName | None = Field(
-        default=None, description="ServiceAccount of the servers. Absent: taxon-server."
+        default=None, description="ServiceAccount of the servers. Default: taxon-server."
     )
     prediction_log: PredictionLog = Field(
         default=PredictionLog(), description="What is kept of every prediction."
     )
-    http: Http | None = Field(default=None, description="What one server takes over HTTP.")
+    http: Http | None = Field(
+        default=None, description="Limits and options of a server's HTTP interface."
+    )
     rollout: Rollout = Field(
         default=Rollout(), description="How the traffic moves to another version."
     )
@@ -217,10 +230,10 @@ class Serving(Part):
 
 
 class Retrain(Part):
-    """When another version of an unchanged spec is made."""
+    """When an unchanged spec is trained again."""
 
     schedule: CronSchedule | None = Field(
         default=None,
-        description='Five cron fields in UTC, as "0 3 * * 1". A missed slot runs once. Absent:'
+        description='Five cron fields in UTC, as "0 3 * * 1". A missed slot runs once. Default:'
         " off.",
     )

@@ -1,10 +1,13 @@
 """What every part of the resource is made of: its strings, its numbers, its rules."""
 
+import re
 from decimal import Decimal
 from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Strict, StringConstraints
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, Strict, StringConstraints
 from pydantic.alias_generators import to_camel
+
+from taxon_contracts.resource import cron
 
 ColumnName = Annotated[str, StringConstraints(min_length=1, max_length=128)]
 ClassName = Annotated[str, StringConstraints(min_length=1, max_length=128)]
@@ -27,18 +30,6 @@ Quantity = Annotated[
 ObjectName = Annotated[
     str, StringConstraints(pattern=r"^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$", max_length=63)
 ]
-CronSchedule = Annotated[
-    str,
-    StringConstraints(pattern=r"^[0-9A-Za-z*/,#-]+( [0-9A-Za-z*/,#-]+){4}$", max_length=64),
-]
-TableURI = Annotated[
-    str,
-    StringConstraints(
-        pattern=r"^s3://[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]/[^?#@]+\.(csv|parquet)$", max_length=1024
-    ),
-]
-
-
 SUFFIXES = {
     "": Decimal(1), "m": Decimal("0.001"),
     "k": Decimal(10**3), "M": Decimal(10**6), "G": Decimal(10**9), "T": Decimal(10**12),
@@ -65,6 +56,59 @@ def published(*rules: dict[str, Any]) -> ConfigDict:
 def list_map(key: str) -> dict[str, Any]:
     """Return what makes a list one that server-side apply merges by ``key``."""
     return {"x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": [key]}
+
+
+def _five_fields(text: str) -> str:
+    if fault := cron.wrong_shape(text):
+        raise ValueError(fault)
+    return text
+
+
+CronSchedule = Annotated[
+    str,
+    StringConstraints(max_length=64),
+    AfterValidator(_five_fields),
+    Field(
+        json_schema_extra={
+            "x-kubernetes-validations": [
+                rule("!self.startsWith('@')", cron.SHAPE_MESSAGE)
+                | {"messageExpression": cron.cel_nickname_message()},
+                rule(f"self.startsWith('@') || self.matches('{cron.SHAPE}')", cron.SHAPE_MESSAGE),
+            ]
+        }
+    ),
+]
+
+TABLE = r"^s3://[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]/[^?#@[:cntrl:]]+[.](csv|parquet)$"
+TABLE_MESSAGE = (
+    "uri must be s3://bucket/key of a table whose name ends with .csv or .parquet, without ?, #, @"
+    " and line breaks: credentials come from the Secret"
+)
+PART_OF_PATH = r"/[.][.]?/"
+PART_OF_PATH_MESSAGE = "uri must not have . or .. as a part of its key: write the key without them"
+
+
+def _table(uri: str) -> str:
+    if not re.fullmatch(TABLE.strip("^$").replace("[:cntrl:]", r"\x00-\x1f\x7f"), uri):
+        raise ValueError(TABLE_MESSAGE)
+    if re.search(PART_OF_PATH, uri):
+        raise ValueError(PART_OF_PATH_MESSAGE)
+    return uri
+
+
+TableURI = Annotated[
+    str,
+    StringConstraints(max_length=1024),
+    AfterValidator(_table),
+    Field(
+        json_schema_extra={
+            "x-kubernetes-validations": [
+                rule(f"self.matches('{TABLE}')", TABLE_MESSAGE),
+                rule(f"!self.matches('{PART_OF_PATH}')", PART_OF_PATH_MESSAGE),
+            ]
+        }
+    ),
+]
 
 
 class Part(BaseModel):
