@@ -6,7 +6,7 @@ A CronJob of the chart runs it daily, as the schema's owner: servers have no rig
 import sys
 
 from taxon_contracts import logs
-from taxon_datastore.commands.migrate import Settings, until_it_answers
+from taxon_datastore.commands.migrate import Settings, read_settings, until_it_answers
 from taxon_datastore.database import DatabaseRefused, DatabaseUnavailable, engine, transaction
 from taxon_datastore.partitions import make_partitions
 
@@ -14,7 +14,7 @@ from taxon_datastore.partitions import make_partitions
 def main() -> None:
     """Run once; a failure is one sentence."""
     logs.configure()
-    settings = Settings()
+    settings = read_settings()
     try:
         until_it_answers(lambda: _maintain(settings), settings)
     except ValueError as error:

@@ -34,6 +34,15 @@ class Settings(BaseSettings):
     )
 
 
+def read_settings() -> Settings:
+    """Return the settings; one that is missing or wrong ends the program with one sentence."""
+    try:
+        return Settings()
+    except ValidationError as error:
+        first = error.errors()[0]
+        sys.exit(f"{first['loc'][0]}: {first['msg']}: set it in the environment.")
+
+
 def until_it_answers(action: Callable[[], None], settings: Settings) -> None:
     """Run ``action``, again and again as long as the database does not answer.
 
@@ -56,11 +65,7 @@ def until_it_answers(action: Callable[[], None], settings: Settings) -> None:
 def main() -> None:
     """Migrate; a failure is one sentence."""
     logs.configure()
-    try:
-        settings = Settings()
-    except ValidationError as error:
-        first = error.errors()[0]
-        sys.exit(f"{first['loc'][0]}: {first['msg']}: set it in the environment.")
+    settings = read_settings()
     passwords = {name: secret.get_secret_value() for name, secret in settings.roles.items()}
     try:
         until_it_answers(lambda: migrate(settings.url, passwords), settings)
