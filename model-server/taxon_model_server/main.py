@@ -22,6 +22,7 @@ from taxon_model_server.prediction_log.log import PredictionLog
 from taxon_model_server.prediction_log.spool import Spool, SpoolUnusable
 from taxon_model_server.prediction_log.store import PredictionStore
 from taxon_model_server.rest.app import create_app
+from taxon_model_server.rest.http_protocol import HttpProtocol
 from taxon_model_server.settings import InvalidSettings, Settings, read_settings
 from taxon_model_server.state import ServerState
 from taxon_model_server.telemetry import Telemetry
@@ -172,7 +173,7 @@ def _configuration(settings: Settings, exchange: Exchange) -> uvicorn.Config:
     return uvicorn.Config(
         create_app(settings, exchange),
         loop="uvloop",
-        http="httptools",
+        http=HttpProtocol,
         ws="none",
         lifespan="off",
         log_config=None,

@@ -17,9 +17,8 @@ class Client:
     def __init__(self, settings: Settings, exchange: Exchange) -> None:
         self.settings = settings
         self.exchange = exchange
-        self._transport = httpx.ASGITransport(
-            create_app(settings, exchange), raise_app_exceptions=False
-        )
+        self.app = create_app(settings, exchange)
+        self._transport = httpx.ASGITransport(self.app, raise_app_exceptions=False)
 
     def request(self, method: str, path: str, **asked: Any) -> httpx.Response:
         """Return the answer to one request."""

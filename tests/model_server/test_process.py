@@ -124,14 +124,3 @@ def test_many_clients_at_once_get_their_own_answers(shared: ServerProcess) -> No
         wrong = clients.map(wrong_answers, (0.0, 1.1, 0.0, 1.1), (1, 400, 400, 1))
 
         assert list(wrong) == [0, 0, 0, 0]
-
-
-def test_what_libraries_log_is_in_the_same_format(shared: ServerProcess) -> None:
-    """What a library logs is one JSON line like the server's own."""
-    connection = http.client.HTTPConnection(shared.address, timeout=20)
-    connection.connect()
-    connection.sock.sendall(b"no http\r\n\r\n")
-    assert b"400" in connection.sock.recv(100)
-    connection.close()
-
-    assert shared.has_logged("Invalid HTTP request received.")

@@ -7,6 +7,8 @@ import structlog
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from taxon_model_server.exchange import Exchange
+from taxon_model_server.rest.failures import refuse_connection
+from taxon_model_server.rest.http_cycle import REFUSAL
 from taxon_model_server.rest.transport import Endpoint
 
 UNMATCHED = "unmatched"
@@ -35,8 +37,9 @@ class Counted:
                 code = message["status"]
             await send(message)
 
+        refused = REFUSAL in scope.get("extensions", ())
         try:
-            await self._app(scope, receive, noted)
+            await (refuse_connection if refused else self._app)(scope, receive, noted)
         finally:
             self._count(scope, code, time.perf_counter() - started)
 

@@ -7,7 +7,7 @@ from fastapi.openapi.docs import get_swagger_ui_html
 from starlette.middleware.cors import CORSMiddleware
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import Mount, Route
+from starlette.routing import Mount
 from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp
 
@@ -17,7 +17,7 @@ from taxon_model_server.rest.failures import add_handlers
 from taxon_model_server.rest.openapi import api_description
 from taxon_model_server.rest.plain import plain_routes
 from taxon_model_server.rest.rate_limit import RateLimit
-from taxon_model_server.rest.transport import Intake
+from taxon_model_server.rest.transport import Endpoint, Intake
 from taxon_model_server.rest.v2 import v2_routes
 from taxon_model_server.settings import Settings
 from taxon_model_server.state import ServerState
@@ -31,6 +31,7 @@ class Api(FastAPI):
             docs_url=None,
             redoc_url=None,
             swagger_ui_oauth2_redirect_url=None,
+            redirect_slashes=False,
             telemetry={"tracing": False, "metrics": False, "logs": False},  # tenth of a request
         )
         self._state = state
@@ -50,7 +51,7 @@ def create_app(settings: Settings, exchange: Exchange) -> ASGIApp:
     api.router.routes[:0] = [
         *v2_routes(exchange, intake, max_rows=settings.max_rows),
         *plain_routes(exchange, intake, settings),
-        Route("/docs", _docs),
+        Endpoint("/docs", _docs),
         Mount(SWAGGER_PATH, StaticFiles(packages=[("fastapi_swagger", "resources")])),
     ]
     add_handlers(api)

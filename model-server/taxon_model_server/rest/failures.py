@@ -7,8 +7,10 @@ from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
+from starlette.types import Receive, Scope, Send
 
 from taxon_model_server import errors
+from taxon_model_server.rest.http_cycle import REFUSAL, Refusal, RefusedRequest
 
 STATUS: Mapping[type[Exception], HTTPStatus] = {
     errors.InvalidInput: HTTPStatus.BAD_REQUEST,
@@ -28,6 +30,7 @@ def add_handlers(app: Starlette) -> None:
     """Answer every error of the table, every path or method that is not there, and every fault."""
     for kind in STATUS:
         app.add_exception_handler(kind, _refuse)
+    app.add_exception_handler(RefusedRequest, _refuse_rest)
     app.add_exception_handler(HTTPException, _refuse_route)
     app.add_exception_handler(Exception, _fail)
 
@@ -46,10 +49,23 @@ async def _refuse(request: Request, error: Exception) -> Response:
     return _answer(request, STATUS[type(error)], str(error), headers)
 
 
+async def refuse_connection(scope: Scope, receive: Receive, send: Send) -> None:
+    """Answer what the connection could not take, as an ASGI application."""
+    refusal: Refusal = scope["extensions"][REFUSAL]
+    response = _answer(Request(scope), refusal.status, refusal.sentence)
+    await response(scope, receive, send)
+
+
+async def _refuse_rest(request: Request, error: Exception) -> Response:
+    """Answer a request whose rest the connection could not take."""
+    assert isinstance(error, RefusedRequest)  # noqa: S101 - it is registered for nothing else
+    return _answer(request, error.refusal.status, error.refusal.sentence)
+
+
 async def _refuse_route(request: Request, error: Exception) -> Response:
     """Answer a path or a method that is not there."""
     assert isinstance(error, HTTPException)  # noqa: S101 - it is registered for nothing else
-    message = f"{request.method} {request.url.path}: {error.detail}; /docs lists what there is"
+    message = f"{request.method} {request.scope['path']}: {error.detail}; /docs lists what there is"
     return _answer(request, error.status_code, message, error.headers)
 
 
@@ -62,6 +78,6 @@ async def _fail(request: Request, _: Exception) -> Response:
 def _answer(
     request: Request, code: int, message: str, headers: Mapping[str, str] | None = None
 ) -> Response:
-    path = request.url.path
+    path = request.scope["path"]
     key = "error" if path == "/v2" or path.startswith("/v2/") else "detail"
     return JSONResponse({key: message[:LONGEST_MESSAGE]}, code, headers)

@@ -1,15 +1,30 @@
 """What every endpoint shares: routes that can be counted, and bodies within their limits."""
 
+import re
+from collections.abc import Callable
+from http import HTTPStatus
+from typing import Any
+
+from starlette.exceptions import HTTPException
 from starlette.requests import Request
+from starlette.responses import Response
 from starlette.routing import Match, Route
-from starlette.types import Scope
+from starlette.types import Receive, Scope, Send
 
 from taxon_model_server.errors import EncodedBody, TooLarge
 from taxon_model_server.rest.rate_limit import RateLimit
 
 
 class Endpoint(Route):
-    """A route that leaves itself in the scope, for whoever counts requests."""
+    """A route that a slash at the end does not change, and that says which methods it has.
+
+    It leaves itself in the scope, for whoever counts requests.
+    """
+
+    def __init__(self, path: str, endpoint: Callable[..., Any], **options: Any) -> None:
+        super().__init__(path, endpoint, **options)
+        self.path_regex = re.compile(self.path_regex.pattern.removesuffix("$") + r"/?\Z")
+        self._allow = ", ".join(sorted({*(self.methods or ()), "OPTIONS"}))
 
     def matches(self, scope: Scope) -> tuple[Match, Scope]:
         """Return whether a request is for this route, and leave the route in its scope."""
@@ -17,6 +32,15 @@ class Endpoint(Route):
         if match is not Match.NONE:
             found["route"] = self
         return match, found
+
+    async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer a request, or say which methods the path has."""
+        if scope["method"] == "OPTIONS":
+            await Response(status_code=204, headers={"allow": self._allow})(scope, receive, send)
+        elif scope["method"] not in (self.methods or ()):
+            raise HTTPException(HTTPStatus.METHOD_NOT_ALLOWED, headers={"allow": self._allow})
+        else:
+            await super().handle(scope, receive, send)
 
 
 class Intake:

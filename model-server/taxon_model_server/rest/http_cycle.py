@@ -1,0 +1,95 @@
+"""One request on a connection and its answer, and how the connection ends where it has to."""
+
+import asyncio
+from dataclasses import dataclass
+from http import HTTPStatus
+from typing import Any
+
+from uvicorn._types import ASGIReceiveEvent, ASGISendEvent
+from uvicorn.protocols.http.httptools_impl import RequestResponseCycle
+
+REFUSAL = "taxon.refusal"
+"""The ASGI extension that carries why a request cannot be taken."""
+
+
+@dataclass(frozen=True)
+class Refusal:
+    """Why a request cannot be taken: its status, and what the client can do."""
+
+    status: HTTPStatus
+    sentence: str
+
+
+class RefusedRequest(Exception):  # noqa: N818 - an answer to a client, not a fault
+    """The rest of a request cannot be taken; raised where its body is read."""
+
+    def __init__(self, refusal: Refusal) -> None:
+        super().__init__(refusal.sentence)
+        self.refusal = refusal
+
+
+class Cycle(RequestResponseCycle):
+    """One request and its answer."""
+
+    refusal: Refusal | None = None
+
+    def refuse(self, refusal: Refusal, transport: Any) -> None:
+        """Fail whoever reads the body, and close behind the answer."""
+        self.refusal = refusal
+        self.keep_alive = False
+        self.transport = transport
+        self.message_event.set()
+
+    async def receive(self) -> ASGIReceiveEvent:
+        """Return a piece of the body.
+
+        Raises:
+            RefusedRequest: the rest of the body cannot be taken.
+        """
+        message = await super().receive()
+        if self.refusal is not None and message["type"] == "http.request":
+            raise RefusedRequest(self.refusal)
+        return message
+
+
+class ExpectingCycle(Cycle):
+    """A request whose client waits for 100 Continue before it sends the body.
+
+    Answered without it, the connection closes: nobody knows whether the body still comes.
+    """
+
+    lingering: Any = None
+
+    async def send(self, message: ASGISendEvent) -> None:
+        """Send a part of the answer."""
+        if self.waiting_for_100_continue and self.more_body and not self.response_started:
+            self.keep_alive = False
+            self.transport = self.lingering
+        await super().send(message)
+
+
+class Lingering:
+    """A connection that is closed for writing first, so that the client gets to read the answer.
+
+    Closing at once while a client still sends makes its kernel forget what it has received (RFC
+    9112 section 9.6).
+    """
+
+    def __init__(self, loop: asyncio.AbstractEventLoop, transport: Any, seconds: float) -> None:
+        self._loop = loop
+        self._transport = transport
+        self._seconds = seconds
+
+    def write(self, data: bytes) -> None:
+        """Send bytes."""
+        self._transport.write(data)
+
+    def is_closing(self) -> bool:
+        """Return whether the connection is being closed."""
+        return bool(self._transport.is_closing())
+
+    def close(self) -> None:
+        """Close for writing now, and in all once the client had its time."""
+        if not self.is_closing():
+            self._transport.write_eof()
+            self._loop.call_later(self._seconds, self._transport.close)
