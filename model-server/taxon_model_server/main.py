@@ -34,6 +34,7 @@ EXIT_USAGE = 2
 FINISH_SECONDS = 10
 """How long requests in progress may take once no new ones are accepted."""
 FLUSH_SECONDS = 10.0
+EVERY_ADDRESS = "::"
 KEEP_ALIVE_SECONDS = 120
 """Longer than the idle timeout of proxies in front, so that the proxy closes first."""
 
@@ -120,13 +121,17 @@ def _serve(settings: Settings, listener: socket.socket) -> str | None:
 def listen(host: str, port: int) -> socket.socket:
     """Return a socket that listens; connections wait until the server takes them.
 
+    ``::`` is every address of both families, and of IPv4 alone where the kernel has no other.
+
     Raises:
         ListenError: the port is in use, or the machine does not have the address.
     """
+    if host == EVERY_ADDRESS and not socket.has_dualstack_ipv6():
+        host = "0.0.0.0"  # noqa: S104 - the operator chose every address
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     try:
         listener = socket.create_server(
-            (host, port), family=family, backlog=2048, dualstack_ipv6=host == "::"
+            (host, port), family=family, backlog=2048, dualstack_ipv6=host == EVERY_ADDRESS
         )
     except OSError as error:
         reason = str(error.strerror).partition(" (")[0]  # what follows repeats the address

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from model_server.serving import ServerProcess, serving
@@ -247,3 +248,16 @@ def test_a_client_that_leaves_is_not_an_error(server: ServerProcess) -> None:
 
     assert codes(server).get("500", 0) == 0
     assert len(server.log_lines()) == lines
+
+
+def test_both_families_reach_a_server_on_every_address(bundle: Bundle, tmp_path: Path) -> None:
+    """The address a pod listens on takes IPv6 and IPv4, whose clients keep their own address."""
+    with serving(bundle, tmp_path, host="::", rate_limit="1/hour") as server:
+        port = server.address.rpartition(":")[2]
+        for address in ("::1", "127.0.0.1"):
+            with Wire(f"[{address}]:{port}") as wire:
+                assert is_prediction(wire.send(PREDICT).reply())
+                refused = wire.send(PREDICT).reply()
+
+                assert refused.code == 429
+                assert refused.json()["detail"].startswith(f"{address} has ")

@@ -177,3 +177,10 @@ def test_wrong_settings_are_all_reported(
         " --port (TAXON_SERVER_PORT): Input should be a valid integer, unable to parse string as"
         " an integer\n"
     )
+
+
+def test_a_machine_without_ipv6_is_served_all_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every address is every address of IPv4 where the kernel has no other."""
+    monkeypatch.setattr(socket, "has_dualstack_ipv6", lambda: False)
+    with listen("::", 0) as listener:
+        assert listener.family == socket.AF_INET

@@ -14,7 +14,7 @@ EVERYTHING = {
     "digest": DIGEST,
     "name": "iris",
     "namespace": "flowers",
-    "host": "0.0.0.0",  # noqa: S104 - what a pod listens on
+    "host": "::",
     "version": "v0123456789",
     "port": "8080",
     "database_url": "postgresql://user:secret@db/taxon",

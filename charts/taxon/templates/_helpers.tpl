@@ -128,7 +128,7 @@ containers:
     valueFrom: {fieldRef: {fieldPath: "metadata.labels['taxon.dev/version']"}}
   - name: TAXON_SERVER_NAMESPACE
     valueFrom: {fieldRef: {fieldPath: metadata.namespace}}
-  - {name: TAXON_SERVER_HOST, value: 0.0.0.0}
+  - {name: TAXON_SERVER_HOST, value: "::"}
   - {name: TAXON_SERVER_PORT, value: "8080"}
   {{- include "taxon.httpEnv" .Values.serving.http | nindent 2 }}
   ports:
