@@ -63,7 +63,7 @@ class Wire:
         self.socket.close()
 
 
-def request(head: str, body: bytes = b"", **headers: str) -> bytes:
+def request(head: str, body: bytes = b"", /, **headers: str) -> bytes:
     """Return a request as bytes: ``head`` is its first line; the body's length is added."""
     named = {"Host": "server"} | {name.replace("_", "-"): text for name, text in headers.items()}
     if body and "Transfer-Encoding" not in named:

@@ -51,7 +51,7 @@ async def _refuse(request: Request, error: Exception) -> Response:
 
 async def refuse_connection(scope: Scope, receive: Receive, send: Send) -> None:
     """Answer what the connection could not take, as an ASGI application."""
-    refusal: Refusal = scope["extensions"][REFUSAL]
+    refusal: Refusal = scope["extensions"][REFUSAL]["refusal"]
     response = _answer(Request(scope), refusal.status, refusal.sentence)
     await response(scope, receive, send)
 

@@ -32,6 +32,7 @@ class Cycle(RequestResponseCycle):
     """One request and its answer."""
 
     refusal: Refusal | None = None
+    lingering: Any = None
 
     def refuse(self, refusal: Refusal, transport: Any) -> None:
         """Fail whoever reads the body, and close behind the answer."""
@@ -57,8 +58,6 @@ class ExpectingCycle(Cycle):
 
     Answered without it, the connection closes: nobody knows whether the body still comes.
     """
-
-    lingering: Any = None
 
     async def send(self, message: ASGISendEvent) -> None:
         """Send a part of the answer."""

@@ -58,6 +58,7 @@ class HttpProtocol(HttpToolsProtocol):
     """One connection."""
 
     limits = HttpLimits()
+    cycle: Cycle
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -300,7 +301,7 @@ class HttpProtocol(HttpToolsProtocol):
             "path": path or "/",
             "raw_path": path.encode("latin-1"),
             "query_string": b"",
-            "extensions": {REFUSAL: refusal},
+            "extensions": {REFUSAL: {"refusal": refusal}},
         }
         self._start(keep_alive=False, expects=False)
 
