@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, Protocol, TypeVar
+from typing import Any, Literal, Protocol, TypeVar
 from uuid import UUID
 
 import numpy as np
@@ -77,6 +77,8 @@ class Call(Protocol[Written_co]):
         """Return the error for a value the classifier does not take."""
 
 
+Health = Literal["healthy", "loading", "draining", "unhealthy"]
+"""``unhealthy``: a model is loaded, but the threads that answer large requests hang."""
 KeepBatch = Callable[[Batch], object]
 """Takes the predictions of one request, without waiting."""
 
@@ -109,9 +111,12 @@ class Exchange:
         """Return how many large requests are answered at a time."""
         return self._workers.threads
 
-    async def ready(self) -> bool:
-        """Return whether requests should be sent here: a model is loaded and threads respond."""
-        return self.state.ready and await self._workers.respond()
+    async def health(self) -> Health:
+        """Return what keeps requests from being sent here, else ``healthy``."""
+        phase = self.state.phase
+        if phase != "ready":
+            return phase
+        return "healthy" if await self._workers.respond() else "unhealthy"
 
     async def answer(self, call: Call[Written], *, request_id: str | None, size: int) -> Written:
         """Answer a request that has arrived in full.

@@ -49,7 +49,9 @@ class Workers:
         self._started.append(threading.current_thread())
 
     def _processor_seconds(self) -> float:
-        """Return how long the threads have computed in all."""
+        """Return how long the threads have computed in all; 0 where the system does not say."""
+        if not hasattr(time, "pthread_getcpuclockid"):  # macOS
+            return 0.0
         return sum(
             time.clock_gettime(time.pthread_getcpuclockid(thread.ident))
             for thread in self._started

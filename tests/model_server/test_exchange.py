@@ -69,9 +69,9 @@ class Served:
         """Answer one call."""
         return asyncio.run(self.client.exchange.answer(call, request_id="outside", size=size))
 
-    def ready(self) -> bool:
-        """Return whether it is ready."""
-        return asyncio.run(self.client.exchange.ready())
+    def health(self) -> str:
+        """Return how it is."""
+        return asyncio.run(self.client.exchange.health())
 
 
 @pytest.fixture
@@ -163,13 +163,13 @@ def test_before_a_model_is_loaded_every_call_is_refused(make_client: MakeClient)
         served.answer(ScriptedCall())
 
     assert batches == []
-    assert not served.ready()
+    assert served.health() == "loading"
 
 
 def test_threads_that_hang_make_the_server_unready(
     served: Served, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """When every thread waits for something that never comes, ready is False; then True again."""
+    """When every thread waits for something that never comes, it is unhealthy; then not."""
     monkeypatch.setattr(workers, "RESPONSE_SECONDS", 0.05)
     stuck = threading.Event()
     threads = served.client.exchange.threads
@@ -180,7 +180,7 @@ def test_threads_that_hang_make_the_server_unready(
         stuck.wait()
         return good_row()
 
-    async def check() -> tuple[bool, bool]:
+    async def check() -> tuple[str, str]:
         calls = [
             asyncio.ensure_future(
                 served.client.exchange.answer(ScriptedCall(wait), request_id=None, size=LARGE)
@@ -189,12 +189,12 @@ def test_threads_that_hang_make_the_server_unready(
         ]
         for _ in range(threads):
             await asyncio.to_thread(started.acquire)
-        hung = await served.client.exchange.ready()
+        hung = await served.client.exchange.health()
         stuck.set()
         await asyncio.gather(*calls)
-        return hung, await served.client.exchange.ready()
+        return hung, await served.client.exchange.health()
 
-    assert asyncio.run(check()) == (False, True)
+    assert asyncio.run(check()) == ("unhealthy", "healthy")
 
 
 def test_threads_that_compute_leave_the_server_ready(
@@ -209,7 +209,7 @@ def test_threads_that_compute_leave_the_server_ready(
             np.linalg.norm(np.ones((100, 100)))
         return good_row()
 
-    async def check() -> bool:
+    async def check() -> str:
         calls = [
             asyncio.ensure_future(
                 served.client.exchange.answer(ScriptedCall(compute), request_id=None, size=LARGE)
@@ -217,9 +217,9 @@ def test_threads_that_compute_leave_the_server_ready(
             for _ in range(served.client.exchange.threads)
         ]
         await asyncio.sleep(0)
-        ready = await served.client.exchange.ready()
+        health = await served.client.exchange.health()
         stop.set()
         await asyncio.gather(*calls)
-        return ready
+        return health
 
-    assert asyncio.run(check())
+    assert asyncio.run(check()) == "healthy"

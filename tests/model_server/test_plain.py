@@ -1,5 +1,6 @@
 import json
 from datetime import UTC, datetime, timedelta
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -191,6 +192,24 @@ def test_without_a_model_plain_endpoints_answer_503(make_client: MakeClient, pat
 
     assert answer.status_code == 503
     assert answer.json() == {"detail": "model 'small' is not loaded yet: try again shortly"}
+
+
+def test_a_server_whose_threads_hang_says_so_everywhere(
+    client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """/health is unhealthy, and all ready paths are 503, while the threads do not respond."""
+
+    async def hang() -> bool:
+        return False
+
+    monkeypatch.setattr(client.exchange, "_workers", SimpleNamespace(respond=hang))
+    health = client.get("/health")
+    [entry] = client.get("/v2/repository/index").json()
+    ready = [client.get(f"/v2/{path}/ready").status_code for path in ("health", "models/small")]
+
+    assert (health.status_code, health.json()["status"]) == (503, "unhealthy")
+    assert (entry["state"], entry["reason"]) == ("UNAVAILABLE", "unhealthy")
+    assert ready == [503, 503]
 
 
 def test_health_says_when_and_whether_a_model_is_loaded(make_client: MakeClient) -> None:

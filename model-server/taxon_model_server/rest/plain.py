@@ -9,10 +9,8 @@ from starlette.routing import BaseRoute
 from taxon_model_server.exchange import Exchange
 from taxon_model_server.rest.metrics_format import choose_format
 from taxon_model_server.rest.plain_rows import BatchCall, RowCall
-from taxon_model_server.rest.plain_schema import HealthStatus
 from taxon_model_server.rest.transport import Endpoint, Intake
 from taxon_model_server.settings import Settings
-from taxon_model_server.state import Phase
 
 
 def plain_routes(exchange: Exchange, intake: Intake, settings: Settings) -> list[BaseRoute]:
@@ -50,16 +48,16 @@ class PlainEndpoints:
     async def health(self, _: Request) -> Response:
         """Report whether requests should be sent here."""
         state = self._state
-        ready = await self._exchange.ready()
+        health = await self._exchange.health()
         return JSONResponse(
             {
-                "status": _status(state.phase, ready=ready),
+                "status": health,
                 "model_loaded": state.loaded is not None,
                 "model": state.name,
                 "version": state.version or None,
                 "timestamp": datetime.now(UTC).isoformat(),
             },
-            200 if ready else 503,
+            200 if health == "healthy" else 503,
         )
 
     async def info(self, _: Request) -> Response:
@@ -96,10 +94,3 @@ class PlainEndpoints:
             call, request_id=request.headers.get("x-request-id"), size=len(call.body)
         )
         return Response(content, media_type="application/json")
-
-
-def _status(phase: Phase, *, ready: bool) -> HealthStatus:
-    """Return the word for a server that is in a phase; one that hangs seems ready to itself."""
-    if ready:
-        return "healthy"
-    return "unhealthy" if phase == "ready" else phase

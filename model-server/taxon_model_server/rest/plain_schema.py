@@ -1,11 +1,11 @@
 """Responses of the plain endpoints as types; the API's description is generated from them."""
 
 from datetime import datetime
-from typing import Any, Literal
+from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
-HealthStatus = Literal["healthy", "loading", "draining", "unhealthy"]
+from taxon_model_server import exchange
 
 
 class Answered(BaseModel):
@@ -66,7 +66,7 @@ class Failure(BaseModel):
 class Health(BaseModel):
     """Whether requests should be sent here."""
 
-    status: HealthStatus = Field(
+    status: exchange.Health = Field(
         description="healthy (200); else 503: loading, draining, or unhealthy: its threads hang."
     )
     model_loaded: bool

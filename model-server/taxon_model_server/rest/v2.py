@@ -129,7 +129,7 @@ class V2Endpoints:
 
     async def ready(self, _: Request) -> Response:
         """Report whether requests should be sent here."""
-        ready = await self._exchange.ready()
+        ready = await self._ready()
         return JSONResponse({"ready": ready}, 200 if ready else 503)
 
     async def models(self, _: Request) -> Response:
@@ -139,7 +139,7 @@ class V2Endpoints:
     async def model_ready(self, request: Request) -> Response:
         """Report whether the model takes requests."""
         self._check_name(request)
-        ready = await self._exchange.ready()
+        ready = await self._ready()
         return JSONResponse({"name": self._state.name, "ready": ready}, 200 if ready else 503)
 
     async def model_metadata(self, request: Request) -> Response:
@@ -167,14 +167,18 @@ class V2Endpoints:
     async def repository_index(self, _: Request) -> Response:
         """List the one model with its state."""
         state = self._state
-        ready = await self._exchange.ready()
+        health = await self._exchange.health()
+        ready = health == "healthy"
         entry = RepositoryModel(
             name=state.name,
             version=state.version,
             state="READY" if ready else "UNAVAILABLE",
-            reason="" if ready else state.phase,
+            reason="" if ready else health,
         )
         return JSONResponse([entry.model_dump()])
+
+    async def _ready(self) -> bool:
+        return await self._exchange.health() == "healthy"
 
     def _check_name(self, request: Request) -> None:
         self._state.check_name(request.path_params["model"], request.path_params.get("version"))
