@@ -129,9 +129,16 @@ class Rows(Document):
 
     train: int
     test: int
-    duplicates: int = Field(description="rows that repeat an earlier one; they share its side")
+    duplicates: int = Field(description="rows that repeat an earlier one, class included")
     features: int
     constant_features: int = Field(description="accepted by the server and ignored")
+
+
+class LeftOutColumn(Document):
+    """A column of the table that is neither feature nor target, and why."""
+
+    name: str
+    why: str
 
 
 class RunResult(Document):
@@ -153,12 +160,17 @@ class RunResult(Document):
         default=(), max_length=20, description="hyperparameters of the fitted classifier"
     )
     reused: bool = Field(default=False, description="an existing bundle was judged, none was made")
+    left_out: tuple[LeftOutColumn, ...] = Field(
+        default=(), description="the first columns that are not used; the trainer's log has all"
+    )
+    left_out_count: int = Field(default=0, description="how many columns are not used")
 
     def encode(self) -> str:
         """Return one line of at most ``RESULT_MAX_BYTES``.
 
-        A long message is cut, then the last parameters are left out, then the message is cut
-        further. Figures that are not finite are left out: JSON has no word for them.
+        The last columns of ``left_out`` give way first; then a long message is cut, then the last
+        parameters are left out, then the message is cut further. Figures that are not finite are
+        left out: JSON has no word for them.
         """
         result = self.model_copy(
             update={
@@ -166,6 +178,8 @@ class RunResult(Document):
                 "champion": self.champion if _is_finite(self.champion) else None,
             }
         )
+        while result.left_out and _excess(result) > 0:
+            result = result.model_copy(update={"left_out": result.left_out[:-1]})
         result = _with_cut_message(result, MESSAGE_KEPT_BYTES)
         while result.parameters and _excess(result) > 0:
             result = result.model_copy(update={"parameters": result.parameters[:-1]})

@@ -8,6 +8,7 @@ import pytest
 from taxon_cli.local import summary
 from taxon_cli.local.serving import Exchange
 from taxon_contracts.prediction import PredictionEvent
+from taxon_contracts.run import LeftOutColumn, RunRequest, RunResult
 
 URL = "http://127.0.0.1:8000/predict"
 
@@ -15,6 +16,36 @@ URL = "http://127.0.0.1:8000/predict"
 def test_a_model_that_keeps_nothing_says_so() -> None:
     """Without a prediction log the summary names the field that turned it off."""
     assert "predictionLog.mode is Disabled" in "\n".join(summary.log(None))
+
+
+def test_columns_that_are_left_out_are_named_with_why() -> None:
+    """The first ones of the result, and how many more there are."""
+    result = RunResult(
+        outcome="Accepted", reason="LimitsMet", message="no limits are set",
+        left_out=(LeftOutColumn(name="day", why="text"),), left_out_count=3,
+    )  # fmt: skip
+    text = "\n".join(summary.evaluation(run_request(), result, 1.0))
+
+    assert "  columns left out: day (text), 2 more" in text
+    assert "left out" not in "\n".join(
+        summary.evaluation(
+            run_request(), result.model_copy(update={"left_out": (), "left_out_count": 0}), 1.0
+        )
+    )
+
+
+def run_request() -> RunRequest:
+    """Return a request of any model."""
+    return RunRequest.model_validate(
+        {
+            "version": "v0123456789",
+            "namespace": "default",
+            "model": "wine",
+            "source": "wine.csv",
+            "identity": {"dataset": {"uri": "s3://samples/wine.csv", "target": "label"}},
+            "destination": "bundles/",
+        }
+    )
 
 
 def test_a_row_without_its_features_is_shown() -> None:

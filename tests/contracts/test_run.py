@@ -9,7 +9,7 @@ import pytest
 from taxon_contracts.document import read
 from taxon_contracts.gate import ChampionComparison
 from taxon_contracts.resource import Identity
-from taxon_contracts.run import RESULT_MAX_BYTES, MetricValue, RunRequest, RunResult
+from taxon_contracts.run import RESULT_MAX_BYTES, LeftOutColumn, MetricValue, RunRequest, RunResult
 from taxon_contracts.scores import SCORE_NAMES
 
 
@@ -59,6 +59,24 @@ def test_a_long_message_is_cut_and_nothing_else_is_lost() -> None:
     assert len(line.encode()) <= RESULT_MAX_BYTES
     assert RunResult.model_validate_json(line).metrics == metrics
     assert json.loads(line)["message"].endswith("...")
+
+
+def test_columns_that_are_left_out_give_way_to_the_message() -> None:
+    """The trainer's log has all of them, and their number stays."""
+    columns = tuple(LeftOutColumn(name="é" * 100, why="text") for _ in range(10))
+    result = RunResult(
+        outcome="Accepted",
+        reason="LimitsMet",
+        message="é" * 1200,
+        left_out=columns,
+        left_out_count=10,
+    )
+    line = result.encode()
+    read = RunResult.model_validate_json(line)
+
+    assert len(line.encode()) <= RESULT_MAX_BYTES
+    assert 0 < len(read.left_out) < 10
+    assert (read.message, read.left_out_count) == (result.message, 10)
 
 
 def test_a_short_result_is_one_line() -> None:

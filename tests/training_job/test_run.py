@@ -52,7 +52,7 @@ def figures(bundle: Bundle) -> dict[str, Any]:
 
 
 def with_duplicates() -> pd.DataFrame:
-    """Return the small table with ten rows standing twice."""
+    """Return the small table with ten rows twice."""
     table = small_table()
     return pd.concat([table, table.iloc[:10]], ignore_index=True)
 
@@ -65,8 +65,55 @@ def test_duplicates_and_constants_are_recorded(tmp_path: Path) -> None:
     assert rows is not None
     assert (rows.duplicates, rows.constant_features, rows.features) == (10, 1, 3)
     assert rows.train + rows.test == 130
-    assert "10 of all repeat an earlier one" in card
+    assert "10 of all rows repeat an earlier one; they share its side" in card
     assert "Constant features, accepted and ignored: batch" in card
+
+
+def test_columns_that_are_left_out_are_reported_everywhere(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """In the log, the result and the model card; one with bad cells in the gate's message too."""
+    table = small_table().assign(note="private", depth="0.5")
+    table.loc[4, "depth"] = "#REF!"
+    outcome = carried_out(run_request(table, tmp_path))
+    result, card = outcome.result, outcome.files[MODEL_CARD_NAME].decode()
+    why = "numeric but for 1 of 120 cells, in row 5"
+    events = [json.loads(line) for line in capsys.readouterr().err.splitlines()]
+    reported = {e["why"]: e["columns"] for e in events if e["event"] == "ColumnsLeftOut"}
+
+    assert reported == {"text": ["note"], why: ["depth"]}
+    assert [(c.name, c.why) for c in result.left_out] == [("depth", why), ("note", "text")]
+    assert result.left_out_count == 2
+    assert result.message.endswith(f"; left out: 'depth' ({why})")
+    assert f"Columns left out: 'note' (text), 'depth' ({why})" in card
+    assert not any(cell in result.encode() + card for cell in ("private", "#REF!"))
+
+
+def few_rows() -> pd.DataFrame:
+    """Return 600 rows of which six are different, each in both classes."""
+    generator = np.random.default_rng(7)
+    content = generator.integers(0, 6, 600)
+    chances = np.array([0.1, 0.2, 0.4, 0.6, 0.8, 0.9])[content]
+    return pd.DataFrame(
+        {
+            "length": content // 3,
+            "width": content % 3,
+            "label": np.where(generator.random(600) < chances, "malignant", "benign"),
+        }
+    )
+
+
+def test_few_different_rows_are_judged_as_they_will_be_asked(tmp_path: Path) -> None:
+    """All six on both sides: the best possible accuracy is 0.77."""
+    outcome = carried_out(run_request(few_rows(), tmp_path))
+    values = {value.name: value for value in outcome.result.metrics}
+    card = outcome.files[MODEL_CARD_NAME].decode()
+
+    assert outcome.result.rows is not None
+    assert outcome.result.rows.test == pytest.approx(120, abs=12)
+    assert values["accuracy"].value == pytest.approx(0.77, abs=0.1)
+    assert values["accuracy"].low < 0.77 < values["accuracy"].high
+    assert "repeats stand on both sides" in card
 
 
 def test_the_figures_are_those_of_the_held_out_rows(tmp_path: Path) -> None:
@@ -174,7 +221,7 @@ def test_labels_survive_the_way_through_the_bundle(tmp_path: Path, labels: tuple
     assert set(json.loads(bundle.read(GOLDEN_NAME))["labels"]) <= set(expected)
 
 
-def test_an_overflowing_product_is_told_with_value_feature_and_row(tmp_path: Path) -> None:
+def test_an_overflowing_product_is_refused_with_its_feature_and_row(tmp_path: Path) -> None:
     """Before any fit."""
     table = small_table()
     table.loc[17, "width"] = -4e30
@@ -183,7 +230,8 @@ def test_an_overflowing_product_is_told_with_value_feature_and_row(tmp_path: Pat
 
     assert failure.reason == "InfiniteValues"
     assert "feature 'width' overflows float32" in failure.message
-    assert "the value -4e+30 in row 18" in failure.message
+    assert "correct the value in row 18" in failure.message
+    assert "4e+30" not in failure.message
 
 
 def test_a_held_out_value_that_overflows_is_told_by_its_scaled_size(tmp_path: Path) -> None:
@@ -199,7 +247,7 @@ def test_a_held_out_value_that_overflows_is_told_by_its_scaled_size(tmp_path: Pa
             carried_out(request)
         except RunFailed as failure:
             assert "feature 'length' overflows" in failure.message  # noqa: PT017 - one of many must fail
-            assert f"the value 1e+14 in row {row + 1}" in failure.message  # noqa: PT017 - as above
+            assert f"correct the value in row {row + 1}" in failure.message  # noqa: PT017 - as above
             return
     pytest.fail("no row was held out")
 

@@ -4,18 +4,21 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from taxon_bundle.bundle import Bundle
 from taxon_bundle.storage import BadURI
 from taxon_contracts.run import RunRequest, RunResult
 from taxon_training_job.bundle.contents import contents, golden, golden_rows
 from taxon_training_job.bundle.sealed import existing_bundle, sealed_bundle
 from taxon_training_job.bundle.serving import serving
-from taxon_training_job.data.examples import examine
-from taxon_training_job.data.split import split
+from taxon_training_job.data.examples import Examples, examine
+from taxon_training_job.data.left_out import by_reason
+from taxon_training_job.data.split import Split, recorded_split, split
 from taxon_training_job.data.table import read_table
 from taxon_training_job.failure import RunFailed
 from taxon_training_job.fit.training import Training, fit
 from taxon_training_job.judge.figures import held_out_figures
 from taxon_training_job.judge.parity import prove
+from taxon_training_job.judge.recorded import recorded_rule
 from taxon_training_job.judge.verdict import verdict
 from taxon_training_job.progress import Progress
 
@@ -39,22 +42,16 @@ def carry_out(request: RunRequest, progress: Progress) -> Outcome:
     """
     started = time.monotonic()
     try:
-        table = read_table(request.source)
+        table = read_table(request.source, request.identity.dataset.target)
         sealed = existing_bundle(request, table)
     except BadURI as error:
         raise RunFailed("InvalidRun", str(error)) from error
-    progress.event("TableRead", rows=len(table.frame), columns=len(table.frame.columns))
-    examples = examine(table.frame, request.identity)
-    identity = request.identity
-    sides = split(
-        examples.rows,
-        examples.target,
-        examples.classes,
-        features=examples.features,
-        fraction=identity.dataset.test_fraction,
-        folds=1 if identity.search.strategy == "None" else identity.search.folds,
-        seed=identity.seed,
-    )
+    columns = len(table.frame.columns) + len(table.other)
+    progress.event("TableRead", rows=len(table.frame), columns=columns)
+    examples = examine(table, request.identity)
+    for why, names in by_reason(examples.left_out).items():
+        progress.event("ColumnsLeftOut", why=why, columns=names)
+    sides = _sides(request, examples, sealed)
     progress.event("Split", train=len(sides.train), test=len(sides.test))
     training, files = None, dict[str, bytes]()
     if sealed is None:
@@ -67,6 +64,20 @@ def carry_out(request: RunRequest, progress: Progress) -> Outcome:
     result = verdict(request, table, examples, sides, sealed, reused=training is None)
     progress.event(result.outcome, reason=result.reason, message=result.message)
     return Outcome(result, training, files, time.monotonic() - started)
+
+
+def _sides(request: RunRequest, examples: Examples, sealed: Bundle | None) -> Split:
+    """Return which rows to fit on, or which a bundle that is sealed already was fitted on."""
+    table = (examples.rows, examples.target, examples.classes, examples.features)
+    if sealed is not None:
+        return recorded_split(recorded_rule(sealed), *table)
+    identity = request.identity
+    return split(
+        *table,
+        fraction=identity.dataset.test_fraction,
+        folds=1 if identity.search.strategy == "None" else identity.search.folds,
+        seed=identity.seed,
+    )
 
 
 def _proven_files(training: Training, progress: Progress) -> dict[str, bytes]:

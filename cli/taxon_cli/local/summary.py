@@ -31,12 +31,21 @@ def evaluation(request: RunRequest, result: RunResult, seconds: float) -> list[s
             f"  {result.rows.train} rows learnt from, {result.rows.test} held out;"
             f" {result.rows.features} features, {result.rows.constant_features} of them constant"
         )
+    lines += _wrapped(_left_out(result), indent="  ")
     rows = [(m.name, f"{m.value:.4f}", f"{m.low:.4f} to {m.high:.4f}") for m in result.metrics]
     lines += ["", *_table(("metric", "held out", "95 % interval"), rows)]
     lines += ["", _heading(f"gate: {result.outcome} ({result.reason})")]
     for finding in result.message.split("; "):
         lines += _wrapped(finding, indent="  ")
     return lines
+
+
+def _left_out(result: RunResult) -> str:
+    """Return the columns that are neither feature nor target; empty for none."""
+    columns = [f"{column.name} ({column.why})" for column in result.left_out]
+    if more := result.left_out_count - len(columns):
+        columns.append(f"{more} more")
+    return f"columns left out: {', '.join(columns)}" if columns else ""
 
 
 def exchanges(asked: Iterable[Exchange]) -> list[str]:

@@ -1,5 +1,6 @@
 """Every way a table can be unfit is refused before any fit, with its own reason and a remedy."""
 
+import io
 from typing import Any
 
 import numpy as np
@@ -7,7 +8,11 @@ import pandas as pd
 import pytest
 from support.training import small_identity, small_table
 
-from taxon_training_job.data.examples import examine, numeric_rows
+from taxon_training_job.data.columns import numeric_rows
+from taxon_training_job.data.csv_table import csv_columns
+from taxon_training_job.data.examples import examine
+from taxon_training_job.data.parquet_table import parquet_columns
+from taxon_training_job.data.table import Table
 from taxon_training_job.failure import RunFailed
 
 TARGET = {"uri": "s3://samples/small.csv", "target": "label"}
@@ -22,6 +27,23 @@ def with_column(name: str, values: Any, *, classes: int = 2) -> pd.DataFrame:
 def listing(*features: str) -> dict[str, Any]:
     """Return a dataset that lists these features."""
     return {**TARGET, "features": [{"name": name} for name in features]}
+
+
+def table_of(frame: pd.DataFrame, other: dict[str, str]) -> Table:
+    """Return a table of columns that were read."""
+    return Table(frame, "sha256:" + "0" * 64, other)
+
+
+def as_read(frame: pd.DataFrame) -> Table:
+    """Return a frame as it is read from a CSV file."""
+    return table_of(*csv_columns(frame.to_csv(index=False).encode(), "label"))
+
+
+def as_typed(frame: pd.DataFrame) -> Table:
+    """Return a frame as it is read from a Parquet file."""
+    buffer = io.BytesIO()
+    frame.to_parquet(buffer)
+    return table_of(*parquet_columns(buffer.getvalue(), "label"))
 
 
 def spoilt(value: Any, row: int = 2) -> pd.DataFrame:
@@ -39,7 +61,7 @@ REFUSED: dict[str, tuple[pd.DataFrame, dict[str, Any], str, str]] = {
         BINARY.drop(columns="label"),
         TARGET,
         "TargetMissing",
-        "has no column 'label': it has length, width, batch; correct target",
+        "has no column 'label': it has 'length', 'width', 'batch'; correct target",
     ),
     "a feature is missing": (
         BINARY,
@@ -63,43 +85,43 @@ REFUSED: dict[str, tuple[pd.DataFrame, dict[str, Any], str, str]] = {
         with_column("colour", "red"),
         listing("length", "colour"),
         "NonNumericFeature",
-        "feature 'colour' is not numeric, row 1 holds 'red': encode it as numbers",
+        "not numeric: 'colour' (text); encode as numbers",
     ),
     "a feature is a date": (
         with_column("day", pd.Timestamp("2026-01-01")),
         listing("length", "day"),
         "NonNumericFeature",
-        "feature 'day' is not numeric",
+        "not numeric: 'day' (text)",
     ),
     "one value is text": (
         spoilt("wide"),
         listing("length", "width"),
         "NonNumericFeature",
-        "feature 'width' is not numeric, row 3 holds 'wide'",
+        "not numeric: 'width' (numeric but for 1 of 120 cells, in row 3)",
     ),
     "a value is missing": (
         spoilt(np.nan),
         TARGET,
         "MissingValues",
-        "feature 'width' has 1 missing values, the first in row 3: fill them",
+        "missing values: 'width' in row 3; fill them or leave the rows out",
     ),
     "a value is a word for missing": (
         spoilt(" N/A "),
         TARGET,
         "MissingValues",
-        "feature 'width' has 1 missing values, the first in row 3",
+        "missing values: 'width' in row 3",
     ),
     "a value is infinite": (
         spoilt(-np.inf),
         TARGET,
         "InfiniteValues",
-        "feature 'width' is infinite or beyond float32 in row 3",
+        "infinite or beyond float32: 'width' in row 3",
     ),
     "a value is beyond float32": (
         spoilt(1e39),
         TARGET,
         "InfiniteValues",
-        "feature 'width' is infinite or beyond float32 in row 3",
+        "infinite or beyond float32: 'width' in row 3",
     ),
     "a label is missing": (
         BINARY.assign(label=BINARY["label"].where(BINARY.index != 4)),
@@ -111,17 +133,17 @@ REFUSED: dict[str, tuple[pd.DataFrame, dict[str, Any], str, str]] = {
         BINARY.assign(label="benign"),
         TARGET,
         "SingleClass",
-        "target 'label' holds only the class benign: add rows of at least two classes",
+        "target 'label' holds one class only: add rows of at least two classes",
     ),
     "there are no rows": (BINARY.iloc[:0], TARGET, "SingleClass", "holds no rows"),
     "labels are fractions": (
         BINARY.assign(label=BINARY["width"]),
         TARGET,
         "LabelsNotDiscrete",
-        "holds fractions or numbers beyond 64 bits",
+        "holds fractions or floats beyond 64 bits",
     ),
-    "labels are too large for integers": (
-        BINARY.assign(label=np.where(TWO == 0, 1e300, 2e300)),
+    "a label is infinite": (
+        BINARY.assign(label=np.where(TWO == 0, np.inf, 2.0)),
         TARGET,
         "LabelsNotDiscrete",
         "text or integer labels",
@@ -130,7 +152,7 @@ REFUSED: dict[str, tuple[pd.DataFrame, dict[str, Any], str, str]] = {
         BINARY,
         {**TARGET, "positiveClass": "evil"},
         "ClassMissing",
-        "positiveClass 'evil' is not among the classes benign, malignant",
+        "positiveClass 'evil' is neither of the target's two classes: write it exactly",
     ),
     "a positive class of three": (
         small_table(classes=3),
@@ -167,7 +189,7 @@ def test_an_unfit_table_is_refused(case: str) -> None:
     """Each fault has its own reason and one sentence that says what to change."""
     table, dataset, reason, sentence = REFUSED[case]
     with pytest.raises(RunFailed) as caught:
-        examine(table, small_identity(dataset=dataset))
+        examine(as_read(table), small_identity(dataset=dataset))
 
     assert (caught.value.reason, sentence in caught.value.message) == (reason, True), (
         caught.value.message
@@ -176,22 +198,24 @@ def test_an_unfit_table_is_refused(case: str) -> None:
 
 def test_a_copy_in_text_is_not_used() -> None:
     """A text column is no feature, so a copy in words cannot be learned from."""
-    examples = examine(with_column("diagnosis", BINARY["label"]), small_identity())
+    examples = examine(as_read(with_column("diagnosis", BINARY["label"])), small_identity())
 
     assert "diagnosis" not in examples.features
-    assert "diagnosis" in examples.ignored
+    assert [column.name for column in examples.left_out] == ["diagnosis"]
 
 
 def test_a_feature_that_merely_separates_the_classes_is_kept() -> None:
     """Real measurements may do that; only a copy takes one value per class."""
-    examples = examine(with_column("hint", TWO + np.linspace(0, 0.4, len(TWO))), small_identity())
+    examples = examine(
+        as_read(with_column("hint", TWO + np.linspace(0, 0.4, len(TWO)))), small_identity()
+    )
 
     assert "hint" in examples.features
 
 
 def test_a_constant_feature_stays_in_the_signature_and_is_not_fitted() -> None:
     """Accepted and ignored."""
-    examples = examine(BINARY, small_identity())
+    examples = examine(as_read(BINARY), small_identity())
 
     assert examples.features == ("length", "width", "batch")
     assert examples.constant == ("batch",)
@@ -200,10 +224,10 @@ def test_a_constant_feature_stays_in_the_signature_and_is_not_fitted() -> None:
 
 def test_listed_features_keep_their_order() -> None:
     """The signature is the spec's."""
-    examples = examine(BINARY, small_identity(dataset=listing("width", "length")))
+    examples = examine(as_read(BINARY), small_identity(dataset=listing("width", "length")))
 
     assert examples.features == ("width", "length")
-    assert examples.ignored == ("batch",)
+    assert [str(column) for column in examples.left_out] == ["'batch' (not listed in features)"]
 
 
 @pytest.mark.parametrize(
@@ -220,7 +244,7 @@ def test_listed_features_keep_their_order() -> None:
 def test_labels_are_integers_or_text_in_sorted_order(labels: Any, classes: Any) -> None:
     """The order of the classes is the order of the probabilities."""
     table = pd.DataFrame({"x": [1.0, 2.0, 3.5, 4.0], "label": labels})
-    examples = examine(table, small_identity())
+    examples = examine(as_typed(table), small_identity())
 
     assert examples.classes == classes
     assert [type(label) for label in examples.classes] == [type(classes[0])] * len(classes)
@@ -231,7 +255,7 @@ def test_labels_are_integers_or_text_in_sorted_order(labels: Any, classes: Any) 
 
 def test_zero_has_one_form() -> None:
     """Rows that are equal hash alike."""
-    rows = numeric_rows(pd.DataFrame({"x": [-0.0, 0.0]}), ("x",))
+    rows = numeric_rows(as_typed(pd.DataFrame({"x": [-0.0, 0.0]})), ("x",))
 
     assert not np.signbit(rows).any()
 
@@ -241,5 +265,5 @@ def test_too_many_numeric_columns_must_be_listed() -> None:
     wide = pd.DataFrame(np.arange(2002.0).reshape(2, 1001)).rename(columns=str)
 
     with pytest.raises(RunFailed, match="list at most 1000 in features") as caught:
-        examine(wide.assign(label=["a", "b"]), small_identity())
+        examine(as_read(wide.assign(label=["a", "b"])), small_identity())
     assert caught.value.reason == "TooManyFeatures"

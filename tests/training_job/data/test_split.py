@@ -1,27 +1,47 @@
-"""Whether a row is held out depends on what is in it, and on nothing that may change around it."""
+"""Whether a row is held out depends on what is in it, and on nothing that may change around it.
 
-from typing import Any
+Where few different rows make up a table, its repeats stand on both sides, each class in its share.
+"""
+
+import json
+from collections import Counter
+from typing import Any, cast
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from taxon_training_job.data.split import Split, row_draws, split
+from taxon_training_job.data.draws import row_draws
+from taxon_training_job.data.split import Rule, Split, recorded_split, split
 from taxon_training_job.failure import RunFailed
 
 FEATURES = ("a", "b")
+EARLIER = [4, 7, 11, 12, 23, 28, 33, 35, 36, 37]
+"""What 0.1 held out of forty rows, 0 to 79 in two columns."""
 
 
 @st.composite
-def tables(draw: st.DrawFn, *, least: int = 1) -> tuple[NDArray[np.float64], NDArray[np.intp]]:
-    """Draw rows of two features and their classes; few values, so that many rows are equal."""
+def tables(draw: st.DrawFn) -> tuple[NDArray[np.float64], NDArray[np.intp]]:
+    """Draw rows of two features and their classes; some are equal, but not most."""
     values = st.tuples(st.integers(0, 12), st.integers(0, 3), st.integers(0, 2))
-    drawn = draw(st.lists(values, min_size=least, max_size=60))
+    drawn = draw(st.lists(values, min_size=1, max_size=60))
     rows = np.array([(a, b / 4) for a, b, _ in drawn], dtype=np.float64)
     target = np.array([c for _, _, c in drawn], dtype=np.intp)
-    return rows, np.unique(target, return_inverse=True)[1].astype(np.intp)
+    target = np.unique(target, return_inverse=True)[1].astype(np.intp)
+    undivided(rows, target)
+    return rows, target
+
+
+@st.composite
+def few(draw: st.DrawFn) -> tuple[NDArray[np.float64], NDArray[np.intp]]:
+    """Draw a table of 200 to 600 rows, but only 2 to 30 different ones, each of several classes."""
+    generator = np.random.default_rng(draw(st.integers(0, 2**32)))
+    contents, size = draw(st.integers(2, 30)), draw(st.integers(200, 600))
+    chosen = generator.choice(contents, size, p=generator.dirichlet(np.full(contents, 5.0)))
+    target = generator.integers(0, draw(st.integers(2, 3)), size)
+    return np.stack(np.divmod(chosen, 5), axis=1).astype(np.float64), target.astype(np.intp)
 
 
 def split_of(rows: Any, target: Any, **changes: Any) -> Split:
@@ -29,6 +49,21 @@ def split_of(rows: Any, target: Any, **changes: Any) -> Split:
     given: dict[str, Any] = {"features": FEATURES, "fraction": 0.2, "folds": 0, "seed": 42}
     classes = tuple(range(int(target.max()) + 1))
     return split(rows, target, classes, **given | changes)
+
+
+def undivided(rows: Any, target: Any, **changes: Any) -> Split:
+    """Return the split of a table that can be split by content; draw another table otherwise."""
+    try:
+        sides = split_of(rows, target, **changes)
+    except RunFailed:
+        sides = None
+    assume(sides is not None and not sides.rule.divided)
+    return cast("Split", sides)
+
+
+def counts(rows: Any, target: Any, chosen: Any) -> dict[tuple[float, ...], int]:
+    """Return how often each row is among the chosen, class included."""
+    return dict(Counter((*rows[i].tolist(), int(target[i])) for i in chosen))
 
 
 def contents(rows: Any, target: Any, chosen: Any) -> set[tuple[float, ...]]:
@@ -45,8 +80,8 @@ def test_no_row_that_was_fitted_on_is_held_out_once_the_table_has_grown(
     rows, target = before
     grown = np.concatenate([rows, added[0]])
     classes = np.concatenate([target, np.minimum(added[1], target.max())])
-    old = split_of(rows, target, seed=seed, fraction=fraction)
-    new = split_of(grown, classes, seed=seed, fraction=fraction)
+    old = undivided(rows, target, seed=seed, fraction=fraction)
+    new = undivided(grown, classes, seed=seed, fraction=fraction)
 
     fitted = contents(rows, target, old.train)
     assert not fitted & contents(grown, classes, new.test)
@@ -146,6 +181,105 @@ def test_a_class_with_too_few_rows_for_the_folds_is_named() -> None:
     rows = np.random.default_rng(0).normal(size=(204, 2))
 
     with pytest.raises(
-        RunFailed, match=r"class 1 has 4 rows and keeps [0-3] .* lower search.folds"
+        RunFailed, match=r"the class of row 201 has 4 rows and keeps [0-3] .* lower search.folds"
     ):
         split_of(rows, target, folds=5)
+
+
+def test_the_split_of_different_rows_is_that_of_earlier_releases() -> None:
+    """Versions and champions made before stay comparable."""
+    rows = np.arange(80, dtype=np.float64).reshape(40, 2)
+    sides = split_of(rows, np.arange(40) % 2)
+
+    assert sides.rule == Rule(42, (0.2, 0.2))
+    assert sides.rule.record() == {"seed": 42, "below": [0.2, 0.2]}
+    assert sides.test.tolist() == EARLIER
+
+
+@given(few(), st.floats(0.1, 0.5))
+@settings(max_examples=100, deadline=None)
+def test_few_different_rows_are_held_out_in_their_share(table: Any, fraction: float) -> None:
+    """In every class within a fifth of the fraction, or a row."""
+    rows, target = table
+    sides = split_of(rows, target, fraction=fraction)
+
+    assert sides.rule.divided.every
+    for index in range(target.max() + 1):
+        wanted = fraction * (target == index).sum()
+        assert abs((target[sides.test] == index).sum() - wanted) <= max(1.0, 0.2 * wanted)
+
+
+@given(few(), st.randoms(use_true_random=False))
+@settings(max_examples=50, deadline=None)
+def test_repeats_are_divided_alike_wherever_they_stand(table: Any, random: Any) -> None:
+    """As many of each row are held out, in any order of the table."""
+    rows, target = table
+    order = list(range(len(rows)))
+    random.shuffle(order)
+    straight, shuffled = split_of(rows, target), split_of(rows[order], target[order])
+
+    assert counts(rows, target, straight.test) == counts(rows[order], target[order], shuffled.test)
+
+
+@given(few())
+@settings(max_examples=50, deadline=None)
+def test_a_repeat_keeps_its_side_by_the_rule_it_was_split_by(table: Any) -> None:
+    """What a grown table adds to a row never moves those that were there."""
+    rows, target = table
+    half = len(rows) // 2
+    classes = tuple(range(int(target.max()) + 1))
+    rule = split_of(rows, target).rule
+    before = rule.held_out(rows[:half], target[:half], classes, FEATURES)
+
+    assert np.array_equal(rule.held_out(rows, target, classes, FEATURES)[:half], before)
+
+
+def test_a_large_part_of_equal_rows_is_divided_and_the_rest_is_not() -> None:
+    """Such as the rows of everybody who did nothing; other repeats stay together."""
+    rows = np.random.default_rng(0).normal(size=(1000, 2))
+    rows[:400] = 0.0
+    rows[400:410] = rows[410:420]
+    target = np.arange(1000) % 2
+    target[400:410] = target[410:420]
+    sides = split_of(rows, target)
+    nothing = row_draws(np.zeros((1, 2)), FEATURES, 42)
+
+    assert sides.rule.divided.contents == tuple(nothing)
+    assert 0.16 < len(sides.test) / 1000 < 0.24
+    assert 0.16 < (sides.test < 400).sum() / 400 < 0.24
+    held_out = np.isin(np.arange(1000), sides.test)
+    assert np.array_equal(held_out[400:410], held_out[410:420])
+
+
+def test_copies_of_continuous_rows_stay_together() -> None:
+    """Even three of each: a row that was fitted on says nothing about itself."""
+    once = np.random.default_rng(0).normal(size=(100, 2))
+    rows, target = np.tile(once, (3, 1)), np.tile(np.arange(100) % 2, 3)
+    sides = split_of(rows, target)
+
+    assert not sides.rule.divided
+    assert not contents(rows, target, sides.train) & contents(rows, target, sides.test)
+
+
+@given(few())
+@settings(max_examples=30, deadline=None)
+def test_a_recorded_rule_gives_the_split_it_was_recorded_of(table: Any) -> None:
+    """Through JSON, as a bundle keeps it."""
+    rows, target = table
+    classes = tuple(range(int(target.max()) + 1))
+    sides = split_of(rows, target)
+    rule = Rule.of(json.loads(json.dumps(sides.rule.record())))
+
+    again = recorded_split(rule, rows, target, classes, FEATURES)
+    assert rule == sides.rule
+    assert np.array_equal(again.test, sides.test)
+
+
+def test_rows_that_all_look_alike_on_the_held_out_side_are_refused() -> None:
+    """Every classifier would get the same figures on them."""
+    rows = np.zeros((200, 2))
+    rows[0] = 2.0
+
+    with pytest.raises(RunFailed, match="held out all have the same features") as caught:
+        split_of(rows, np.arange(200) % 2)
+    assert caught.value.reason == "TooFewRows"

@@ -1,7 +1,6 @@
-"""Tables are read exactly, from a path or S3; a broken one is told with its line."""
+"""Tables are read exactly, from a path or S3; a broken one is reported with its line."""
 
 import io
-from decimal import Decimal
 from pathlib import Path
 
 import numpy as np
@@ -38,7 +37,7 @@ def written(folder: Path, content: bytes | str, name: str = "table.csv") -> str:
 @pytest.mark.parametrize("kind", FILES)
 def test_a_table_is_read_from_a_path(tmp_path: Path, kind: str) -> None:
     """CSV and Parquet hold the same table."""
-    table = read_table(written(tmp_path, FILES[kind], f"table.{kind}"))
+    table = read_table(written(tmp_path, FILES[kind], f"table.{kind}"), "label")
 
     assert table.frame["x"].tolist() == [1.5, -2.0]
     assert table.frame["label"].tolist() == ["a", "b"]
@@ -48,17 +47,17 @@ def test_a_table_is_read_from_a_path(tmp_path: Path, kind: str) -> None:
 def test_a_table_is_read_from_object_storage(s3_bucket: str, kind: str) -> None:
     """From a real S3 server, with the digest of its bytes."""
     open_store(f"s3://{s3_bucket}/").write(f"data/table.{kind}", FILES[kind])
-    table = read_table(f"s3://{s3_bucket}/data/table.{kind}")
+    table = read_table(f"s3://{s3_bucket}/data/table.{kind}", "label")
 
     assert table.frame["label"].tolist() == ["a", "b"]
     assert table.digest == sha256_digest(FILES[kind])
 
 
 def test_a_table_that_is_not_there_is_final(s3_bucket: str, tmp_path: Path) -> None:
-    """A mistyped URI does not mend itself."""
+    """A mistyped URI does not fix itself."""
     for source in (f"s3://{s3_bucket}/none.csv", f"{tmp_path}/none.csv"):
         with pytest.raises(RunFailed, match="does not exist") as caught:
-            read_table(source)
+            read_table(source, "label")
         assert caught.value.reason == "DatasetNotFound"
 
 
@@ -68,13 +67,13 @@ def test_storage_that_does_not_answer_is_no_fault_of_the_table(
     """It is worth another attempt."""
     monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:1")
     with pytest.raises(StorageUnavailable):
-        read_table(f"s3://{s3_bucket}/table.csv")
+        read_table(f"s3://{s3_bucket}/table.csv", "label")
 
 
 def test_an_unknown_scheme_is_told_with_the_known_ones() -> None:
     """The trainer makes an invalid run of it."""
     with pytest.raises(BadURI):
-        read_table("https://example.com/table.csv")
+        read_table("https://example.com/table.csv", "label")
 
 
 @given(st.lists(st.floats(allow_nan=False, allow_infinity=False), min_size=1, max_size=30))
@@ -87,7 +86,7 @@ def test_numbers_are_read_to_the_last_bit(
         tmp_path_factory.mktemp("exact"), "x,y\n" + "".join(f"{n!r},z\n" for n in numbers)
     )
 
-    read = read_table(source).frame["x"].to_numpy(dtype=np.float64)
+    read = read_table(source, "label").frame["x"].to_numpy(dtype=np.float64)
     assert np.array_equal(read, np.array(numbers))
 
 
@@ -103,20 +102,20 @@ BROKEN: dict[str, tuple[bytes | str, str]] = {
     "no UTF-8": (b"a,b\n1,2\n\xff,3\n", "line 3 is not UTF-8"),
     "nothing": ("", "it is empty"),
     "blank lines only": ("\n\n", "it is empty"),
-    "a column twice": ("a,a\n1,2\n", "column 'a' stands twice"),
+    "a column twice": ("a,a\n1,2\n", "column 'a' appears twice"),
     "a column without a name": ("a,\n1,2\n", "column 2 has no name"),
 }
 
 
 @pytest.mark.parametrize("case", BROKEN)
 def test_a_broken_csv_is_told_with_its_line(tmp_path: Path, case: str) -> None:
-    """The file, the line, and that it is the table to mend."""
+    """The file, the line, and that it is the table to fix."""
     content, sentence = BROKEN[case]
     with pytest.raises(RunFailed, match=sentence) as caught:
-        read_table(written(tmp_path, content))
+        read_table(written(tmp_path, content), "label")
     assert caught.value.reason == "DatasetUnreadable"
     assert "table.csv" in caught.value.message
-    assert caught.value.message.endswith("mend the table")
+    assert caught.value.message.endswith("fix the table")
 
 
 @pytest.mark.parametrize("spoil", [lambda c: c[:0], lambda c: c[:-9], lambda c: c[:40] + c[60:]])
@@ -124,7 +123,7 @@ def test_a_broken_parquet_is_the_tables_fault(tmp_path: Path, spoil: object) -> 
     """Whatever the library raises, the run ends for good."""
     content = spoil(FILES["parquet"])  # type: ignore[operator]  # one of the three above
     with pytest.raises(RunFailed) as caught:
-        read_table(written(tmp_path, content, "table.parquet"))
+        read_table(written(tmp_path, content, "table.parquet"), "label")
     assert caught.value.reason == "DatasetUnreadable"
 
 
@@ -134,7 +133,7 @@ def test_any_flipped_byte_of_a_parquet_is_read_or_refused(tmp_path: Path) -> Non
     for place in range(0, len(content), 23):
         spoilt = bytes(content[:place] + bytes([content[place] ^ 0xFF]) + content[place + 1 :])
         try:
-            read_table(written(tmp_path, spoilt, "table.parquet"))
+            read_table(written(tmp_path, spoilt, "table.parquet"), "label")
         except RunFailed as failure:
             assert failure.reason == "DatasetUnreadable"  # noqa: PT017 - reading it is right too
 
@@ -142,28 +141,20 @@ def test_any_flipped_byte_of_a_parquet_is_read_or_refused(tmp_path: Path) -> Non
 def test_another_kind_of_file_is_refused(tmp_path: Path) -> None:
     """The name says what a table is."""
     with pytest.raises(RunFailed, match=r"name it \.csv or \.parquet"):
-        read_table(written(tmp_path, "a,b\n", "table.xlsx"))
+        read_table(written(tmp_path, "a,b\n", "table.xlsx"), "label")
 
 
-def test_only_an_empty_field_is_missing(tmp_path: Path) -> None:
-    """A class may be called NA."""
-    frame = read_table(written(tmp_path, "x,label\n1,NA\n,None\n")).frame
+def test_words_for_missing_cells_are_missing_among_numbers_only(tmp_path: Path) -> None:
+    """A text column keeps its words; whether one is a missing label is decided with the target."""
+    frame = read_table(written(tmp_path, "x,y,label\n1,NA,NA\n n/a ,b,b\n"), "label").frame
 
-    assert frame["label"].tolist() == ["NA", "None"]
     assert frame["x"].isna().tolist() == [False, True]
+    assert frame["y"].tolist() == ["NA", "b"]
+    assert frame["label"].tolist() == ["NA", "b"]
 
 
 def test_a_byte_order_mark_is_no_part_of_a_name(tmp_path: Path) -> None:
     """As spreadsheets write it."""
-    frame = read_table(written(tmp_path, b"\xef\xbb\xbfx,label\r\n1,a\r\n")).frame
+    frame = read_table(written(tmp_path, b"\xef\xbb\xbfx,label\r\n1,a\r\n"), "label").frame
 
     assert list(frame.columns) == ["x", "label"]
-
-
-def test_decimals_of_a_parquet_are_numbers(tmp_path: Path) -> None:
-    """Databases export amounts so."""
-    frame = pd.DataFrame({"x": [Decimal("1.25"), Decimal("2.50")]})
-    read = read_table(written(tmp_path, parquet(frame), "table.parquet")).frame
-
-    assert read["x"].dtype == np.float64
-    assert read["x"].tolist() == [1.25, 2.5]

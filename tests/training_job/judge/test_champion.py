@@ -1,8 +1,10 @@
 """A candidate against the live version: the same rows, none the champion saw."""
 
+import json
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import pytest
 from support.training import (
@@ -16,7 +18,9 @@ from support.training import (
 )
 
 from taxon_bundle.bundle import Bundle
+from taxon_contracts.manifest import METRICS_NAME
 from taxon_contracts.run import Champion
+from taxon_training_job.data import split
 
 
 def champion_of(bundle: Bundle) -> Champion:
@@ -101,6 +105,54 @@ def test_too_few_unseen_rows_are_no_comparison(tmp_path: Path) -> None:
     assert result.champion is None
     assert f"not compared: live {VERSION} was fitted on" in result.message
     assert result.outcome == "Accepted"
+
+
+def few_rows(rows: int) -> pd.DataFrame:
+    """Return the first of any number of rows of which a dozen are different."""
+    generator = np.random.default_rng(3)
+    drawn = np.array([(generator.integers(0, 12), generator.random()) for _ in range(rows)])
+    content, luck = drawn[:, 0], drawn[:, 1]
+    label = np.where(luck < 0.1 + 0.8 * content / 12, "malignant", "benign")
+    return pd.DataFrame({"length": content // 4, "width": content % 4, "label": label})
+
+
+def test_few_different_rows_are_compared_on_repeats_neither_was_fitted_on(tmp_path: Path) -> None:
+    """The live version's own rule says which repeats it held out."""
+    live = train(run_request(few_rows(2000), tmp_path / "live"))
+    result = challenged(tmp_path / "next", few_rows(2600), live)
+
+    assert result.champion is not None
+    assert "held-out rows that live" not in result.message
+
+
+def test_a_live_version_that_held_out_whole_contents_is_compared_on_those(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As versions before 0.2 did, whatever the table."""
+    with monkeypatch.context() as earlier:
+        earlier.setattr(split, "_divided", lambda _: split.Divided())
+        live = train(run_request(few_rows(1000), tmp_path / "live"))
+    held_out = split.Rule.of(json.loads(live.read(METRICS_NAME))["split"])
+    result = challenged(tmp_path / "next", few_rows(1000), live)
+    compared = int(result.message.split("compared on the ")[1].split()[0])
+
+    assert not held_out.divided
+    assert 0 < compared < result.rows.test
+
+
+def test_a_bundle_found_again_is_compared_on_the_rows_it_held_out_itself(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Today's rule would hold out rows that it was fitted on."""
+    table = few_rows(1000)
+    live = train(run_request(table, tmp_path / "live", version="v2222222222"))
+    with monkeypatch.context() as earlier:
+        earlier.setattr(split, "_divided", lambda _: split.Divided())
+        train(run_request(table, tmp_path / "next", version="v1111111111"))
+    found = challenged(tmp_path / "next", table, live)
+
+    assert found.reused
+    assert f"of {found.rows.test} held-out rows that live" in found.message
 
 
 def missing_column(live: Bundle) -> pd.DataFrame:

@@ -34,16 +34,28 @@ def _head(training: Training) -> str:
 def _data(training: Training) -> str:
     rows, dataset = training.rows, training.request.identity.dataset
     constant = ", ".join(training.examples.constant) or "none"
-    ignored = ", ".join(training.examples.ignored) or "none"
+    left_out = ", ".join(map(str, training.examples.left_out)) or "none"
     return (
         "## Data\n\n"
         f"- Table: {dataset.uri} ({training.dataset_digest})\n"
         f"- Target: {dataset.target}\n"
-        f"- Rows: {rows.train} to train, {rows.test} held out, {rows.duplicates} of all repeat an"
-        " earlier one and share its side\n"
+        f"- Rows: {rows.train} to train, {rows.test} held out\n"
+        f"- Repeats: {rows.duplicates} of all rows repeat an earlier one; {_repeats(training)}\n"
         f"- Constant features, accepted and ignored: {constant}\n"
-        f"- Columns not used: {ignored}"
+        f"- Columns left out: {left_out}"
     )
+
+
+def _repeats(training: Training) -> str:
+    divided = training.split.rule.divided
+    if divided.every:
+        return "few rows are different, so repeats stand on both sides"
+    if divided:
+        return (
+            f"{len(divided.contents)} rows repeat so often that they stand on both sides, the"
+            " others share a side"
+        )
+    return "they share its side"
 
 
 def _choice(training: Training) -> str:

@@ -73,10 +73,7 @@ def metrics(training: Training, figures: Figures) -> bytes:
             "importances": figures.importances,
             "rows": training.rows.model_dump(),
             "constant_features": list(training.examples.constant),
-            "split": {
-                "seed": training.request.identity.seed,
-                "below": list(training.split.below),
-            },
+            "split": training.split.rule.record(),
         }
     )
 

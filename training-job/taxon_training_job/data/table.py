@@ -1,114 +1,62 @@
-"""Reading a table: bytes from storage to a frame, with errors that name the line."""
+"""Reading a table: bytes from storage to columns, with errors that name the line."""
 
-import csv
-import io
-from collections import Counter
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Self
 
+import numpy as np
 import pandas as pd
 import pyarrow as pa
-from pyarrow import parquet
+from numpy.typing import NDArray
 
 from taxon_bundle.location import read_object
 from taxon_bundle.storage import ObjectMissing
 from taxon_contracts.canonical import sha256_digest
+from taxon_training_job.data.csv_table import csv_columns
+from taxon_training_job.data.parquet_table import parquet_columns
 from taxon_training_job.failure import RunFailed
+
+READERS = {".csv": csv_columns, ".parquet": parquet_columns}
 
 
 @dataclass(frozen=True)
 class Table:
-    """A table as it was read; ``digest`` is of its bytes."""
+    """A table as it was read; ``digest`` is of its bytes.
+
+    ``frame`` has the columns of numbers (NaN where a cell is missing) and of text; ``other`` names
+    the remaining columns and says what they hold.
+    """
 
     frame: pd.DataFrame
     digest: str
+    other: Mapping[str, str] = field(default_factory=dict)
+
+    def only(self, rows: NDArray[np.intp]) -> Self:
+        """Return the table of some rows; each keeps its number in messages."""
+        return replace(self, frame=self.frame.iloc[rows])
 
 
-def read_table(source: str) -> Table:
+def read_table(source: str, target: str) -> Table:
     """Read a CSV (UTF-8, header line, comma) or Parquet table from a URI or path.
 
+    Args:
+        source: the URI or path.
+        target: the column of labels, which a CSV file's text decides and no guess at its type.
+
     Raises:
-        RunFailed: there is none, or it is not such a table; the message names the line.
+        RunFailed: it does not exist, or is not such a table; the message names the line.
         StorageError: storage did not answer.
     """
-    readers = {".csv": _csv, ".parquet": _parquet}
     suffix = source[source.rfind(".") :].lower()
-    if suffix not in readers:
+    if suffix not in READERS:
         raise RunFailed("DatasetUnreadable", f"{source}: name it .csv or .parquet as its format is")
     try:
         content = read_object(source)
     except ObjectMissing as error:
         raise RunFailed("DatasetNotFound", str(error)) from error
     try:
-        frame = readers[suffix](content)
+        frame, other = READERS[suffix](content, target)
     except (ValueError, OSError, pa.ArrowException) as error:
         sentence = " ".join(str(error).split()).rstrip(".")
-        raise RunFailed("DatasetUnreadable", f"{source}: {sentence}: mend the table") from error
-    return Table(frame, sha256_digest(content))
-
-
-def _csv(content: bytes) -> pd.DataFrame:
-    """Parse numbers exactly and take nothing but an empty field for missing."""
-    text = _decoded(content)
-    header = _header_of_even_lines(text)
-    frame = pd.read_csv(
-        io.StringIO(text),
-        index_col=False,
-        keep_default_na=False,
-        low_memory=False,
-        na_values=[""],
-    )
-    frame.columns = _named(header)
-    return frame
-
-
-def _decoded(content: bytes) -> str:
-    try:
-        return content.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        line = content.count(b"\n", 0, error.start) + 1
-        raise ValueError(f"line {line} is not UTF-8") from error
-
-
-def _header_of_even_lines(text: str) -> list[str]:
-    """Return the header once every line is seen to have as many fields (blank ones aside).
-
-    pandas fills short lines up and may cut long ones; either would train on another table.
-
-    Raises:
-        ValueError: a line is broken; the message has its number.
-    """
-    lines = csv.reader(io.StringIO(text, newline=""), strict=True)
-    header: list[str] = []
-    line = 1
-    try:
-        for fields in lines:
-            header = header or fields
-            if fields and len(fields) != len(header):
-                raise ValueError(f"line {line} has {len(fields)} fields, the header {len(header)}")
-            line = lines.line_num + 1
-    except csv.Error as error:
-        raise ValueError(f"line {line} is broken ({error})") from error
-    if not header:
-        raise ValueError("it is empty")
-    return header
-
-
-def _parquet(content: bytes) -> pd.DataFrame:
-    """Read a table; decimals, which pandas would hold as objects, become floats."""
-    table = parquet.read_table(io.BytesIO(content))
-    fields = [
-        pa.field(field.name, pa.float64()) if pa.types.is_decimal(field.type) else field
-        for field in table.schema
-    ]
-    frame: pd.DataFrame = table.cast(pa.schema(fields, table.schema.metadata)).to_pandas()
-    frame.columns = _named([str(name) for name in frame.columns])
-    return frame
-
-
-def _named(names: list[str]) -> pd.Index:
-    """Return the columns' names once each has one of its own."""
-    if "" in names:
-        raise ValueError(f"column {names.index('') + 1} has no name")
-    if repeated := [name for name, count in Counter(names).items() if count > 1]:
-        raise ValueError(f"column {repeated[0]!r} stands twice")
-    return pd.Index(names)
+        raise RunFailed("DatasetUnreadable", f"{source}: {sentence}: fix the table") from error
+    return Table(frame, sha256_digest(content), other)

@@ -1,21 +1,22 @@
 """A candidate against the live version, on held-out rows neither has been fitted on."""
 
-import json
+from dataclasses import dataclass
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
 
-from taxon_bundle.bundle import Bundle, BundleError, open_bundle
+from taxon_bundle.bundle import BundleError, open_bundle
 from taxon_bundle.classifier import BadRow, Classifier
 from taxon_contracts.gate import ChampionComparison
-from taxon_contracts.manifest import METRICS_NAME
 from taxon_contracts.run import Champion
 from taxon_contracts.scores import ScoreName, gain
-from taxon_training_job.data.examples import numeric_rows
-from taxon_training_job.data.split import row_draws
+from taxon_training_job.data.columns import numeric_rows
+from taxon_training_job.data.labels import Classes
+from taxon_training_job.data.split import Rule
+from taxon_training_job.data.table import Table
 from taxon_training_job.failure import RunFailed
 from taxon_training_job.judge.evaluation import interval, resamples
+from taxon_training_job.judge.recorded import recorded_rule
 from taxon_training_job.measure import Answers, measure
 
 FEWEST_ROWS = 20
@@ -26,14 +27,22 @@ class NotComparable(Exception):  # noqa: N818 - a finding, not a fault
     """The champion cannot answer for today's rows; the message says why."""
 
 
+@dataclass(frozen=True)
+class Today:
+    """Today's rows: the whole table, since the champion may read other columns of it.
+
+    ``target`` is each row's position among the classes, shape [n]; ``test`` the positions of the
+    rows the candidate was not fitted on.
+    """
+
+    table: Table
+    classes: Classes
+    target: NDArray[np.intp]
+    test: NDArray[np.intp]
+
+
 def compare(
-    candidate: Answers,
-    champion: Champion,
-    frame: pd.DataFrame,
-    classes: tuple[str, ...] | tuple[int, ...],
-    *,
-    metric: ScoreName,
-    seed: int,
+    candidate: Answers, champion: Champion, today: Today, *, metric: ScoreName, seed: int
 ) -> tuple[ChampionComparison, int]:
     """Judge both on the held-out rows under the same resamples (a paired bootstrap).
 
@@ -43,8 +52,7 @@ def compare(
     Args:
         candidate: the candidate's answers on the held-out rows.
         champion: where the live version's bundle is.
-        frame: the held-out rows of the table, since the champion may read other columns.
-        classes: today's classes.
+        today: the rows.
         metric: what they are compared by.
         seed: of the resamples.
 
@@ -55,10 +63,10 @@ def compare(
         NotComparable: the champion's bundle, columns or classes do not fit today's table.
         StorageError: storage did not answer.
     """
-    live, unseen = _answers(champion, frame, classes, candidate)
+    live, unseen = _answers(champion, today, candidate)
     if not unseen.all():
         present = np.unique(candidate.target[unseen])
-        if unseen.sum() < FEWEST_ROWS or len(present) < len(classes):
+        if unseen.sum() < FEWEST_ROWS or len(present) < len(today.classes):
             raise NotComparable(
                 f"live {champion.version} was fitted on {int((~unseen).sum())} of the"
                 f" {len(unseen)} held-out rows"
@@ -88,20 +96,17 @@ def compare(
 
 
 def _answers(
-    champion: Champion,
-    frame: pd.DataFrame,
-    classes: tuple[str, ...] | tuple[int, ...],
-    candidate: Answers,
+    champion: Champion, today: Today, candidate: Answers
 ) -> tuple[Answers, NDArray[np.bool_]]:
     """Return the champion's answers, and which of the rows it was not fitted on."""
     try:
         bundle = open_bundle(champion.bundle_uri, champion.manifest_digest)
         classifier = Classifier.load(bundle)
-        if classifier.classes != classes:
+        if classifier.classes != today.classes:
             raise NotComparable(f"live {champion.version} tells other classes apart")
-        rows = numeric_rows(frame, classifier.features)
+        rows = numeric_rows(today.table.only(today.test), classifier.features)
         probabilities = classifier.probabilities(rows)
-        unseen = _unseen(bundle, classifier, rows, candidate.target)
+        unseen = _unseen(recorded_rule(bundle), classifier.features, rows, today)
     except BundleError as error:
         raise NotComparable(f"live {champion.version} cannot be read ({error})") from error
     except (RunFailed, BadRow) as error:
@@ -113,10 +118,13 @@ def _answers(
 
 
 def _unseen(
-    bundle: Bundle, classifier: Classifier, rows: NDArray[np.float64], target: NDArray[np.intp]
+    rule: Rule, features: tuple[str, ...], rows: NDArray[np.float64], today: Today
 ) -> NDArray[np.bool_]:
-    """Tell which rows the champion's own split holds out, by what its bundle says of it."""
-    split = json.loads(bundle.read(METRICS_NAME))["split"]
-    below = np.array(split["below"])
-    unseen: NDArray[np.bool_] = row_draws(rows, classifier.features, split["seed"]) < below[target]
-    return unseen
+    """Tell which of the held-out rows the champion's own split holds out.
+
+    Only the whole table shows which repeat of a divided content a row is.
+    """
+    if not rule.divided:
+        return rule.held_out(rows, today.target[today.test], today.classes, features)
+    whole = numeric_rows(today.table, features)
+    return rule.held_out(whole, today.target, today.classes, features)[today.test]

@@ -1,17 +1,16 @@
 """The verdict on a bundle: its figures, the comparison with the live version, the gate."""
 
-import json
-
 from taxon_bundle.bundle import Bundle
 from taxon_bundle.classifier import Classifier
 from taxon_contracts.gate import ChampionComparison, judge
-from taxon_contracts.manifest import METRICS_NAME
 from taxon_contracts.run import MetricValue, Rows, RunRequest, RunResult
 from taxon_training_job.data.examples import Examples
+from taxon_training_job.data.left_out import doubts, reported
 from taxon_training_job.data.split import Split
 from taxon_training_job.data.table import Table
-from taxon_training_job.judge.champion import NotComparable, compare
+from taxon_training_job.judge.champion import NotComparable, Today, compare
 from taxon_training_job.judge.figures import held_out_answers
+from taxon_training_job.judge.recorded import recorded_figures
 
 
 def verdict(
@@ -24,7 +23,7 @@ def verdict(
     reused: bool,
 ) -> RunResult:
     """Return the full result: the bundle's figures, the champion's, the gate's verdict."""
-    figures = json.loads(bundle.read(METRICS_NAME))
+    figures = recorded_figures(bundle)
     values = tuple(MetricValue.model_validate(value) for value in figures["metrics"])
     comparison, note = _comparison(request, table, examples, sides, bundle)
     decision = judge(request.gate, {value.name: value.value for value in values}, comparison)
@@ -32,13 +31,15 @@ def verdict(
         version=request.version,
         outcome="Accepted" if decision.passed else "Refused",
         reason=decision.reason,
-        message=f"{decision.message}; {note}" if note else decision.message,
+        message="; ".join([decision.message, *filter(None, (note, doubts(examples.left_out)))]),
         bundle_uri=bundle.uri,
         manifest_digest=bundle.digest,
         dataset_digest=table.digest,
         rows=Rows.model_validate(figures["rows"]),
         metrics=values,
         champion=comparison,
+        left_out=reported(examples.left_out),
+        left_out_count=len(examples.left_out),
         reused=reused,
     )
 
@@ -54,8 +55,7 @@ def _comparison(
         comparison, rows = compare(
             held_out_answers(Classifier.load(bundle), examples, sides),
             champion,
-            table.frame.iloc[sides.test],
-            examples.classes,
+            Today(table, examples.classes, examples.target, sides.test),
             metric=request.identity.metric,
             seed=request.identity.seed,
         )

@@ -1,0 +1,60 @@
+"""The columns a model does not use, for its log, its result and its gate's message."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from taxon_contracts.run import LeftOutColumn
+
+MOST_REPORTED = 10
+"""Columns in a run's result, which has to fit a termination message; the log has all."""
+SHOWN = 5
+NAME_SHOWN = 100
+
+
+@dataclass(frozen=True)
+class LeftOut:
+    """A column that is neither feature nor target; ``doubtful`` when it may be meant as one."""
+
+    name: str
+    why: str
+    doubtful: bool = False
+
+    def __str__(self) -> str:
+        return f"{quoted(self.name)} ({self.why})"
+
+
+def by_reason(columns: Iterable[LeftOut]) -> dict[str, list[str]]:
+    """Return the columns' names by the reason they are left out for."""
+    names: dict[str, list[str]] = {}
+    for column in columns:
+        names.setdefault(column.why, []).append(column.name)
+    return names
+
+
+def reported(columns: Iterable[LeftOut]) -> tuple[LeftOutColumn, ...]:
+    """Return what a run's result has of them: doubtful ones first, the first few."""
+    first = sorted(columns, key=lambda column: not column.doubtful)[:MOST_REPORTED]
+    return tuple(LeftOutColumn(name=shortened(column.name), why=column.why) for column in first)
+
+
+def doubts(columns: Iterable[LeftOut]) -> str:
+    """Return a sentence about the columns that may be meant as features; empty for none."""
+    doubtful = [str(column) for column in columns if column.doubtful]
+    return f"left out: {some(doubtful)}" if doubtful else ""
+
+
+def shortened(name: str) -> str:
+    """Return a name that fits a sentence."""
+    return name if len(name) <= NAME_SHOWN else name[:NAME_SHOWN] + "..."
+
+
+def quoted(name: str) -> str:
+    """Return a column's name for a sentence."""
+    return repr(shortened(name))
+
+
+def some(items: Iterable[str], most: int = SHOWN) -> str:
+    """Return the first few of these, and how many more there are."""
+    listed = list(items)
+    more = f" and {len(listed) - most} more" if len(listed) > most else ""
+    return ", ".join(listed[:most]) + more
