@@ -1,1 +1,1 @@
-"""A Kubernetes cluster on this machine, with everything Taxon stands on."""
+"""A Kubernetes cluster on this machine, with everything Taxon needs."""

@@ -1,4 +1,4 @@
-"""What Taxon stands on: KServe, the Gateway, the Prometheus Operator and metrics for pods.
+"""What Taxon needs: KServe, the Gateway, the Prometheus Operator and metrics for pods.
 
 The charts come out of the very Go modules the programs are built from, so the two never disagree.
 With ``images`` None the charts' own images are used.

@@ -1,4 +1,4 @@
-"""Plays who stands behind an API server: the Job controller, KServe and the Gateway.
+"""Plays the controllers behind an API server: the Job controller, KServe and the Gateway.
 
 Every training Job ends well at once, and every InferenceService is ready at once.
 """

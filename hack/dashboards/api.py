@@ -93,7 +93,7 @@ TRAFFIC = Row(
         ),
         Panel(
             "Answers by status code",
-            "Predicting requests by how they ended: 4xx is the client's to mend, 5xx is ours.",
+            "Prediction requests by status: 4xx is the client's mistake, 5xx is the server's.",
             "reqps",
             (Query(requests(by="code"), "{{code}}"),),
             stacked=True,

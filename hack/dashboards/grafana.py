@@ -103,7 +103,7 @@ def _dashboard(dashboard: Dashboard) -> dict[str, Any]:
 
 
 def _rollouts() -> dict[str, Any]:
-    """Return the marks of rollouts: each stands at the time the metric's value names."""
+    """Return the marks of rollouts: each at the time the metric's value gives."""
     return {
         "name": "Rollouts",
         "datasource": DATASOURCE,

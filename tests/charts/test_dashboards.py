@@ -108,7 +108,7 @@ def test_variables_choose_namespace_model_and_version(dashboard: dict[str, Any])
 
 @every_dashboard
 def test_rollouts_are_marked(dashboard: dict[str, Any]) -> None:
-    """A mark stands at the time a version went live, which the metric's value says."""
+    """A mark is at the time a version went live, which the metric's value says."""
     [mark] = dashboard["annotations"]["list"]
     assert mark["expr"].startswith("model_live_since_seconds")
     assert mark["useValueForTime"]

@@ -13,7 +13,7 @@ from taxon_datastore.database import CONNECT_SECONDS, GRACE_SECONDS, STATEMENT_S
 
 VALUES = sorted((Path(__file__).parent / "values").glob("*.yaml"))
 HELM_SECONDS = 300
-"""How long Helm waits for a hook unless it is told otherwise."""
+"""How long Helm waits for a hook unless it is set otherwise."""
 DATABASES: dict[str, dict[str, Any]] = {
     "evaluation": {"evaluation": True},
     "external": {"secretName": "company-postgres"},
@@ -23,7 +23,7 @@ every_database = pytest.mark.parametrize("database", DATABASES.values(), ids=DAT
 
 
 def hooks(manifests: list[Manifest]) -> dict[str, list[str]]:
-    """Return when Helm runs each object that is no part of the release."""
+    """Return when Helm runs each object that is not part of the release."""
     annotated = {charts.title(one): one["metadata"].get("annotations", {}) for one in manifests}
     return {
         title: annotations["helm.sh/hook"].split(",")

@@ -1,4 +1,4 @@
-"""What the Prometheus Operator is told to scrape: each process once, and under its own labels."""
+"""What the Prometheus Operator scrapes: each process once, and under its own labels."""
 
 from typing import Any
 
@@ -48,7 +48,7 @@ def test_the_service_leads_to_the_port_with_the_metrics(manifests: list[Manifest
 
 
 def test_servers_are_scraped_as_pods_of_the_model_namespaces(manifests: list[Manifest]) -> None:
-    """A server stands behind several Services; as a pod it counts once."""
+    """A server is behind several Services; as a pod it counts once."""
     monitors = [one for one in manifests if one["kind"] in ("PodMonitor", "ServiceMonitor")]
     [servers] = [one for one in monitors if one["kind"] == "PodMonitor"]
     assert servers["metadata"]["name"] == "taxon-servers"

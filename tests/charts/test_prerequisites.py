@@ -1,4 +1,4 @@
-"""What the chart needs in a cluster: told in one sentence, and only where a cluster was asked."""
+"""What the chart needs in a cluster: said in one sentence, and only where a cluster was asked."""
 
 from typing import Any
 

@@ -39,7 +39,7 @@ SETTINGS: dict[str, type[BaseSettings]] = {
     "kserve-container": ServerSettings,
     "selftest": selftest.Settings,
 }
-"""Whose environment each container's is; every other container is no part with settings."""
+"""Whose environment each container's is; no other container has settings."""
 OTHERS = {
     "buckets": {
         "AWS_ACCESS_KEY_ID",
@@ -306,7 +306,7 @@ def test_a_model_namespace_gets_accounts_for_its_pods() -> None:
 
 
 def test_notes_say_the_next_three_commands() -> None:
-    """What Helm prints after an install can be typed as it stands."""
+    """What Helm prints after an install can be typed as it is."""
     notes = charts.render({"modelNamespaces": ["fraud"]}, notes=True).split("NOTES:")[1]
     commands = [line.strip() for line in notes.splitlines() if line.startswith("  kubectl ")]
     assert len(commands) == 3

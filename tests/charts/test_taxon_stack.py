@@ -1,7 +1,7 @@
 """The umbrella: Taxon and its monitoring, wired to each other.
 
-The monitoring's own chart cannot be had everywhere: a stand-in shows what it would be told; CI on a
-connected machine builds the real one.
+The monitoring's own chart cannot be had everywhere: a stand-in shows the values it would get.
+CI on a connected machine builds the real one.
 """
 
 import json
@@ -49,7 +49,7 @@ def manifests(stack: Path) -> list[Manifest]:
 
 @pytest.fixture(scope="module")
 def told(manifests: list[Manifest]) -> Any:
-    """Return the values the monitoring's chart is told."""
+    """Return the values the monitoring's chart gets."""
     return json.loads(charts.named(manifests, "ConfigMap", "told")["data"]["values"])
 
 
@@ -70,7 +70,7 @@ def test_it_holds_all_of_taxon(manifests: list[Manifest]) -> None:
 
 
 def test_prometheus_obeys_monitors_and_rules_without_a_label_of_its_release(told: Any) -> None:
-    """The monitoring's chart selects only its own release unless it is told otherwise."""
+    """The monitoring's chart selects only its own release unless it is set otherwise."""
     spec = told["prometheus"]["prometheusSpec"]
     for kind in ("podMonitor", "rule", "serviceMonitor"):
         assert spec[f"{kind}SelectorNilUsesHelmValues"] is False

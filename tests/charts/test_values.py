@@ -62,7 +62,7 @@ def test_schema_and_values_have_the_same_keys(values: dict[str, Any]) -> None:
 
 
 def test_the_schema_is_closed_at_every_level() -> None:
-    """A key nobody knows is refused wherever it stands."""
+    """An unknown key is refused at every level."""
     described = [node for node in nodes(SCHEMA) if "properties" in node and "type" in node]
     assert described
     assert all(node["additionalProperties"] is False for node in described)
@@ -170,7 +170,7 @@ bad_values = pytest.mark.parametrize(
 def test_bad_values_are_refused_with_their_path(
     values: dict[str, Any], path: str, told: str
 ) -> None:
-    """Helm refuses what the schema does not allow, and says where it stands and why."""
+    """Helm refuses what the schema does not allow, and says where and why."""
     with pytest.raises(charts.Refused) as refused:
         charts.render(values)
     assert f"at '{path}'" in str(refused.value)
@@ -202,7 +202,7 @@ def test_names_made_of_digits_stay_names() -> None:
 
 
 def numbers_for_names(node: Any) -> Iterator[Any]:
-    """Yield every number that stands where Kubernetes expects a name."""
+    """Yield every number where Kubernetes expects a name."""
     if isinstance(node, list):
         for child in node:
             yield from numbers_for_names(child)

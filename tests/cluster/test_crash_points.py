@@ -35,7 +35,7 @@ from taxon_kube.api import (
 
 SECONDS = 120.0
 AT_A_TIME = 6
-"""Stories told at a time: each mostly waits."""
+"""Stories that run at a time: each mostly waits."""
 
 
 @pytest.fixture(scope="module")

@@ -38,7 +38,7 @@ def test_once_ready_the_url_answers_with_the_version(life: Life) -> None:
 
 
 def test_replicas_and_log_mode_change_in_place(life: Life) -> None:
-    """What is no part of a version's identity is changed on its servers, without a run."""
+    """What is not part of a version's identity is changed on its servers, without a run."""
     version, jobs = life.live, life.jobs()
     more = {"minReplicas": 2, "predictionLog": {"mode": "WithoutFeatures"}}
     with life.unharmed():

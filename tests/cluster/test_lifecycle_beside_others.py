@@ -68,7 +68,7 @@ def twins(neighbour: str) -> Iterator[tuple[Life, Life]]:
 
 
 def test_a_table_without_the_target_stops_the_first_run(release: str) -> None:
-    """A model whose target is no column is Stalled with that reason after one attempt."""
+    """A model whose target is not a column is Stalled with that reason after one attempt."""
     assert release
     spec = small_spec(seed=1)
     spec["dataset"]["target"] = "vintage"
@@ -149,7 +149,7 @@ def test_a_child_deleted_by_hand_comes_back(
         ("inferenceservice", {"spec": {"predictor": {"minReplicas": 2, "maxReplicas": 2}}}),
     ],
 )
-def test_a_child_edited_by_hand_is_mended(
+def test_a_child_edited_by_hand_is_put_right(
     twins: tuple[Life, Life], kind: str, patch: Object
 ) -> None:
     """What a person changes in an object of a model is changed back."""

@@ -68,8 +68,8 @@ def entries(log: Path) -> Iterator[Manifest]:
 
 
 @pytest.fixture
-def mended_secret(release: str, tmp_path: Path) -> None:
-    """Have the credentials Job mend a copy that was changed by hand."""
+def repaired_secret(release: str, tmp_path: Path) -> None:
+    """Have the credentials Job repair a copy that was changed by hand."""
     assert release
     values = tmp_path / "values.yaml"
     values.write_text(helm("get", "values", "taxon", "--output=yaml"))
@@ -108,7 +108,7 @@ def live() -> str:
     return str(model["status"]["live"]["version"])
 
 
-@pytest.mark.usefixtures("mended_secret", "whole_life")
+@pytest.mark.usefixtures("repaired_secret", "whole_life")
 def test_every_right_is_used() -> None:
     """Of what the roles grant, all was used but what only a crash calls for."""
     kubectl("wait", "job", "-n", SYSTEM, "--all", "--for=condition=complete", "--timeout=120s")

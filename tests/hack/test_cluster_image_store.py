@@ -44,7 +44,7 @@ def test_project_image_is_loaded_once(asked: Store, archive: Path) -> None:
     assert asked == [("images", "import", str(archive))]
 
 
-def test_project_image_built_anew_is_loaded_again(asked: Store, archive: Path) -> None:
+def test_project_image_built_again_is_loaded_again(asked: Store, archive: Path) -> None:
     """A new archive takes the place of the image of the same name."""
     image_store.load_project_images()
     os.utime(archive, ns=(1, 1))
@@ -59,7 +59,7 @@ def test_images_of_earlier_builds_are_dropped(asked: Store) -> None:
 
 
 def test_image_of_a_new_build_is_loaded(asked: Store, tmp_path: Path) -> None:
-    """A program built anew gets an image of its own."""
+    """A program built again gets an image of its own."""
     (tmp_path / "new").write_text("")
     image_store.load(ProgramImage("tool", tmp_path / "new", "/tool"))
     assert asked[-1] == ("images", "import", str(tmp_path / "image.tar"))

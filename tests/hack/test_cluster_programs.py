@@ -26,7 +26,7 @@ def module(tmp_path: Path) -> Path:
 
 @pytest.mark.parametrize("changed", ["tool/main.go", "go.mod", "go.sum"])
 def test_change_of_a_source_calls_for_a_build(module: Path, changed: str) -> None:
-    """A program is built anew when its code or its pinned modules change."""
+    """A program is built again when its code or its pinned modules change."""
     program = Program("tool", module, "./tool")
     before = program.inputs("go1")
     (module / changed).write_text("changed")
@@ -34,7 +34,7 @@ def test_change_of_a_source_calls_for_a_build(module: Path, changed: str) -> Non
 
 
 def test_other_toolchain_calls_for_a_build(module: Path) -> None:
-    """A program is built anew by another Go."""
+    """A program is built again by another Go."""
     program = Program("tool", module, "./tool")
     assert program.inputs("go1") != program.inputs("go2")
 

@@ -122,7 +122,7 @@ def test_a_lost_archive_is_written_again(image: Image) -> None:
 
 
 def test_a_broken_write_is_not_taken_for_an_archive(image: Image) -> None:
-    """What breaks off half-way leaves the earlier archive, and the next call writes anew."""
+    """What breaks off half-way leaves the earlier archive, and the next call writes again."""
     make(image, Recorder())
     with pytest.raises(ClusterError):
         make(image, Recorder(identity="sha256:2", broken=True))

@@ -203,7 +203,7 @@ again with it, and not before the credentials Job has written it. */}}
 {{ printf "http://%s-object-store.%s.svc:8333" .Release.Name .Release.Namespace }}
 {{- end }}
 
-{{/* Edges that several policies have: names, and the API server, which is no pod. */}}
+{{/* Destinations of several policies: name servers, and the API server, which is not a pod. */}}
 {{- define "taxon.egressNames" -}}
 - ports:
   - {protocol: UDP, port: 53}
