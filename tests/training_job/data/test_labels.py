@@ -65,6 +65,7 @@ def refusal(table: Table, **dataset: Any) -> RunFailed:
         ("-0", "1"),
         ("1", "2", "x"),
         ("18446744073709551616", "1"),
+        ("9" * 5000, "1"),
         ("0x1", "1"),
         (" yes", "yes"),
         ("inf", "x"),
@@ -113,7 +114,7 @@ def test_any_label_comes_back_as_it_was_written(labels: list[str]) -> None:
         assert read == labels
 
 
-@pytest.mark.parametrize("word", ["NaN", " n/a ", "null", "None", "?", "-", ""])
+@pytest.mark.parametrize("word", ["NaN", " n/a ", "null", "None", "?", "-", "", "  "])
 def test_a_word_for_missing_is_a_missing_label(word: str) -> None:
     """As it is a missing value of a feature; the rows are named."""
     failure = refusal(csv_table("0", "1", word, "0", word))

@@ -5,9 +5,11 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from pyarrow import parquet as pq
 
 from taxon_bundle.location import open_store
 from taxon_bundle.storage import BadURI, StorageUnavailable
@@ -103,6 +105,9 @@ BROKEN: dict[str, tuple[bytes | str, str]] = {
     "nothing": ("", "it is empty"),
     "blank lines only": ("\n\n", "it is empty"),
     "a column twice": ("a,a\n1,2\n", "column 'a' appears twice"),
+    "semicolons": ("a;b\n1;2\n", "line 1 is separated by semicolons: use commas"),
+    "tabs": ("a\tb\n1\t2\n", "line 1 is separated by tabs: use commas"),
+    "two bytes a sign": ("a,b\n1,2\n".encode("utf-16"), "line 1 is not UTF-8"),
     "a column without a name": ("a,\n1,2\n", "column 2 has no name"),
 }
 
@@ -125,6 +130,34 @@ def test_a_broken_parquet_is_the_tables_fault(tmp_path: Path, spoil: object) -> 
     with pytest.raises(RunFailed) as caught:
         read_table(written(tmp_path, content, "table.parquet"), "label")
     assert caught.value.reason == "DatasetUnreadable"
+
+
+def test_a_parquet_with_a_name_twice_is_refused_with_the_name(tmp_path: Path) -> None:
+    """As a CSV file is."""
+    twice = pa.Table.from_arrays([pa.array([1]), pa.array([2])], names=["x", "x"])
+    buffer = io.BytesIO()
+    pq.write_table(twice, buffer)
+    with pytest.raises(RunFailed, match="column 'x' appears twice"):
+        read_table(written(tmp_path, buffer.getvalue(), "table.parquet"), "label")
+
+
+@pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
+def test_lines_may_end_in_any_way_and_names_may_hold_line_ends(tmp_path: Path, end: str) -> None:
+    """Blank lines are no rows."""
+    lines = ["", '"x', 'y",label', "1,a", "", '2,"b', 'c"', ""]
+    frame = read_table(written(tmp_path, end.join(lines)), "label").frame
+
+    assert list(frame.columns) == [f"x{end}y", "label"]
+    assert frame.iloc[:, 0].tolist() == [1, 2]
+    assert frame["label"].tolist() == ["a", f"b{end}c"]
+
+
+def test_a_zone_or_date_that_nobody_knows_is_text(tmp_path: Path) -> None:
+    """No guess is made at the dates of a CSV file."""
+    lines = "day,label\n2026-01-01T00:00:00[Mars/Phobos],a\n2026-13-45 MARST,b\n"
+    frame = read_table(written(tmp_path, lines), "label").frame
+
+    assert frame["day"].tolist() == ["2026-01-01T00:00:00[Mars/Phobos]", "2026-13-45 MARST"]
 
 
 def test_any_flipped_byte_of_a_parquet_is_read_or_refused(tmp_path: Path) -> None:

@@ -13,8 +13,9 @@ import pandas as pd
 
 from taxon_training_job.data.words import missing, numbers
 
-INTEGER = re.compile(r"0|-?[1-9][0-9]*")
+INTEGER = re.compile(r"0|-?[1-9][0-9]{0,18}")
 INT64 = np.iinfo(np.int64)
+OTHER_SEPARATORS = {";": "semicolons", "\t": "tabs", "|": "bars"}
 
 
 def csv_columns(content: bytes, target: str) -> tuple[pd.DataFrame, dict[str, str]]:
@@ -88,6 +89,10 @@ def _header_of_even_lines(text: str) -> list[str]:
             raise ValueError(f"line {line} is broken ({error})") from error
     if not header:
         raise ValueError("it is empty")
+    if len(header) == 1:
+        for sign, name in OTHER_SEPARATORS.items():
+            if sign in header[0]:
+                raise ValueError(f"line 1 is separated by {name}: use commas")
     return header
 
 

@@ -55,10 +55,12 @@ def _labels(table: Table, target: str) -> pd.Series:
         )
     column = table.frame[target]
     absent = missing(column)
+    if not pd.api.types.is_numeric_dtype(column):
+        absent |= column.str.isspace().fillna(value=False)
     if absent.any():
         raise RunFailed(
             "MissingValues",
-            f"target {name} is missing in {rows_of(absent)}: leave unlabelled rows out (an empty"
+            f"target {name} is missing in {rows_of(absent)}: leave unlabelled rows out (a blank"
             f" cell is missing, and so are the words {', '.join(sorted(MISSING_WORDS))})",
         )
     return _discrete(column, name)

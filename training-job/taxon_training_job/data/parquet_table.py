@@ -19,9 +19,10 @@ def parquet_columns(content: bytes, target: str) -> tuple[pd.DataFrame, dict[str
     Raises:
         ValueError, OSError, pa.ArrowException: the file is broken.
     """
-    table = parquet.read_table(io.BytesIO(content))
+    file = parquet.ParquetFile(io.BytesIO(content))
+    unique(file.schema_arrow.names)
+    table = file.read()
     table.validate(full=True)
-    unique(table.column_names)
     index = _index(table.schema)
     columns: dict[str, pd.Series] = {}
     other: dict[str, str] = {}
