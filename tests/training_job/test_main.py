@@ -1,5 +1,6 @@
 """`taxon-train`: one result, one exit code that says whether to try again."""
 
+import io
 import json
 import os
 import pty
@@ -74,6 +75,37 @@ def test_a_run_from_the_environment(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     assert written(result).outcome == "Accepted"
 
 
+def test_a_run_request_of_another_release_is_carried_out(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An older one lacks fields, a newer one has more; neither changes what is trained."""
+    newest = json.loads(run_request(small_table(), tmp_path).encode())
+    older = {name: newest[name] for name in ("version", "namespace", "model", "source")}
+    older |= {"identity": newest["identity"], "destination": f"{tmp_path}/older/"}
+    newer = older | {"destination": f"{tmp_path}/newer/", "parallelism": 4, "tracking": {"x": {}}}
+    digests = set()
+    for name, document in (("older", older), ("newer", newer)):
+        request, result = tmp_path / f"{name}.json", tmp_path / f"{name}-result.json"
+        request.write_text(json.dumps(document))
+        assert called(monkeypatch, "--run", request, "--result", result) == 0
+        digests.add(written(result).manifest_digest)
+
+    assert len(digests) == 1
+
+
+def test_a_newer_wish_for_the_model_itself_is_not_ignored(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The version's id was made with it: training without it would be another model."""
+    document = json.loads(run_request(small_table(), tmp_path).encode())
+    document["identity"]["pipeline"]["encoder"] = {"type": "OneHot"}
+    request, result = tmp_path / "run.json", tmp_path / "result.json"
+    request.write_text(json.dumps(document))
+
+    assert called(monkeypatch, "--run", request, "--result", result) == EXIT_FINAL
+    assert "encoder" in written(result).message
+
+
 def test_a_refusal_is_no_failure(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The run did what it was asked; the version is not rolled out."""
     gate = {"limits": [{"metric": "brier", "max": 0}]}
@@ -141,7 +173,7 @@ def test_final_errors_exit_differently_from_retryable_ones(
 
 
 def test_an_unexpected_error_names_its_kind_and_leaves_its_trace(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, log: io.StringIO
 ) -> None:
     """The sentence for a person, the traceback in the log."""
 
@@ -152,7 +184,7 @@ def test_an_unexpected_error_names_its_kind_and_leaves_its_trace(
     command.train(run_request(small_table(), tmp_path), tmp_path / "result", Settings())
 
     assert written(tmp_path / "result").message == "ZeroDivisionError: see the trainer's log"
-    assert "Traceback" in capsys.readouterr().err
+    assert "Traceback" in log.getvalue()
 
 
 def test_storage_that_is_down_is_retryable(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -182,14 +214,14 @@ def test_the_result_stands_before_tracking_begins(
     assert seen == ["Accepted"]
 
 
-def test_a_result_that_cannot_be_written_goes_to_the_log(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_a_result_that_cannot_be_written_goes_to_the_log(tmp_path: Path, log: io.StringIO) -> None:
     """It is not lost, and the run is not either."""
     request = run_request(small_table(), tmp_path)
 
     assert command.train(request, tmp_path / "no" / "folder", Settings()) == 0
-    assert '"outcome":"Accepted"' in capsys.readouterr().err
+    (line,) = [one for one in map(json.loads, log.getvalue().splitlines()) if "reason" in one][-1:]
+    assert line["reason"] == "ResultNotWritten"
+    assert '"outcome":"Accepted"' in line["message"]
 
 
 def test_a_result_is_written_in_place(tmp_path: Path) -> None:
@@ -265,9 +297,14 @@ def test_a_log_has_one_json_line_per_event(tmp_path: Path) -> None:
     events: list[dict[str, Any]] = [json.loads(line) for line in ended.stderr.splitlines()]
 
     assert [event["event"] for event in events] == [
-        *("TableRead", "Split", "Search", "Fit", "ParityHeld", "BundleSealed", "Accepted")
+        *("TableRead", "Split", "Search", "Searched", "Fit"),
+        *("ParityHeld", "BundleSealed", "Accepted"),
     ]
     assert {(event["model"], event["version"]) for event in events} == {("default/small", VERSION)}
+    named = {event["event"]: event for event in events}
+    assert (named["Search"]["fits"], named["Search"]["combinations"]) == (4, 2)
+    assert [set(tried) for tried in named["Searched"]["best"]] == 2 * [{"n_estimators", "roc_auc"}]
+    assert named["Fit"]["parameters"] in ({"n_estimators": "3"}, {"n_estimators": "5"})
     assert ended.stdout == ""
 
 
@@ -290,8 +327,8 @@ def test_a_terminal_shows_a_bar(tmp_path: Path) -> None:
     text = shown.decode()
 
     assert re.search(r"search: +100%.*4/4", text)
-    assert "{" not in text
-    assert re.search(r"Accepted +reason LimitsMet", text)
+    assert not [line for line in text.splitlines() if line.startswith("{")]
+    assert re.search(r"Accepted.*LimitsMet", text)
 
 
 def test_a_container_ends_as_soon_as_it_is_asked_to(tmp_path: Path) -> None:
@@ -317,7 +354,7 @@ def opened(pipe: Path, writing: list[int]) -> bool:
 
 
 def test_bundles_are_removed_on_request(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """`--remove FOLDER`, as the controller's clean-up asks; what cannot be is told."""
+    """`--remove FOLDER`, as the controller's clean-up asks; the log says what cannot be."""
     bundle = tmp_path / "default" / "wine" / "v1"
     bundle.mkdir(parents=True)
     (bundle / "manifest.json").write_text("{}")

@@ -20,7 +20,7 @@ from support.training import (
     train,
 )
 
-from taxon_bundle.bundle import Bundle, find_bundle, open_bundle, verify
+from taxon_bundle.bundle import Bundle, files_of, find_bundle, open_bundle, seal, verify
 from taxon_bundle.classifier import Classifier
 from taxon_bundle.location import open_store
 from taxon_contracts.manifest import (
@@ -172,6 +172,52 @@ def test_the_reference_profiles_every_feature(tmp_path: Path) -> None:
     assert profiles["batch"]["counts"] == [rows.train]
 
 
+@pytest.mark.parametrize("searched", [True, False], ids=["searched", "fixed"])
+def test_a_result_names_the_hyperparameters_that_won(tmp_path: Path, *, searched: bool) -> None:
+    """As Python literals, in the order of their names; the same when the bundle is found again."""
+    values = ["3", "5"] if searched else ["3"]
+    parameters = [
+        {"name": "n_estimators", "values": values},
+        {"name": "max_features", "values": ["None"]},
+    ]
+    identity = small_identity(
+        pipeline={"classifier": {"parameters": parameters}},
+        search={"strategy": "Grid" if searched else "None", "folds": 2},
+    )
+    request = run_request(small_table(), tmp_path, identity=identity)
+    first, second = carried_out(request), carried_out(request)
+    named = [(one.name, one.value) for one in first.result.parameters]
+
+    assert first.training
+    assert named == [
+        ("max_features", "None"),
+        ("n_estimators", repr(first.training.parameters["n_estimators"])),
+    ]
+    assert second.result.parameters == first.result.parameters
+
+
+def test_a_bundle_that_another_release_sealed_is_judged(tmp_path: Path) -> None:
+    """Its figures may hold more than this release knows, or name no hyperparameters."""
+    request = run_request(small_table(), tmp_path)
+    bundle = train(request)
+    figures = json.loads(bundle.read(METRICS_NAME))
+    del figures["parameters"]
+    figures["metrics"] = [{**one, "resamples": 1000} for one in figures["metrics"]]
+    figures["metrics"].append({"name": "gini", "value": 1.0, "low": 1.0, "high": 1.0})
+    figures["rows"]["weights"] = 3
+    contents = {name: bundle.read(name) for name in bundle.manifest.files}
+    contents[METRICS_NAME] = json.dumps(figures).encode()
+    other = f"{tmp_path}/other/"
+    manifest = bundle.manifest.model_copy(update={"files": files_of(contents)})
+    seal(other, manifest, contents, run_record=b"{}")
+    result = carried_out(request.model_copy(update={"destination": other})).result
+
+    assert result.outcome == "Accepted"
+    assert len(result.metrics) == 9
+    assert result.rows
+    assert result.parameters == ()
+
+
 def test_trials_times_and_host_stand_outside_the_digest(tmp_path: Path) -> None:
     """In run.json, which the manifest does not list."""
     identity = small_identity(pipeline=forest(), search={"strategy": "Grid", "folds": 2})
@@ -291,9 +337,7 @@ def test_a_fit_that_gives_no_numbers_fails(tmp_path: Path, monkeypatch: pytest.M
     assert failure.reason == "SearchNotFinite"
 
 
-def test_a_linear_model_that_does_not_converge_is_told(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_a_linear_model_that_does_not_converge_is_told(tmp_path: Path, log: io.StringIO) -> None:
     """It is used all the same; the remedy is in the log."""
     linear = {
         "type": "LogisticRegression",
@@ -305,7 +349,7 @@ def test_a_linear_model_that_does_not_converge_is_told(
     identity = small_identity(pipeline={"classifier": linear})
     train(run_request(small_table(), tmp_path, identity=identity))
 
-    assert '"NotConverged"' in capsys.readouterr().err
+    assert '"NotConverged"' in log.getvalue()
 
 
 def test_a_second_run_judges_the_bundle_again_without_fitting(

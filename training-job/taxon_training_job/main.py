@@ -7,17 +7,16 @@ import argparse
 import os
 import signal
 import sys
-import traceback
 from pathlib import Path
 
 from pydantic import ValidationError
 
 from taxon_bundle.removal import remove_below
 from taxon_bundle.storage import StorageDenied, StorageError
+from taxon_contracts import logs
 from taxon_contracts.document import read
 from taxon_contracts.run import (
     EXIT_FINAL,
-    EXIT_RETRYABLE,
     RUN_VARIABLE,
     RunRequest,
     RunResult,
@@ -30,6 +29,7 @@ from taxon_training_job.settings import Settings
 def main() -> None:
     """Run the command; exit 0 (Accepted or Refused), 65 (final) or 75 (try again)."""
     end_when_asked()
+    logs.configure()
     parser = argparse.ArgumentParser(prog="taxon-train", description=__doc__)
     parser.add_argument("--run", type=Path, help=f"run request file; default: ${RUN_VARIABLE}")
     parser.add_argument("--result", type=Path, help="where the result goes")
@@ -60,9 +60,13 @@ def remove(uri: str) -> int:
     """Remove the bundles below a folder; return the exit code."""
     try:
         count = remove_below(uri)
-    except (StorageError, ValueError) as error:
-        sys.stderr.write(f"taxon-train: {error}\n")
-        return EXIT_RETRYABLE if isinstance(error, StorageError) else EXIT_FINAL
+    except StorageError as error:
+        failure = _storage_failure(error)
+        Progress().failure(failure.reason, failure.message)
+        return failure.exit_code
+    except ValueError as error:
+        Progress().failure("InvalidRun", str(error))
+        return EXIT_FINAL
     Progress().event("Removed", uri=uri, objects=count)
     return 0
 
@@ -89,7 +93,7 @@ def read_request(file: Path | None, settings: Settings) -> RunRequest:
 
 def train(request: RunRequest, result_file: Path, settings: Settings) -> int:
     """Carry out a run and write its result; return the exit code."""
-    from taxon_training_job.run import carry_out  # noqa: PLC0415 - scikit-learn takes a second; a bad request is told at once
+    from taxon_training_job.run import carry_out  # noqa: PLC0415 - scikit-learn takes a second; a bad request is reported at once
     from taxon_training_job.tracking import track  # noqa: PLC0415
 
     quiet_libraries()
@@ -100,10 +104,9 @@ def train(request: RunRequest, result_file: Path, settings: Settings) -> int:
         return _report_failure(failure, request, progress, result_file)
     except StorageError as error:
         return _report_failure(_storage_failure(error), request, progress, result_file)
-    except Exception as error:  # noqa: BLE001 - whatever went wrong, the controller is told
-        traceback.print_exc()
+    except Exception as error:  # noqa: BLE001 - whatever went wrong, the controller needs a result
         unknown = RunFailed("InternalError", f"{type(error).__name__}: see the trainer's log")
-        return _report_failure(unknown, request, progress, result_file)
+        return _report_failure(unknown, request, progress, result_file, cause=error)
     write_result(outcome.result, result_file)
     track(request, outcome, progress, settings)
     return 0
@@ -116,9 +119,14 @@ def _storage_failure(error: StorageError) -> RunFailed:
 
 
 def _report_failure(
-    failure: RunFailed, request: RunRequest | None, progress: Progress, result_file: Path
+    failure: RunFailed,
+    request: RunRequest | None,
+    progress: Progress,
+    result_file: Path,
+    *,
+    cause: Exception | None = None,
 ) -> int:
-    progress.event("Failed", reason=failure.reason, message=failure.message)
+    progress.failure(failure.reason, failure.message, cause)
     result = RunResult(
         version=request.version if request else None,
         outcome="Failed",
@@ -134,8 +142,9 @@ def write_result(result: RunResult, file: Path) -> None:
     try:
         file.write_text(f"{result.encode()}\n")
     except OSError as error:
-        sys.stderr.write(f"taxon-train: {file}: {error.strerror}; the result is:\n")
-        sys.stderr.write(f"{result.encode()}\n")
+        Progress().failure(
+            "ResultNotWritten", f"{file}: {error.strerror}; the result is {result.encode()}"
+        )
 
 
 if __name__ == "__main__":

@@ -1,68 +1,154 @@
-"""How a run is told: a bar on a terminal, one JSON line per event otherwise."""
+"""What a run shows while it works: events in the log, and how far its search is."""
 
 import json
 import logging
 import sys
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime
+from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, TextIO
 
+import structlog
 from tqdm import tqdm
 
+from taxon_contracts.scores import LOWER_IS_BETTER, ScoreName
+
 TALLY_SECONDS = 0.2
+EVENT_SECONDS = 15.0
+"""Time between two lines about a search, where nobody watches a bar."""
+LOGGER = "taxon_training_job"
+
+
+@dataclass(frozen=True)
+class Tally:
+    """A file that every fit of a search adds a line to, from whatever process it runs in."""
+
+    file: Path
+
+    def add(self, parameters: dict[str, Any], score: float) -> None:
+        """Add a fit: the combination it tried, and its score as the metric defines it."""
+        line = json.dumps([{name: repr(value) for name, value in parameters.items()}, score])
+        with self.file.open("ab", buffering=0) as file:
+            file.write(f"{line}\n".encode())
+
+
+@dataclass(frozen=True)
+class Size:
+    """How large a search is, and what it is decided by."""
+
+    metric: ScoreName
+    combinations: int
+    folds: int
+
+    @property
+    def fits(self) -> int:
+        """Return how many fits it makes."""
+        return self.combinations * self.folds
+
+
+class Standing:
+    """Where a search stands, by the lines of its tally so far."""
+
+    def __init__(self, size: Size) -> None:
+        self._size = size
+        self._scores: dict[str, list[float]] = {}
+        self._rest = b""
+        self.done = 0
+
+    def read(self, content: bytes) -> None:
+        """Take more of the tally; the last line may be cut."""
+        *lines, self._rest = (self._rest + content).split(b"\n")
+        for line in lines:
+            parameters, score = json.loads(line)
+            self._scores.setdefault(json.dumps(parameters), []).append(score)
+            self.done += 1
+
+    @property
+    def best(self) -> tuple[dict[str, str], float] | None:
+        """Return the best combination that all folds have judged, and its mean score."""
+        means = {
+            parameters: sum(scores) / len(scores)
+            for parameters, scores in self._scores.items()
+            if len(scores) >= self._size.folds
+        }
+        if not means:
+            return None
+        choose = min if self._size.metric in LOWER_IS_BETTER else max
+        best = choose(means, key=means.__getitem__)
+        return json.loads(best), means[best]
+
+    def fields(self, seconds: float) -> dict[str, Any]:
+        """Return what an event says of a search that has run for ``seconds``."""
+        left = seconds / self.done * (self._size.fits - self.done) if self.done else None
+        fields: dict[str, Any] = {"done": self.done, "fits": self._size.fits}
+        if left is not None:
+            fields["seconds_left"] = round(left)
+        if self.best:
+            fields |= {"best": self.best[0], self._size.metric: round(self.best[1], 6)}
+        return fields
 
 
 class Progress:
-    """Tells one run's events to standard error."""
+    """One run's events, and the progress of its search: a bar on a terminal, else events."""
 
     def __init__(self, *, stream: TextIO | None = None, **context: str) -> None:
         self._stream = stream or sys.stderr
-        self._context = context
         self._terminal = self._stream.isatty()
+        # A person at a terminal knows which model is trained.
+        self._log = structlog.get_logger(LOGGER).bind(**({} if self._terminal else context))
 
     def event(self, name: str, **fields: Any) -> None:
-        """Tell that something happened."""
-        if self._terminal:
-            details = "  ".join(f"{key} {value}" for key, value in fields.items())
-            line = f"{name:<16} {details}".rstrip()
-        else:
-            time = datetime.now(UTC).isoformat(timespec="milliseconds")
-            document = {"time": time, "event": name, **self._context, **fields}
-            line = json.dumps(document, default=str)
-        print(line, file=self._stream, flush=True)
+        """Log that something happened."""
+        self._log.info(name, **fields)
+
+    def warning(self, name: str, **fields: Any) -> None:
+        """Log what a person should look at, though the run goes on."""
+        self._log.warning(name, **fields)
+
+    def failure(self, reason: str, message: str, cause: Exception | None = None) -> None:
+        """Log why the run ends; with a traceback where the trainer itself is the cause."""
+        self._log.error("Failed", reason=reason, message=message, exc_info=cause)
 
     @contextmanager
-    def counted(self, name: str, total: int) -> Iterator[Path]:
-        """Yield a tally file; each byte appended to it moves the bar by one."""
+    def search(self, size: Size) -> Iterator[Tally]:
+        """Yield the tally of a search, and show what it says until the search ends."""
         with TemporaryDirectory(prefix="taxon-") as folder:
-            tally = Path(folder) / "tally"
-            tally.touch()
-            with tqdm(
-                total=total,
-                desc=name,
-                unit="fit",
-                file=self._stream,
-                disable=not self._terminal,
-            ) as bar:
-                done = threading.Event()
-                watcher = threading.Thread(target=_follow, args=(tally, bar, done), daemon=True)
-                watcher.start()
-                try:
-                    yield tally
-                finally:
-                    done.set()
-                    watcher.join()
+            tally = Tally(Path(folder) / "tally")
+            tally.file.touch()
+            ended = threading.Event()
+            watch = self._show_bar if self._terminal else self._log_standing
+            watcher = threading.Thread(target=watch, args=(tally, size, ended), daemon=True)
+            watcher.start()
+            try:
+                yield tally
+            finally:
+                ended.set()
+                watcher.join()
 
+    def _show_bar(self, tally: Tally, size: Size, ended: threading.Event) -> None:
+        standing = Standing(size)
+        with (
+            tally.file.open("rb") as lines,
+            tqdm(total=size.fits, desc="search", unit="fit", file=self._stream) as bar,
+        ):
+            last = False
+            while not last:
+                last = ended.wait(TALLY_SECONDS)
+                standing.read(lines.read())
+                if standing.best:
+                    bar.set_postfix({size.metric: f"{standing.best[1]:.4f}"}, refresh=False)
+                bar.update(standing.done - bar.n)
 
-def _follow(tally: Path, bar: "tqdm[Any]", done: threading.Event) -> None:
-    """Move ``bar`` to the length of ``tally`` until done."""
-    while not done.wait(TALLY_SECONDS):
-        bar.update(tally.stat().st_size - bar.n)
-    bar.update(tally.stat().st_size - bar.n)
+    def _log_standing(self, tally: Tally, size: Size, ended: threading.Event) -> None:
+        standing, started = Standing(size), time.monotonic()
+        with tally.file.open("rb") as lines:
+            while not ended.wait(EVENT_SECONDS):
+                standing.read(lines.read())
+                self.event("SearchProgress", **standing.fields(time.monotonic() - started))
 
 
 def quiet_libraries() -> None:
@@ -70,3 +156,4 @@ def quiet_libraries() -> None:
     logging.captureWarnings(capture=True)
     logging.getLogger("py.warnings").addHandler(logging.NullHandler())
     logging.getLogger("py.warnings").propagate = False
+    logging.getLogger("botocore").setLevel(logging.WARNING)

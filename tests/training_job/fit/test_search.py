@@ -17,6 +17,7 @@ from taxon_training_job.failure import RunFailed
 from taxon_training_job.fit import search
 from taxon_training_job.fit.pipeline import STEP, make_pipeline, parameter_grid
 from taxon_training_job.fit.search import Problem, Scorer, find_parameters
+from taxon_training_job.progress import Standing, Tally
 
 GRID: dict[str, list[Any]] = {"n_estimators": [3, 5], "max_depth": [1, 3, None]}
 
@@ -258,10 +259,17 @@ def test_the_pipeline_has_the_steps_that_were_asked_for(
     assert pipeline[-1].random_state == 5
 
 
-def test_every_score_leaves_a_byte(tmp_path: Path) -> None:
-    """Which is how progress leaves worker processes."""
-    tally = tmp_path / "tally"
-    tally.touch()
-    find_parameters(problem().with_tally(tally))
+@pytest.mark.parametrize("metric", ["roc_auc", "log_loss"])
+def test_every_fit_is_in_the_tally(tmp_path: Path, metric: SearchScoreName) -> None:
+    """Which is how progress leaves worker processes; its best is the search's choice."""
+    tally = Tally(tmp_path / "tally")
+    asked = problem(metric=metric).with_tally(tally)
+    chosen, trials = find_parameters(asked)
+    standing = Standing(asked.size)
+    standing.read(tally.file.read_bytes())
+    best = max(trial.mean for trial in trials)
 
-    assert tally.stat().st_size == 6 * 3
+    assert standing.done == asked.size.fits == 6 * 3
+    assert standing.best
+    assert standing.best[0] == {name: repr(value) for name, value in sorted(chosen.items())}
+    assert standing.best[1] == pytest.approx(-best if metric == "log_loss" else best)

@@ -14,7 +14,7 @@ from taxon_contracts import manifest as layout
 from taxon_training_job.bundle.card import model_card
 from taxon_training_job.classifiers.registry import family_of
 from taxon_training_job.fit.pipeline import fits_float32, preprocessor
-from taxon_training_job.fit.training import Training
+from taxon_training_job.fit.training import Training, literals
 from taxon_training_job.judge.figures import Figures
 
 GOLDEN_ROWS = 32
@@ -72,6 +72,7 @@ def metrics(training: Training, figures: Figures) -> bytes:
             "confusion": {"classes": list(training.examples.classes), "counts": figures.confusion},
             "importances": figures.importances,
             "rows": training.rows.model_dump(),
+            "parameters": literals(training.parameters),
             "constant_features": list(training.examples.constant),
             "split": training.split.rule.record(),
         }

@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from math import prod
-from pathlib import Path
 from typing import Any
 
 import joblib
@@ -29,6 +28,7 @@ from taxon_training_job.classifiers.family import Grid
 from taxon_training_job.failure import RunFailed
 from taxon_training_job.fit.pipeline import STEP
 from taxon_training_job.measure import Answers, measure
+from taxon_training_job.progress import Size, Tally
 
 DEFAULT_TRIALS = 30
 WORTH_SECONDS = 5.0
@@ -53,13 +53,15 @@ class Trial:
 class Scorer:
     """A scikit-learn scorer that judges as the gate will; losses are negated.
 
-    Each score leaves one byte in the tally file, which is how progress leaves worker processes.
+    Each score is added to the tally, which is how progress leaves worker processes; ``searched``
+    names the hyperparameters a combination is known by.
     """
 
     metric: ScoreName
     positive: int | None
     threshold: float
-    tally: Path | None = None
+    tally: Tally | None = None
+    searched: tuple[str, ...] = ()
 
     def __call__(
         self, pipeline: Pipeline, rows: NDArray[np.float64], labels: NDArray[Any]
@@ -76,8 +78,8 @@ class Scorer:
         if not np.isfinite(probabilities).all():
             value = float("nan")
         if self.tally:
-            with self.tally.open("ab") as file:
-                file.write(b".")
+            chosen = pipeline.get_params()
+            self.tally.add({name: chosen[f"{STEP}__{name}"] for name in self.searched}, value)
         return -value if self.metric in LOWER_IS_BETTER else value
 
 
@@ -93,9 +95,16 @@ class Problem:
     scorer: Scorer
     seed: int
 
-    def with_tally(self, tally: Path) -> "Problem":
-        """Return the same problem, each score of which leaves a byte in ``tally``."""
-        return replace(self, scorer=replace(self.scorer, tally=tally))
+    def with_tally(self, tally: Tally) -> "Problem":
+        """Return the same problem, each fit of which is added to ``tally``."""
+        return replace(
+            self, scorer=replace(self.scorer, tally=tally, searched=tuple(sorted(self.grid)))
+        )
+
+    @property
+    def size(self) -> Size:
+        """Return how many combinations will be tried in how many folds."""
+        return Size(self.scorer.metric, self.trials, self.search.folds)
 
     @property
     def trials(self) -> int:

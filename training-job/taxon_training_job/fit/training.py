@@ -13,6 +13,7 @@ from threadpoolctl import threadpool_limits
 
 from taxon_contracts.manifest import positive_index
 from taxon_contracts.run import Rows, RunRequest
+from taxon_contracts.scores import LOWER_IS_BETTER
 from taxon_training_job.data.examples import Examples
 from taxon_training_job.data.split import Split
 from taxon_training_job.failure import RunFailed
@@ -28,6 +29,8 @@ from taxon_training_job.fit.search import Parameters, Problem, Scorer, Trial, fi
 from taxon_training_job.progress import Progress
 
 DEFAULT_THRESHOLD = 0.5
+BEST_SHOWN = 5
+"""Combinations the log shows once a search has ended; run.json has all of them."""
 
 
 @dataclass(frozen=True)
@@ -84,13 +87,10 @@ def fit(
     labels = examples.labels[sides.train]
     scorer = Scorer(identity.metric, _positive(request, examples), _threshold(request))
     problem = Problem(identity.search, pipeline, grid, rows, labels, scorer, identity.seed)
-    fits = problem.trials * identity.search.folds
-    progress.event("Search", strategy=identity.search.strategy, fits=fits)
-    with progress.counted("search", fits) as tally:
-        parameters, trials = find_parameters(problem.with_tally(tally))
-    progress.event("Fit", **parameters)
+    parameters, trials = _searched(problem, progress)
+    progress.event("Fit", parameters=literals(parameters))
     if not _fit(pipeline, parameters, rows, labels):
-        progress.event("NotConverged", remedy="raise max_iter in pipeline.classifier.parameters")
+        progress.warning("NotConverged", remedy="raise max_iter in pipeline.classifier.parameters")
     return Training(request, dataset_digest, examples, sides, parameters, trials, pipeline)
 
 
@@ -101,6 +101,35 @@ def _positive(request: RunRequest, examples: Examples) -> int | None:
 def _threshold(request: RunRequest) -> float:
     given = request.identity.pipeline.threshold
     return DEFAULT_THRESHOLD if given is None else given
+
+
+def _searched(problem: Problem, progress: Progress) -> tuple[Parameters, tuple[Trial, ...]]:
+    """Search, and log how large the search is, how far it has come, and what it found."""
+    size = problem.size
+    if not size.fits:
+        return find_parameters(problem)
+    progress.event(
+        "Search",
+        strategy=problem.search.strategy,
+        combinations=size.combinations,
+        folds=size.folds,
+        fits=size.fits,
+        metric=size.metric,
+    )
+    with progress.search(size) as tally:
+        parameters, trials = find_parameters(problem.with_tally(tally))
+    best = sorted(trials, key=lambda trial: -trial.mean)[:BEST_SHOWN]
+    sign = -1 if size.metric in LOWER_IS_BETTER else 1
+    progress.event(
+        "Searched",
+        best=[{**literals(one.parameters), size.metric: round(sign * one.mean, 6)} for one in best],
+    )
+    return parameters, trials
+
+
+def literals(parameters: Parameters) -> dict[str, str]:
+    """Return hyperparameters as Python literals, in the order of their names."""
+    return {name: repr(parameters[name]) for name in sorted(parameters)}
 
 
 def _check_products(pipeline: Pipeline, examples: Examples, sides: Split) -> None:

@@ -1,19 +1,30 @@
-"""What a sealed bundle has recorded of its own evaluation."""
+"""What a sealed bundle has recorded of its own evaluation, whatever release wrote it."""
 
-import json
 from typing import Any
 
+from pydantic import Field
+
 from taxon_bundle.bundle import Bundle
+from taxon_contracts.document import Document, salvage
 from taxon_contracts.manifest import METRICS_NAME
+from taxon_contracts.run import MetricValue, Rows
 from taxon_training_job.data.split import Rule
 
 
-def recorded_figures(bundle: Bundle) -> dict[str, Any]:
-    """Return the document of held-out figures."""
-    figures: dict[str, Any] = json.loads(bundle.read(METRICS_NAME))
-    return figures
+class Recorded(Document):
+    """The part of metrics.json that a later run reads."""
+
+    metrics: tuple[MetricValue, ...] = ()
+    rows: Rows | None = None
+    parameters: dict[str, str] = Field(default_factory=dict)
+    split: dict[str, Any]
+
+
+def recorded_figures(bundle: Bundle) -> Recorded:
+    """Return the held-out figures; what this release cannot read of them is left out."""
+    return salvage(Recorded, bundle.read(METRICS_NAME))
 
 
 def recorded_rule(bundle: Bundle) -> Rule:
     """Return which rows the bundle's own run held out."""
-    return Rule.of(recorded_figures(bundle)["split"])
+    return Rule.of(recorded_figures(bundle).split)

@@ -3,7 +3,7 @@
 from taxon_bundle.bundle import Bundle
 from taxon_bundle.classifier import Classifier
 from taxon_contracts.gate import ChampionComparison, judge
-from taxon_contracts.run import MetricValue, Rows, RunRequest, RunResult
+from taxon_contracts.run import ChosenParameter, RunRequest, RunResult
 from taxon_training_job.data.examples import Examples
 from taxon_training_job.data.left_out import doubts, reported
 from taxon_training_job.data.split import Split
@@ -24,9 +24,8 @@ def verdict(
 ) -> RunResult:
     """Return the full result: the bundle's figures, the champion's, the gate's verdict."""
     figures = recorded_figures(bundle)
-    values = tuple(MetricValue.model_validate(value) for value in figures["metrics"])
     comparison, note = _comparison(request, table, examples, sides, bundle)
-    decision = judge(request.gate, {value.name: value.value for value in values}, comparison)
+    decision = judge(request.gate, {one.name: one.value for one in figures.metrics}, comparison)
     return RunResult(
         version=request.version,
         outcome="Accepted" if decision.passed else "Refused",
@@ -35,11 +34,14 @@ def verdict(
         bundle_uri=bundle.uri,
         manifest_digest=bundle.digest,
         dataset_digest=table.digest,
-        rows=Rows.model_validate(figures["rows"]),
-        metrics=values,
+        rows=figures.rows,
+        metrics=figures.metrics,
         champion=comparison,
         left_out=reported(examples.left_out),
         left_out_count=len(examples.left_out),
+        parameters=tuple(
+            ChosenParameter(name=name, value=value) for name, value in figures.parameters.items()
+        ),
         reused=reused,
     )
 
