@@ -70,7 +70,7 @@ def test_duplicates_and_constants_are_recorded(tmp_path: Path) -> None:
 
 
 def test_columns_that_are_left_out_are_reported_everywhere(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    tmp_path: Path, log: io.StringIO
 ) -> None:
     """In the log, the result and the model card; one with bad cells in the gate's message too."""
     table = small_table().assign(note="private", depth="0.5")
@@ -78,7 +78,7 @@ def test_columns_that_are_left_out_are_reported_everywhere(
     outcome = carried_out(run_request(table, tmp_path))
     result, card = outcome.result, outcome.files[MODEL_CARD_NAME].decode()
     why = "numeric but for 1 of 120 cells, in row 5"
-    events = [json.loads(line) for line in capsys.readouterr().err.splitlines()]
+    events = [json.loads(line) for line in log.getvalue().splitlines()]
     reported = {e["why"]: e["columns"] for e in events if e["event"] == "ColumnsLeftOut"}
 
     assert reported == {"text": ["note"], why: ["depth"]}
