@@ -59,6 +59,13 @@ REASONS: dict[str, Reason] = {
         Reason("NoVersion", ("Serving",), "No version receives traffic yet.", "wait"),
         Reason("RollingOut", PROGRESS, "The version's servers are starting.", "wait"),
         Reason(
+            "ServersUpdating",
+            PROGRESS,
+            "What was edited in place does not run on every server of the live version yet; the"
+            " servers before it keep serving.",
+            "wait",
+        ),
+        Reason(
             "SwitchingTraffic",
             PROGRESS,
             "The servers are ready and the traffic points at them; the URL does not answer with"

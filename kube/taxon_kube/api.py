@@ -26,6 +26,8 @@ MODEL = Kind(names.KIND, names.API_VERSION, names.PLURAL)
 JOB = Kind("Job", "batch/v1", "jobs")
 POD = Kind("Pod", "v1", "pods")
 SERVICE = Kind("Service", "v1", "services")
+DEPLOYMENT = Kind("Deployment", "apps/v1", "deployments")
+DISRUPTION_BUDGET = Kind("PodDisruptionBudget", "policy/v1", "poddisruptionbudgets")
 SERVICE_ACCOUNT = Kind("ServiceAccount", "v1", "serviceaccounts")
 EVENT = Kind("Event", "v1", "events")
 LEASE = Kind("Lease", "coordination.k8s.io/v1", "leases")
@@ -36,8 +38,8 @@ GATEWAY = Kind("Gateway", "gateway.networking.k8s.io/v1", "gateways")
 KINDS = {
     kind.name: kind
     for kind in (
-        MODEL, JOB, POD, SERVICE, SERVICE_ACCOUNT, EVENT, LEASE, INFERENCE_SERVICE, HTTP_ROUTE,
-        GATEWAY,
+        MODEL, JOB, POD, DEPLOYMENT, DISRUPTION_BUDGET, SERVICE, SERVICE_ACCOUNT, EVENT, LEASE,
+        INFERENCE_SERVICE, HTTP_ROUTE, GATEWAY,
     )
 }  # fmt: skip
 

@@ -36,6 +36,7 @@ def test_the_steps_of_a_switch_come_in_their_order() -> None:
         "replace status ClassifierModel",
         "create Service",
         "create HTTPRoute",
+        "create PodDisruptionBudget",
         "replace status ClassifierModel",
         "replace status ClassifierModel",
     ]

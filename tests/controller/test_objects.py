@@ -15,8 +15,8 @@ from taxon_contracts.run import Champion
 from taxon_contracts.status import Run, VersionMetric, VersionRecord
 from taxon_controller import clock
 from taxon_controller.domain.actions import Event, Finding
+from taxon_controller.domain.drift import matches
 from taxon_controller.domain.model import Model, read_model
-from taxon_controller.loop.drift import matches
 from taxon_controller.objects import shared
 from taxon_controller.objects.cleanup_job import cleanup_job, version_cleanup_name
 from taxon_controller.objects.event import event

@@ -19,6 +19,7 @@ from taxon_controller import clock
 from taxon_controller.observe.probe import Answer, Question
 from taxon_controller.settings import Settings
 from taxon_kube.api import (
+    DEPLOYMENT,
     HTTP_ROUTE,
     INFERENCE_SERVICE,
     JOB,
@@ -85,6 +86,9 @@ class World:
     mute: set[str] = field(default_factory=set)
     unasked: bool = False
     server_state: Manifest = field(default_factory=dict)
+    carries: bool = True
+    updates: bool = True
+    update_state: Manifest = field(default_factory=dict)
     bundles: set[str] = field(default_factory=set)
     writes: list[str] = field(default_factory=list)
     crash_at: int | None = None
@@ -138,6 +142,12 @@ class World:
             for key, body in sorted(self.objects.items())
             if key[:2] == (kind.name, namespace)
         }
+
+    def named_deployments(self, namespace: str = "default") -> list[Manifest]:
+        """Return what KServe made of the InferenceServices, as it is stored."""
+        return [
+            body for key, body in self.objects.items() if key[:2] == (DEPLOYMENT.name, namespace)
+        ]
 
     def pass_time(self, **amount: float) -> None:
         """Let time go by."""
@@ -375,19 +385,76 @@ class World:
         self._finish(job, "Complete")
 
     def _serve(self, body: Manifest) -> None:
+        if self.webhook_away:
+            return
+        self._deploy(body)
         status = {"conditions": [{"type": "PredictorReady", "status": str(self.serves)}]}
-        if body.get("status") == status or self.webhook_away:
+        if body.get("status") == status:
             return
         body["status"] = status
         self._touch(body)
         if self.server_state:
-            pod = self.put("Pod", body["metadata"]["namespace"], f"{body['metadata']['name']}-pod")
-            stored = self.objects[self._key(pod)]
-            stored["metadata"]["labels"] = body["metadata"]["labels"] | {
-                "serving.kserve.io/inferenceservice": body["metadata"]["name"]
-            }
-            stored["metadata"]["ownerReferences"] = body["metadata"]["ownerReferences"]
-            stored["status"] = copy.deepcopy(self.server_state)
+            self._server_pod(body, self.server_state)
+
+    def _server_pod(self, body: Manifest, status: Manifest, suffix: str = "pod") -> None:
+        name = f"{body['metadata']['name']}-{suffix}"
+        pod = self.put("Pod", body["metadata"]["namespace"], name)
+        stored = self.objects[self._key(pod)]
+        stored["metadata"]["labels"] = body["metadata"]["labels"] | {
+            "serving.kserve.io/inferenceservice": body["metadata"]["name"]
+        }
+        stored["metadata"]["ownerReferences"] = body["metadata"]["ownerReferences"]
+        stored["status"] = copy.deepcopy(status)
+
+    def _deploy(self, body: Manifest) -> None:
+        """Carry an InferenceService over to its Deployment, and roll that out."""
+        metadata, predictor = body["metadata"], body["spec"]["predictor"]
+        if "model" not in predictor or "env" not in predictor["model"]:
+            return
+        container = {"name": "kserve-container"} | {
+            part: copy.deepcopy(predictor["model"][part]) for part in ("resources", "env")
+        }
+        spec = {
+            "replicas": predictor["minReplicas"],
+            "template": {"spec": {"containers": [container]}},
+        }
+        name = f"{metadata['name']}-predictor"
+        there = self.objects.get((DEPLOYMENT.name, metadata["namespace"], name))
+        if there is None:
+            self.put("Deployment", metadata["namespace"], name, spec=spec, status={})
+            there = self.objects["Deployment", metadata["namespace"], name]
+            there["metadata"]["labels"] = dict(metadata["labels"])
+            there["metadata"]["ownerReferences"] = [{"uid": metadata["uid"], "controller": True}]
+            there["ran"] = spec
+        elif there["spec"] != spec and self.carries:
+            there["spec"] = spec
+            there["metadata"]["generation"] += 1
+        self._roll_out(body, there)
+
+    def _roll_out(self, body: Manifest, there: Manifest) -> None:
+        """Replace the pods of the spec that ran by pods of the newest, if those become ready."""
+        spec, before = there["spec"], there["ran"]["replicas"]
+        arrives = self.updates or spec == there["ran"]
+        count = spec["replicas"]
+        counts = (count, count, count if self.serves else 0) if arrives else (before + 1, 1, before)
+        status = {
+            "observedGeneration": there["metadata"]["generation"],
+            **dict(zip(("replicas", "updatedReplicas", "availableReplicas"), counts, strict=True)),
+        }
+        known = {key: there["status"].get(key) for key in status}
+        if known == status:
+            return
+        progress = {
+            "type": "Progressing", "status": "True", "lastUpdateTime": clock.text(self.now),
+        }  # fmt: skip
+        there["status"] = status | {"conditions": [progress]}
+        surplus = ("Pod", body["metadata"]["namespace"], f"{body['metadata']['name']}-next")
+        if arrives:
+            there["ran"] = copy.deepcopy(spec)
+            self.objects.pop(surplus, None)
+        elif surplus not in self.objects:
+            self._server_pod(body, self.update_state, "next")
+        self._touch(there)
 
 
 @dataclass

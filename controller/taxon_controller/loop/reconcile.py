@@ -9,9 +9,9 @@ from datetime import datetime
 from taxon_contracts import names
 from taxon_controller import clock
 from taxon_controller.domain.actions import Apply, Create, Delete, Event, Finalize, Write
+from taxon_controller.domain.drift import matches
 from taxon_controller.domain.model import Model, read_model
 from taxon_controller.domain.ownership import is_leaving, owned_by
-from taxon_controller.loop.drift import matches
 from taxon_controller.objects.event import event
 from taxon_controller.observe.observe import Urls, observe
 from taxon_controller.plan.decided import Plan
@@ -20,6 +20,7 @@ from taxon_controller.plan.setbacks import Setbacks
 from taxon_controller.settings import Settings
 from taxon_controller.telemetry import Telemetry
 from taxon_kube.api import (
+    DISRUPTION_BUDGET,
     KINDS,
     MODEL,
     AlreadyExists,
@@ -192,7 +193,7 @@ def _with_refusal(setbacks: Setbacks, model: Model, write: Write, error: Refused
     match write:
         case Create(manifest=manifest) if manifest["metadata"]["namespace"] == model.namespace:
             return replace(setbacks, run_refused=str(error))
-        case Apply():
+        case Apply(manifest=manifest) if manifest["kind"] != DISRUPTION_BUDGET.name:
             return replace(setbacks, serving_refused=str(error))
         case _:
             return setbacks

@@ -4,9 +4,7 @@ from collections.abc import Iterable
 from typing import Protocol
 
 from taxon_contracts import names
-from taxon_controller import clock
 from taxon_controller.domain.accounts import accounts
-from taxon_controller.domain.history import find
 from taxon_controller.domain.hosts import inside_host, outside_host
 from taxon_controller.domain.model import Model
 from taxon_controller.domain.ownership import is_foreign
@@ -17,7 +15,6 @@ from taxon_controller.observe.gateway import (
     entrance_of_url,
 )
 from taxon_controller.observe.observed import (
-    Attempt,
     Cleanup,
     KServeState,
     Observed,
@@ -26,6 +23,7 @@ from taxon_controller.observe.observed import (
 )
 from taxon_controller.observe.parse import (
     read_attempt,
+    read_budget,
     read_cleanup,
     read_pointer,
     read_server,
@@ -35,6 +33,8 @@ from taxon_controller.observe.prober import Key
 from taxon_controller.observe.reader import Reader
 from taxon_controller.settings import Settings
 from taxon_kube.api import (
+    DEPLOYMENT,
+    DISRUPTION_BUDGET,
     GATEWAY,
     HTTP_ROUTE,
     INFERENCE_SERVICE,
@@ -68,9 +68,10 @@ def observe(api: Api, urls: Urls, model: Model, settings: Settings) -> Observed:
     jobs, services = reader.owned(JOB, model) or [], reader.owned(SERVICE, model) or []
     serving = reader.owned(INFERENCE_SERVICE, model)
     routes = reader.owned(HTTP_ROUTE, model) if settings.gateway else None
-    pods = _pods(reader, model, jobs, serving or [])
+    pods = reader.labelled(POD, model.namespace, {names.LABEL_MODEL: model.name})
+    budgets = reader.owned(DISRUPTION_BUDGET, model) or []
     attempts = reader.parsed(JOB, jobs, lambda job: read_attempt(job, pods))
-    servers = reader.parsed(INFERENCE_SERVICE, serving or (), lambda one: read_server(one, pods))
+    servers = _servers(reader, model, serving or [], pods)
     service, route = _pointer(services), _pointer(routes or [])
     entrance = _entrance(reader, model, settings, gateway=routes is not None)
     pointed = _pointed(service, route, gateway=routes is not None)
@@ -79,9 +80,10 @@ def observe(api: Api, urls: Urls, model: Model, settings: Settings) -> Observed:
     return Observed(
         attempts=attempts,
         servers=servers,
+        budgets=reader.parsed(DISRUPTION_BUDGET, budgets, read_budget),
         service=service,
         route=route,
-        cleanups=_cleanups(reader, model, attempts, settings),
+        cleanups=_cleanups(reader, model, settings),
         kserve="Missing" if serving is None else kserve,
         gateway=routes is not None,
         accounts=_accounts(reader, model, settings),
@@ -107,41 +109,26 @@ def _foreign(
     )
 
 
-def _pods(
-    reader: Reader, model: Model, jobs: list[Manifest], serving: list[Manifest]
-) -> list[Manifest]:
-    """Return the model's pods if any of them can have news: results, or what holds servers up."""
-    attempts = reader.parsed(JOB, jobs, lambda job: read_attempt(job, ()))
-    servers = reader.parsed(INFERENCE_SERVICE, serving, lambda body: read_server(body, ()))
-    news = any(_unsettled(model, one) for one in attempts) or any(not one.ready for one in servers)
-    labels = {names.LABEL_MODEL: model.name}
-    return reader.labelled(POD, model.namespace, labels) if news else []
-
-
-def _unsettled(model: Model, attempt: Attempt) -> bool:
-    record = find(tuple(model.status.versions or ()), attempt.version)
-    if record is None or attempt.finished is None:
-        return True
-    return attempt.finished > clock.parse(record.completion_time)
-
-
 def _pointer(found: Iterable[Manifest]) -> Pointer | None:
     return next((read_pointer(body) for body in found), None)
 
 
-def _cleanups(
-    reader: Reader, model: Model, attempts: tuple[Attempt, ...], settings: Settings
-) -> tuple[Cleanup, ...]:
-    """Return the clean-up Jobs if there can be any, as from an earlier spec or an earlier model."""
-    known = {one.version for one in model.status.versions or ()}
-    known |= {attempt.version for attempt in attempts}
-    limit = model.parsed.version_history_limit if model.parsed else 0
-    settled = model.generation == model.status.observed_generation
-    if model.deleted is None and settled and len(known) <= limit:
+def _servers(
+    reader: Reader, model: Model, serving: list[Manifest], pods: list[Manifest]
+) -> tuple[Server, ...]:
+    """Return the servers of every version; what KServe made of them carries the model's label."""
+    if not serving:
         return ()
+    labels = {names.LABEL_MODEL: model.name}
+    deployments = reader.labelled(DEPLOYMENT, model.namespace, labels)
+    return reader.parsed(
+        INFERENCE_SERVICE, serving, lambda body: read_server(body, pods, deployments)
+    )
+
+
+def _cleanups(reader: Reader, model: Model, settings: Settings) -> tuple[Cleanup, ...]:
     labels = {names.LABEL_MODEL: model.name, names.LABEL_MODEL_NAMESPACE: model.namespace}
-    found = reader.labelled(JOB, settings.namespace, labels)
-    return reader.parsed(JOB, found, read_cleanup)
+    return reader.parsed(JOB, reader.labelled(JOB, settings.namespace, labels), read_cleanup)
 
 
 def _admission(api: Api, servers: tuple[Server, ...]) -> tuple[KServeState, str]:

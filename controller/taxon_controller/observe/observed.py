@@ -28,11 +28,30 @@ class Attempt:
 
 
 @dataclass(frozen=True)
+class Deployment:
+    """What KServe has made of an InferenceService: which pods run, and which spec they run.
+
+    ``current``: the counts are about the newest spec. ``updated`` pods of all ``pods`` run it.
+    ``progressed`` is when the newest spec last came further. ``container`` is what is asked of
+    the server's container.
+    """
+
+    current: bool
+    wanted: int
+    pods: int
+    updated: int
+    available: int
+    progressed: datetime | None
+    container: Manifest = field(repr=False)
+
+
+@dataclass(frozen=True)
 class Server:
     """One InferenceService.
 
     ``ready``: KServe says that all servers are. ``up``: at least one answers, which is enough for a
-    live version whose replicas change. ``seen``: KServe's manager has looked at it.
+    live version whose replicas change. ``seen``: KServe's manager has looked at it. ``trouble`` is
+    what keeps one of its pods from being ready. ``deployment`` is None while there is none.
     """
 
     version: str
@@ -43,6 +62,15 @@ class Server:
     record: VersionRecord | None
     runtime: str
     trouble: Finding | None
+    deployment: Deployment | None
+    body: Manifest = field(repr=False)
+
+
+@dataclass(frozen=True)
+class Budget:
+    """A PodDisruptionBudget of a version's servers."""
+
+    version: str
     body: Manifest = field(repr=False)
 
 
@@ -60,6 +88,7 @@ class Cleanup:
 
     name: str
     succeeded: bool
+    failed: bool
     body: Manifest = field(repr=False)
 
 
@@ -95,6 +124,7 @@ class Observed:
 
     attempts: tuple[Attempt, ...] = ()
     servers: tuple[Server, ...] = ()
+    budgets: tuple[Budget, ...] = ()
     service: Pointer | None = None
     route: Pointer | None = None
     cleanups: tuple[Cleanup, ...] = ()

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Iterable, Iterator
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, get_args
 
 from pydantic import ValidationError
@@ -12,7 +12,14 @@ from taxon_contracts.run import RunResult
 from taxon_contracts.status import Trigger, VersionRecord
 from taxon_controller import clock
 from taxon_controller.domain.actions import Finding
-from taxon_controller.observe.observed import Attempt, Cleanup, Pointer, Server
+from taxon_controller.observe.observed import (
+    Attempt,
+    Budget,
+    Cleanup,
+    Deployment,
+    Pointer,
+    Server,
+)
 from taxon_kube.api import Manifest
 
 JOB_LABEL = "batch.kubernetes.io/job-name"
@@ -20,6 +27,9 @@ SERVING_LABEL = "serving.kserve.io/inferenceservice"
 IMAGE_REASONS = ("ErrImagePull", "ImagePullBackOff", "InvalidImageName", "ErrImageNeverPull")
 CONFIG_REASONS = ("CreateContainerConfigError", "CreateContainerError")
 MESSAGE_CHARACTERS = 400
+SERVER_CONTAINER = "kserve-container"
+DEPLOYMENT_SECONDS = 600
+"""What Kubernetes gives a Deployment to come further, unless it says otherwise."""
 
 
 def label(body: Manifest, name: str) -> str:
@@ -143,7 +153,9 @@ def _short(text: str) -> str:
     return lines[-1][:MESSAGE_CHARACTERS] if lines else ""
 
 
-def read_server(body: Manifest, pods: Iterable[Manifest]) -> Server:
+def read_server(
+    body: Manifest, pods: Iterable[Manifest], deployments: Iterable[Manifest] = ()
+) -> Server:
     """Return the servers an InferenceService stands for."""
     conditions = body.get("status", {}).get("conditions", ())
     ready = any(
@@ -158,9 +170,46 @@ def read_server(body: Manifest, pods: Iterable[Manifest]) -> Server:
         deleting="deletionTimestamp" in body["metadata"],
         record=read_record(annotation(body, names.ANNOTATION_RECORD)),
         runtime=annotation(body, names.ANNOTATION_RUNTIME),
-        trouble=None if ready else _trouble(own) or _load_failure(body),
+        trouble=_trouble([pod for pod in own if not _is_ready(pod)])
+        or (None if ready else _load_failure(body)),
+        deployment=next(
+            (read_deployment(one) for one in deployments if _is_of(one, body)),
+            None,
+        ),
         body=body,
     )
+
+
+def _is_of(deployment: Manifest, server: Manifest) -> bool:
+    """Return whether KServe made a Deployment for an InferenceService."""
+    owners = deployment["metadata"].get("ownerReferences", ())
+    return any(owner.get("uid") == server["metadata"]["uid"] for owner in owners)
+
+
+def read_deployment(body: Manifest) -> Deployment:
+    """Return how far a Deployment has come with its newest spec."""
+    spec, status = body["spec"], body.get("status", {})
+    containers = spec["template"]["spec"]["containers"]
+    return Deployment(
+        current=status.get("observedGeneration", 0) >= body["metadata"].get("generation", 0),
+        wanted=spec.get("replicas", 1),
+        pods=status.get("replicas", 0),
+        updated=status.get("updatedReplicas", 0),
+        available=status.get("availableReplicas", 0),
+        progressed=_progressed(body),
+        container=next((one for one in containers if one["name"] == SERVER_CONTAINER), {}),
+    )
+
+
+def _progressed(deployment: Manifest) -> datetime | None:
+    """Return when a Deployment last came further; its own deadline notes a time after that."""
+    conditions = deployment.get("status", {}).get("conditions", ())
+    for one in conditions:
+        if one["type"] == "Progressing" and "lastUpdateTime" in one:
+            seconds = deployment["spec"].get("progressDeadlineSeconds", DEPLOYMENT_SECONDS)
+            late = timedelta(seconds=seconds if one["status"] == "False" else 0)
+            return clock.parse(one["lastUpdateTime"]) - late
+    return None
 
 
 def _is_ready(pod: Manifest) -> bool:
@@ -192,4 +241,10 @@ def read_cleanup(job: Manifest) -> Cleanup:
     """Return the clean-up a Job is."""
     conditions = job.get("status", {}).get("conditions", ())
     succeeded = any(one["type"] == "Complete" and one["status"] == "True" for one in conditions)
-    return Cleanup(name=job["metadata"]["name"], succeeded=succeeded, body=job)
+    failed = any(one["type"] == "Failed" and one["status"] == "True" for one in conditions)
+    return Cleanup(job["metadata"]["name"], succeeded, failed, job)
+
+
+def read_budget(body: Manifest) -> Budget:
+    """Return the version whose servers a PodDisruptionBudget is about."""
+    return Budget(version=label(body, names.LABEL_VERSION), body=body)

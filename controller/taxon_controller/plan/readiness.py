@@ -9,6 +9,7 @@ from typing import Literal
 from taxon_controller.domain.actions import Finding
 from taxon_controller.domain.history import find, latest_of_spec
 from taxon_controller.plan.decided import Decision
+from taxon_controller.plan.edits import Edit
 
 RUNNING = ("Training", "RetryPending", "ObjectBeingDeleted")
 
@@ -50,6 +51,22 @@ def rollout_blocked(decision: Decision) -> Finding | None:
 def live_without_servers(decision: Decision) -> Finding | None:
     """Find a live version, the one asked for, that has no ready server."""
     return decision.rollout.live_down if asked_for_is_live(decision) else None
+
+
+def edit_stuck(decision: Decision) -> Finding | None:
+    """Find an edit in place, of what is asked for, that does not reach every server in time."""
+    edit = _edit(decision)
+    return edit.finding if edit is not None and edit.stuck else None
+
+
+def edit_on_its_way(decision: Decision) -> Finding | None:
+    """Find an edit in place, of what is asked for, that does not run on every server yet."""
+    edit = _edit(decision)
+    return edit.finding if edit is not None else None
+
+
+def _edit(decision: Decision) -> Edit | None:
+    return decision.rollout.edit if asked_for_is_live(decision) else None
 
 
 def url_not_answering(decision: Decision) -> Finding | None:
@@ -116,8 +133,10 @@ CHAIN: tuple[tuple[Check, Companion], ...] = (
     (blocked, "Stalled"),
     (rollout_blocked, "Stalled"),
     (live_without_servers, None),
+    (edit_stuck, "Stalled"),
     (url_not_answering, None),
     (traffic_on_its_way, "Reconciling"),
+    (edit_on_its_way, "Reconciling"),
     (suspended, None),
     (candidate_on_its_way, "Reconciling"),
     (run_on_its_way, "Reconciling"),

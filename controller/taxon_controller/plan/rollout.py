@@ -14,6 +14,7 @@ from taxon_controller.domain.actions import Finding, Write
 from taxon_controller.domain.history import Records, find, with_record
 from taxon_controller.domain.model import is_ready
 from taxon_controller.plan.blockers import SERVING_BLOCKERS, first
+from taxon_controller.plan.edits import Edit, edit_on_its_way
 from taxon_controller.plan.scene import Scene
 from taxon_controller.plan.serving import plan_serving
 from taxon_controller.plan.stages import Stage, points_at, reached, waits_for_url
@@ -22,6 +23,8 @@ from taxon_kube.api import HTTP_ROUTE, INFERENCE_SERVICE, SERVICE
 
 LOOK = timedelta(seconds=15)
 """When to look again at what is waited for: what is not watched is seen then."""
+EDIT_LOOK = timedelta(seconds=5)
+"""When to look again how far an edit has come: Deployments are not watched."""
 SERVING_KINDS = (INFERENCE_SERVICE, SERVICE, HTTP_ROUTE)
 
 
@@ -31,6 +34,7 @@ class RolloutPlan:
 
     ``phase`` is what serving waits for. ``blocked`` is why the version asked for cannot get the
     traffic until a person acts. ``live_down`` is why the live version has no ready server.
+    ``edit`` is what was edited in place and does not run on every server of the live version.
     """
 
     records: Records
@@ -41,6 +45,7 @@ class RolloutPlan:
     phase: Finding | None = None
     blocked: Finding | None = None
     live_down: Finding | None = None
+    edit: Edit | None = None
     writes: tuple[Write, ...] = ()
     due: tuple[datetime, ...] = ()
 
@@ -122,7 +127,7 @@ def _why_late(scene: Scene, stage: Stage) -> str:
 
 def _trouble(scene: Scene, version: str) -> Finding | None:
     server = scene.observed.server(version)
-    return server.trouble if server else None
+    return server.trouble if server and not server.ready else None
 
 
 def _move(scene: Scene, plan: RolloutPlan, live: str | None, stage: Stage) -> RolloutPlan:
@@ -252,4 +257,8 @@ def _with_objects(scene: Scene, plan: RolloutPlan, *, traffic: str | None) -> Ro
     """Add the writes that give each version in use its servers, and the traffic its way."""
     places = (plan.live, plan.candidate, plan.previous)
     used = frozenset(place.version for place in places if place is not None)
-    return replace(plan, writes=plan_serving(scene, used=used, traffic=traffic))
+    serve = frozenset(p.version for p in places if p is not None and (p.weight or p is plan.live))
+    writes = plan_serving(scene, used=used, budgeted=serve, traffic=traffic)
+    edit = edit_on_its_way(scene, plan.live.version) if plan.live else None
+    due = (*plan.due, scene.now + EDIT_LOOK) if edit else plan.due
+    return replace(plan, edit=edit, writes=writes, due=due)

@@ -3,19 +3,23 @@
 from taxon_controller.domain.actions import Apply, Delete, Write
 from taxon_controller.domain.history import can_serve, find
 from taxon_controller.domain.hosts import outside_host
+from taxon_controller.objects.disruption_budget import disruption_budget
 from taxon_controller.objects.http_route import http_route
 from taxon_controller.objects.inference_service import inference_service
 from taxon_controller.objects.service import service
 from taxon_controller.plan.scene import Scene
-from taxon_kube.api import INFERENCE_SERVICE, Manifest
+from taxon_kube.api import DISRUPTION_BUDGET, INFERENCE_SERVICE, Manifest
 
 
-def plan_serving(scene: Scene, *, used: frozenset[str], traffic: str | None) -> tuple[Write, ...]:
+def plan_serving(
+    scene: Scene, *, used: frozenset[str], budgeted: frozenset[str], traffic: str | None
+) -> tuple[Write, ...]:
     """Return the writes that serve the versions in use and nothing else.
 
     Args:
         scene: the model and its surroundings.
         used: versions that have, or are to have, servers.
+        budgeted: versions whose servers a drained node takes one at a time.
         traffic: the version Service and HTTPRoute should point at; None: leave them.
     """
     kserve_answers = scene.observed.kserve == "Answering"
@@ -24,6 +28,7 @@ def plan_serving(scene: Scene, *, used: frozenset[str], traffic: str | None) -> 
         writes += [one for version in sorted(used) for one in _servers(scene, version)]
     if traffic is not None:
         writes += [one for one in _traffic(scene, traffic, used) if not _is_taken(scene, one)]
+    writes += _budgets(scene, budgeted)
     if kserve_answers:
         writes += _unused(scene, used)
     return tuple(writes)
@@ -75,6 +80,17 @@ def _traffic(scene: Scene, version: str, used: frozenset[str]) -> list[Apply]:
         over: Manifest | None = scene.observed.route.body if scene.observed.route else None
         writes.append(Apply(route, over))
     return writes
+
+
+def _budgets(scene: Scene, versions: frozenset[str]) -> list[Write]:
+    """Return one PodDisruptionBudget for each of these versions, and none for others."""
+    there = {one.version: one.body for one in scene.observed.budgets}
+    kept: list[Write] = [
+        Apply(disruption_budget(scene.model, version), there.get(version))
+        for version in sorted(versions)
+    ]
+    unused = [body for version, body in there.items() if version not in versions]
+    return kept + [Delete(DISRUPTION_BUDGET, body) for body in unused]
 
 
 def _is_taken(scene: Scene, write: Apply) -> bool:

@@ -1,0 +1,118 @@
+"""Whether what was edited in place (resources, replicas, log mode, HTTP) runs everywhere.
+
+KServe carries an edit over to a Deployment, and that to one pod after the other. A pod that does
+not become ready stops it there: the servers before it serve on, and so nothing else would show it.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from taxon_controller.domain.actions import Finding
+from taxon_controller.domain.drift import matches
+from taxon_controller.domain.model import is_ready
+from taxon_controller.observe.observed import Deployment, Server
+from taxon_controller.plan.scene import Scene
+from taxon_controller.plan.serving import wanted_servers
+from taxon_kube.api import DEPLOYMENT, Manifest
+
+
+@dataclass(frozen=True)
+class Edit:
+    """An edit that does not run everywhere yet.
+
+    ``stuck``: a person has to act. ``is_late``: its time is up.
+    """
+
+    finding: Finding
+    stuck: bool = False
+    is_late: bool = False
+
+
+def edit_on_its_way(scene: Scene, version: str) -> Edit | None:
+    """Return the edit that does not run on every server of a version, if there is one.
+
+    Once a generation was Ready, what moves pods is no edit of it: scaling, an upgrade of KServe, a
+    repair. It is reported all the same when it does not come to an end.
+    """
+    server, wanted = scene.observed.server(version), wanted_servers(scene, version)
+    if server is None or wanted is None:
+        return None
+    edit = _edit(scene, server, wanted)
+    settled = _is_settled(scene)
+    return edit if edit is None or not settled or edit.is_late else None
+
+
+def _is_settled(scene: Scene) -> bool:
+    """Return whether this generation was Ready already."""
+    model = scene.model
+    return is_ready(model) and model.status.observed_generation == model.generation
+
+
+def _edit(scene: Scene, server: Server, wanted: Manifest) -> Edit | None:
+    unread = scene.observed.unread_of(DEPLOYMENT)
+    if unread is not None:
+        return Edit(unread, stuck=True)
+    deployment = server.deployment
+    if deployment is None and matches(server.body, wanted):
+        return None
+    if deployment is None or not _carries(server, deployment, wanted):
+        waits = f"KServe has not carried the edit over to the servers of {server.version} yet"
+        return Edit(Finding("ServersUpdating", waits))
+    if _runs_everywhere(scene, deployment):
+        return None
+    if _is_late(scene, deployment):
+        return Edit(_stuck(scene, server, deployment), stuck=True, is_late=True)
+    return Edit(_updating(server, deployment))
+
+
+def _carries(server: Server, deployment: Deployment, wanted: Manifest) -> bool:
+    """Return whether a Deployment asks of its pods what the model asks for."""
+    asked = wanted["spec"]["predictor"]["model"]
+    there = {one["name"]: one for one in deployment.container.get("env", ())}
+    return (
+        matches(server.body, wanted)
+        and matches(deployment.container.get("resources", {}), asked["resources"])
+        and all(matches(there.get(one["name"], {}), one) for one in asked["env"])
+    )
+
+
+def _runs_everywhere(scene: Scene, deployment: Deployment) -> bool:
+    serving = scene.model.spec.serving
+    least, most = serving.min_replicas, serving.max_replicas or serving.min_replicas
+    if not deployment.current or deployment.updated < deployment.pods:
+        return False
+    return least <= deployment.wanted <= most and deployment.available >= least
+
+
+def _is_late(scene: Scene, deployment: Deployment) -> bool:
+    return (
+        deployment.progressed is not None and _deadline(scene, deployment.progressed) <= scene.now
+    )
+
+
+def _deadline(scene: Scene, since: datetime) -> datetime:
+    seconds = scene.model.spec.serving.rollout.progress_deadline_seconds
+    return since + timedelta(seconds=seconds)
+
+
+def _updating(server: Server, deployment: Deployment) -> Finding:
+    trouble = server.trouble
+    why = f"; the next one is not ready: {trouble.reason}: {trouble.message}" if trouble else ""
+    return Finding("ServersUpdating", f"{_how_far(server, deployment)}{why}")
+
+
+def _stuck(scene: Scene, server: Server, deployment: Deployment) -> Finding:
+    seconds = scene.model.spec.serving.rollout.progress_deadline_seconds
+    trouble = server.trouble or Finding(
+        "ProgressDeadlineExceeded", f"no further server became ready within {seconds} s"
+    )
+    message = f"{_how_far(server, deployment)}: {trouble.message}: take the edit back or fix it"
+    return Finding(trouble.reason, message)
+
+
+def _how_far(server: Server, deployment: Deployment) -> str:
+    """Return how many servers run the edit; those before it are taken to be well."""
+    before = deployment.pods - deployment.updated
+    done = max(0, deployment.available - before)
+    serve = "; the servers before it keep serving" if before else ""
+    return f"{done} of {deployment.wanted} servers of {server.version} run the edit{serve}"
