@@ -10,7 +10,16 @@ from support.outcomes import accepted, failed, lost, out_of_memory, refused
 from support.story import Story
 from support.world import Crashed, World, dependents
 
-from taxon_kube.api import HTTP_ROUTE, INFERENCE_SERVICE, JOB, SERVICE, ApiError
+from taxon_controller.loop.reconcile import FAILURES_TO_REPORT
+from taxon_kube.api import (
+    HTTP_ROUTE,
+    INFERENCE_SERVICE,
+    JOB,
+    SERVICE,
+    ApiError,
+    Refused,
+    Unavailable,
+)
 
 Step = Callable[[Story], None]
 
@@ -45,22 +54,32 @@ STORIES: dict[str, tuple[Step, ...]] = {
     "suspend": (edit(), edit(seed=7, suspend=True), edit(seed=7)),
     "delete": (edit(deletionPolicy="Delete"), delete),
 }
+HIDDEN = ("Job", "Pod", "InferenceService", "Service", "HTTPRoute", "ServiceAccount")
 QUIET_LOOKS = 2
 """A look that is cut short by a crash changes nothing either, so one is not enough."""
 
 
-def tell(steps: tuple[Step, ...], *, crash_at: int | None = None, after: bool = False) -> World:
-    """Tell a story to its end, with the controller killed once at one of its writes."""
-    story = Story(World(crash_at=crash_at, crash_after=after))
+Disturb = Callable[[World, int], None]
+"""Changes the world before the look of this number."""
+
+
+def calm(_: World, __: int) -> None:
+    """Let the controller look undisturbed."""
+
+
+def tell(world: World, steps: tuple[Step, ...], disturb: Disturb = calm) -> int:
+    """Tell a story to its end; return in how many looks."""
+    story, looks = Story(world), 0
     for step in steps:
-        story.world.pass_time(hours=2)
+        world.pass_time(hours=2)
         step(story)
         quiet = 0
-        while quiet < QUIET_LOOKS:
-            before = story.world.changes
+        while quiet < QUIET_LOOKS or world.unreadable:
+            disturb(world, looks)
+            before, looks = world.changes, looks + 1
             look(story)
-            quiet = quiet + 1 if story.world.changes == before else 0
-    return story.world
+            quiet = quiet + 1 if world.changes == before else 0
+    return looks
 
 
 def state(world: World) -> dict[str, Any]:
@@ -84,11 +103,69 @@ def test_a_crash_at_any_write_leads_to_the_same_end(name: str, *, after: bool) -
 
     The same objects, bundles and words as without a crash, and no run has a second Job.
     """
-    calm = tell(STORIES[name])
-    expected = state(calm)
-    for point in range(len(calm.writes)):
-        crashed = tell(STORIES[name], crash_at=point, after=after)
-        assert state(crashed) == expected, f"killed at write {point}: {calm.writes[point]}"
+    undisturbed = World()
+    tell(undisturbed, STORIES[name])
+    expected = state(undisturbed)
+    for point, write in enumerate(undisturbed.writes):
+        crashed = World(crash_at=point, crash_after=after)
+        tell(crashed, STORIES[name])
+        assert state(crashed) == expected, f"killed at write {point}: {write}"
+
+
+def unreadable(kind: str, first: int) -> Disturb:
+    """Return the disturbance that hides a kind from the controller for a few looks."""
+
+    def disturb(world: World, number: int) -> None:
+        hidden = first <= number < first + 3
+        world.unreadable = {kind: Refused("it is forbidden")} if hidden else {}
+
+    return disturb
+
+
+@pytest.mark.parametrize("kind", HIDDEN)
+@pytest.mark.parametrize("name", STORIES)
+def test_reads_that_are_refused_for_a_while_lead_to_the_same_end(name: str, kind: str) -> None:
+    """From any look on, and whichever kind it is: no run is lost, doubled or called a failure."""
+    undisturbed = World()
+    looks = tell(undisturbed, STORIES[name])
+    expected = state(undisturbed)
+    for first in range(looks):
+        world = World()
+        tell(world, STORIES[name], unreadable(kind, first))
+        assert state(world) == expected, f"{kind} hidden from look {first} on"
+
+
+def test_a_read_that_fails_once_anywhere_leads_to_the_same_end() -> None:
+    """Every single read of a model's life is one that the API server may not answer."""
+    steps = STORIES["edit"]
+    undisturbed = World()
+    tell(undisturbed, steps)
+    for point, read in enumerate(undisturbed.reads):
+        world = World(fail_read=point, read_error=Unavailable("504"))
+        tell(world, steps)
+        assert state(world) == state(undisturbed), f"read {point} failed: {read}"
+
+
+def newer_release(world: World, _: int) -> None:
+    """Write the status as a release does that has more to say, and lose what Jobs' pods said."""
+    status = world.objects.get(("ClassifierModel", "default", "wine"), {}).get("status", {})
+    parts = (status, status.get("live"), status.get("candidate"), status.get("run"))
+    for part in (*parts, *status.get("versions", ()), *status.get("conditions", ())):
+        if part:
+            part["unheardOf"] = {"step": 3}
+    if "run" not in status:
+        for key in [key for key in world.objects if key[0] == "Pod"]:
+            del world.objects[key]
+
+
+@pytest.mark.parametrize("name", STORIES)
+def test_a_status_of_a_newer_release_leads_to_the_same_end(name: str) -> None:
+    """Fields that nobody here knows are ignored, and no version is lost with them."""
+    undisturbed, world = World(), World()
+    tell(undisturbed, STORIES[name])
+    tell(world, STORIES[name], newer_release)
+
+    assert state(world) == state(undisturbed)
 
 
 OUTCOMES = (accepted, refused, failed("TooFewRows"), failed("StorageDenied"), lost, out_of_memory)
@@ -138,7 +215,7 @@ def wait(seconds: int) -> Step:
 def look(story: Story) -> None:
     """Let the controller look, then everyone else act."""
     try:
-        story.look()
+        story.look(FAILURES_TO_REPORT)
     except Crashed:
         story.world.crash_at = None
     except ApiError:
@@ -152,6 +229,21 @@ def crash_soon(story: Story) -> None:
     story.world.crash_at = len(story.world.writes) + 1
 
 
+def hide(kind: str | None) -> Step:
+    """Return the step after which a kind cannot be read, or all can again."""
+
+    def step(story: Story) -> None:
+        story.world.unreadable = {kind: Refused("it is forbidden")} if kind else {}
+
+    return step
+
+
+def turn_stricter(story: Story) -> None:
+    """Install a policy that refuses what is there, or remove it."""
+    policy = Refused("denied by policy")
+    story.world.admission = policy if story.world.admission is None else None
+
+
 STEPS = st.one_of(
     st.just(look),
     st.builds(lambda seed: edit(seed=seed, versionHistoryLimit=2), st.integers(0, 2)),
@@ -161,10 +253,14 @@ STEPS = st.one_of(
         st.sampled_from(["a", "b"]),
     ),
     st.builds(lambda seed: edit(seed=seed, suspend=True), st.integers(0, 2)),
-    st.builds(flip, st.sampled_from(["serves", "routes", "trains", "cleans", "webhook_away"])),
+    st.builds(
+        flip, st.sampled_from(["serves", "routes", "trains", "cleans", "webhook_away", "unasked"])
+    ),
     st.builds(lose, st.sampled_from(["Job", "Pod", "InferenceService", "Service", "HTTPRoute"])),
     st.builds(set_outcome, st.integers(0, len(OUTCOMES) - 1)),
     st.builds(wait, st.sampled_from([1, 31, 601, 3601])),
+    st.builds(hide, st.sampled_from([*HIDDEN, None, None])),
+    st.just(turn_stricter),
     st.just(lose_status),
     st.just(crash_soon),
 )
@@ -182,6 +278,7 @@ def test_when_the_spec_stops_changing_its_state_is_reached_and_held(steps: list[
     world = story.world
     world.serves = world.routes = world.trains = world.cleans = True
     world.webhook_away, world.crash_at, world.train = False, None, accepted
+    world.unreadable, world.admission, world.unasked = {}, None, False
     story.submit(seed=3, versionHistoryLimit=2)
     for _ in range(30):
         look(story)

@@ -7,6 +7,7 @@ from typing import Any
 from support.world import SETTINGS, World, model_body
 
 from taxon_contracts import names
+from taxon_contracts.document import salvage
 from taxon_contracts.status import Status
 from taxon_controller.loop.reconcile import Reconciler
 from taxon_controller.settings import Settings
@@ -52,7 +53,7 @@ class Story:
     def status(self) -> Status:
         """Return the status as it is stored."""
         body = self.world.model(self.name, self.namespace)
-        return Status.model_validate(body.get("status", {}))
+        return salvage(Status, body.get("status", {}))
 
     @property
     def conditions(self) -> dict[str, tuple[str, str]]:

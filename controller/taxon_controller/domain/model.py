@@ -7,6 +7,7 @@ from datetime import datetime
 from pydantic import ValidationError
 
 from taxon_contracts import names
+from taxon_contracts.document import salvage
 from taxon_contracts.identity import version_id
 from taxon_contracts.resource import ClassifierModel, Spec
 from taxon_contracts.status import Status, VersionRecord
@@ -84,9 +85,9 @@ def _spec(body: Manifest) -> tuple[Spec | None, str]:
 
 
 def _status(written: Manifest | None) -> Status:
-    """Return what was last written; a status this release cannot read heals like a lost one."""
+    """Return what was last written, by whichever release: what cannot be read costs itself only."""
     try:
-        return Status.model_validate(written or {})
+        return salvage(Status, written or {})
     except ValidationError:
         return Status()
 

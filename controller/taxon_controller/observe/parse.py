@@ -8,6 +8,7 @@ from typing import Any, get_args
 from pydantic import ValidationError
 
 from taxon_contracts import names
+from taxon_contracts.document import salvage
 from taxon_contracts.run import RunResult
 from taxon_contracts.status import Trigger, VersionRecord
 from taxon_controller import clock
@@ -96,7 +97,7 @@ def _result(pods: Iterable[Manifest]) -> RunResult | None:
     for container in _containers(pods):
         message = container.get("state", {}).get("terminated", {}).get("message", "")
         try:
-            return RunResult.model_validate_json(message.strip())
+            return salvage(RunResult, message.strip())
         except ValidationError:
             continue
     return None
@@ -227,7 +228,7 @@ def _load_failure(body: Manifest) -> Finding | None:
 def read_record(text: str) -> VersionRecord | None:
     """Return the record an annotation holds, or None when it holds none."""
     try:
-        return VersionRecord.model_validate_json(text) if text else None
+        return salvage(VersionRecord, text) if text else None
     except ValidationError:
         return None
 
