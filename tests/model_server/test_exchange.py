@@ -166,60 +166,49 @@ def test_before_a_model_is_loaded_every_call_is_refused(make_client: MakeClient)
     assert served.health() == "loading"
 
 
+def occupy(served: Served, work: Callable[[], object], release: Callable[[], None]) -> list[str]:
+    """Return the health while every thread does some work, and once it was released."""
+    started = threading.Semaphore(0)
+    exchange = served.client.exchange
+
+    def reading() -> Asked:
+        started.release()
+        work()
+        return good_row()
+
+    async def check() -> list[str]:
+        calls = [
+            asyncio.ensure_future(
+                exchange.answer(ScriptedCall(reading), request_id=None, size=LARGE)
+            )
+            for _ in range(exchange.threads)
+        ]
+        for _ in calls:
+            await asyncio.to_thread(started.acquire)
+        occupied = await exchange.health()
+        release()
+        await asyncio.gather(*calls)
+        return [occupied, await exchange.health()]
+
+    return asyncio.run(check())
+
+
 def test_threads_that_hang_make_the_server_unready(
     served: Served, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """When every thread waits for something that never comes, it is unhealthy; then not."""
     monkeypatch.setattr(workers, "RESPONSE_SECONDS", 0.05)
     stuck = threading.Event()
-    threads = served.client.exchange.threads
-    started = threading.Semaphore(0)
 
-    def wait() -> Asked:
-        started.release()
-        stuck.wait()
-        return good_row()
-
-    async def check() -> tuple[str, str]:
-        calls = [
-            asyncio.ensure_future(
-                served.client.exchange.answer(ScriptedCall(wait), request_id=None, size=LARGE)
-            )
-            for _ in range(threads)
-        ]
-        for _ in range(threads):
-            await asyncio.to_thread(started.acquire)
-        hung = await served.client.exchange.health()
-        stuck.set()
-        await asyncio.gather(*calls)
-        return hung, await served.client.exchange.health()
-
-    assert asyncio.run(check()) == ("unhealthy", "healthy")
+    assert occupy(served, stuck.wait, stuck.set) == ["unhealthy", "healthy"]
 
 
-def test_threads_that_compute_leave_the_server_ready(
-    served: Served, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """A server whose threads are all busy with large requests still is ready."""
-    monkeypatch.setattr(workers, "RESPONSE_SECONDS", 0.05)
+def test_threads_that_compute_leave_the_server_ready(served: Served) -> None:
+    """A server whose threads are all busy with large requests is still ready."""
     stop = threading.Event()
 
-    def compute() -> Asked:
+    def compute() -> None:
         while not stop.is_set():
-            np.linalg.norm(np.ones((100, 100)))
-        return good_row()
+            sum(range(1000))
 
-    async def check() -> str:
-        calls = [
-            asyncio.ensure_future(
-                served.client.exchange.answer(ScriptedCall(compute), request_id=None, size=LARGE)
-            )
-            for _ in range(served.client.exchange.threads)
-        ]
-        await asyncio.sleep(0)
-        health = await served.client.exchange.health()
-        stop.set()
-        await asyncio.gather(*calls)
-        return health
-
-    assert asyncio.run(check()) == "healthy"
+    assert occupy(served, compute, stop.set) == ["healthy", "healthy"]
