@@ -15,6 +15,7 @@ from threading import Thread
 from typing import Any
 
 import pytest
+from structlog.testing import capture_logs
 from support.training import VERSION, run_request, small_identity, small_table
 from support.waiting import wait_until
 
@@ -48,9 +49,9 @@ def request(folder: Path) -> RunRequest:
     )
 
 
-def told(capsys: pytest.CaptureFixture[str]) -> dict[str, Any]:
+def logged(log: io.StringIO) -> dict[str, Any]:
     """Return the event that tells of tracking."""
-    lines = [json.loads(line) for line in capsys.readouterr().err.splitlines()]
+    lines = [json.loads(line) for line in log.getvalue().splitlines()]
     event: dict[str, Any] = next(line for line in lines if line["event"] == "Tracked")
     return event
 
@@ -93,16 +94,16 @@ def recorded(
     tmp_path_factory: pytest.TempPathFactory,
 ) -> Recorded:
     """Record a run while W&B is told to be off, and its server never answers."""
-    folder, stream = tmp_path_factory.mktemp("tracking"), io.StringIO()
+    folder = tmp_path_factory.mktemp("tracking")
     settings = Settings(
         tracking_folder=folder, tracking_record_seconds=PATIENT, tracking_sync_seconds=1.0
     )
-    with pytest.MonkeyPatch.context() as patch:
+    with pytest.MonkeyPatch.context() as patch, capture_logs() as events:
         patch.setenv("WANDB_API_KEY", KEY)
         patch.setenv("WANDB_BASE_URL", silent_server)
         patch.setenv("WANDB_MODE", "disabled")
-        track(*run, Progress(stream=stream), settings)
-    return Recorded(folder / f"default-small-{VERSION}", json.loads(stream.getvalue()))
+        track(*run, Progress(), settings)
+    return Recorded(folder / f"default-small-{VERSION}", dict(events[-1]))
 
 
 def test_a_run_is_recorded_offline_whatever_the_settings(recorded: Recorded) -> None:
@@ -207,24 +208,24 @@ def test_trouble_with_the_server_is_told_and_bounded(
 
 
 def test_a_recording_that_takes_too_long_is_given_up(
-    run: tuple[RunRequest, Outcome], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    run: tuple[RunRequest, Outcome], tmp_path: Path, log: io.StringIO
 ) -> None:
     """Nothing is synced then."""
     tracked(*run, tmp_path, tracking_record_seconds=0.01)
-    event = told(capsys)
+    event = logged(log)
 
     assert event["recorded"].startswith("given up after 0.01 s")
     assert event["synced"] == "not tried"
 
 
 def test_a_folder_that_cannot_be_written_is_told(
-    run: tuple[RunRequest, Outcome], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    run: tuple[RunRequest, Outcome], tmp_path: Path, log: io.StringIO
 ) -> None:
     """A file stands where the folder should."""
     (tmp_path / "file").touch()
     tracked(*run, tmp_path / "file")
 
-    assert told(capsys)["recorded"].startswith("failed (")
+    assert logged(log)["recorded"].startswith("failed (")
 
 
 def test_without_a_key_nothing_is_sent(recorded: Recorded, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -235,13 +236,13 @@ def test_without_a_key_nothing_is_sent(recorded: Recorded, monkeypatch: pytest.M
 
 
 def test_without_a_project_nothing_is_tracked(
-    run: tuple[RunRequest, Outcome], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    run: tuple[RunRequest, Outcome], tmp_path: Path, log: io.StringIO
 ) -> None:
     """Tracking is off unless asked for."""
     asked = run[0].model_copy(update={"tracking": RunRequest.model_fields["tracking"].default})
     tracked(asked, run[1], tmp_path / "tracking")
 
-    assert capsys.readouterr().err == ""
+    assert log.getvalue() == ""
     assert not (tmp_path / "tracking").exists()
 
 
