@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from support.kubectl import Object, apply, delete, find, kubectl
-from support.traffic import Target, traffic
+from support.traffic import Answers, Target, traffic
 from support.waiting import wait_until
 
 from hack.cluster import layout
@@ -122,14 +122,14 @@ class Life:
         return probe.ask(gateway, host=host, model=self.name)[0]
 
     @contextmanager
-    def unharmed(self) -> Iterator[None]:
+    def unharmed(self, *, rate: float = RATE) -> Iterator[Answers]:
         """Ask the live version all the while: every request is answered."""
         host = f"{self.name}.{self.namespace}.example.com"
         tensor = {"name": "input", "shape": [1, len(ROW)], "datatype": "FP64", "data": ROW}
         path = f"/v2/models/{self.name}/infer"
         target = Target(layout.GATEWAY_PORT, host, path, {"inputs": [tensor]})
-        with traffic(target, rate=RATE) as answers:
-            yield
+        with traffic(target, rate=rate) as answers:
+            yield answers
         assert answers.by_outcome["200"]
         assert not answers.failed, f"not answered: {dict(answers.failed)}"
 

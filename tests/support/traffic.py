@@ -41,9 +41,10 @@ class Target:
 
 @dataclass
 class Answers:
-    """How many requests were sent, and how each ended."""
+    """How many requests were sent, how each ended, and how long the slowest took."""
 
     by_outcome: Counter[str] = field(default_factory=Counter)
+    slowest: float = 0.0
 
     @property
     def failed(self) -> Counter[str]:
@@ -57,9 +58,11 @@ def traffic(target: Target, *, rate: float) -> Iterator[Answers]:
     answers, stop, lock = Answers(), threading.Event(), threading.Lock()
 
     def one() -> None:
+        started = time.monotonic()
         outcome = target.ask()
         with lock:
             answers.by_outcome[outcome] += 1
+            answers.slowest = max(answers.slowest, time.monotonic() - started)
 
     def send(pool: ThreadPoolExecutor) -> None:
         due = time.monotonic()
