@@ -2,6 +2,7 @@
 
 import logging
 import threading
+import time
 
 import pytest
 from support.story import Story, served
@@ -114,3 +115,21 @@ def test_when_one_thread_ends_all_are_stopped() -> None:
     threads.start("hasty", fail)
     with pytest.raises(ValueError, match="why"):
         threads.join()
+
+
+def test_threads_that_hang_are_waited_for_once_and_not_each() -> None:
+    """Several stuck workers must not hold the Lease past the pod's grace."""
+    stuck, threads = threading.Event(), Threads(threading.Event(), seconds=0.2)
+
+    def hang() -> None:
+        stuck.wait(60)
+
+    for number in range(20):
+        threads.start(f"stuck {number}", hang)
+    threads.stop.set()
+    began = time.monotonic()
+    threads.join()
+    waited = time.monotonic() - began
+    stuck.set()
+
+    assert waited < 20 * 0.2

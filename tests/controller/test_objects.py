@@ -108,7 +108,7 @@ OBJECTS: dict[str, Callable[[], dict[str, Any]]] = {
     "cleanup-job": lambda: cleanup_job(
         PLAIN,
         version_cleanup_name(PLAIN, RECORD),
-        f"s3://taxon/default/wine/{VERSION}/",
+        (f"s3://taxon/default/wine/{VERSION}/",),
         seconds=600,
         settings=SETTINGS,
     ),

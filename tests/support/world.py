@@ -77,6 +77,7 @@ class World:
     trains: bool = True
     serves: bool = True
     cleans: bool = True
+    undeletable: bool = False
     routes: bool = True
     unreadable: dict[str, ApiError] = field(default_factory=dict)
     admission: ApiError | None = None
@@ -380,8 +381,11 @@ class World:
     def _clean(self, job: Manifest) -> None:
         if not self.cleans:
             return
-        _, uri = job["spec"]["template"]["spec"]["containers"][0]["args"]
-        self.bundles = {one for one in self.bundles if not one.startswith(uri)}
+        _, *folders = job["spec"]["template"]["spec"]["containers"][0]["args"]
+        if self.undeletable:
+            self._finish(job, "Failed", "BackoffLimitExceeded")
+            return
+        self.bundles = {one for one in self.bundles if not one.startswith(tuple(folders))}
         self._finish(job, "Complete")
 
     def _serve(self, body: Manifest) -> None:

@@ -33,10 +33,12 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="taxon-train", description=__doc__)
     parser.add_argument("--run", type=Path, help=f"run request file; default: ${RUN_VARIABLE}")
     parser.add_argument("--result", type=Path, help="where the result goes")
-    parser.add_argument("--remove", metavar="URI", help="remove a model's or version's folder")
+    parser.add_argument(
+        "--remove", metavar="URI", nargs="+", help="remove a model's or version's folders"
+    )
     arguments = parser.parse_args()
     if arguments.remove:
-        sys.exit(remove(arguments.remove))
+        sys.exit(max(remove(uri) for uri in arguments.remove))
     settings = Settings()
     result_file = arguments.result or settings.result
     try:

@@ -15,10 +15,14 @@ class Finding:
 
 @dataclass(frozen=True)
 class Event:
-    """One Kubernetes Event about the model."""
+    """One Kubernetes Event about the model.
+
+    ``about`` is what it is one Event about, such as a Job's uid; the state of the model, if empty.
+    """
 
     finding: Finding
     warning: bool = False
+    about: str = ""
 
 
 @dataclass(frozen=True)

@@ -175,13 +175,13 @@ class Reconciler:
         return decided.look_again
 
     def _tell(self, model: Model, told: Event) -> None:
-        """Write a Kubernetes Event; its name is derived, so that it is told once.
+        """Write a Kubernetes Event; its name is derived, so that it is written once.
 
-        A namespace that is going takes no Events, which holds nothing up.
+        A namespace that is being deleted takes no Events, which holds nothing up.
         """
-        self._log(model, told.finding.reason, detail=told.finding.message)
         with contextlib.suppress(AlreadyExists, Refused):
             self.api.create(event(model, told, time=clock.text(self.now())))
+            self._log(model, told.finding.reason, detail=told.finding.message)
 
     def _log(self, model: Model, what: str, **fields: str) -> None:
         run = model.status.run.version if model.status.run else None

@@ -2,12 +2,14 @@
 
 import logging
 import threading
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
 logger = logging.getLogger(__name__)
 
 JOIN_SECONDS = 15.0
+"""For all threads together: the Lease is released after it, within a pod's grace of 30 s."""
 
 
 @dataclass
@@ -15,6 +17,7 @@ class Threads:
     """Named threads that stop together."""
 
     stop: threading.Event
+    seconds: float = JOIN_SECONDS
     started: list[threading.Thread] = field(default_factory=list)
     errors: list[Exception] = field(default_factory=list)
 
@@ -36,12 +39,13 @@ class Threads:
         thread.start()
 
     def join(self) -> None:
-        """Wait for every thread to end; raise the first error of any.
+        """Wait for the threads to end, for a bounded time in all; raise the first error of any.
 
         Raises:
             Exception: what stopped the threads.
         """
+        deadline = time.monotonic() + self.seconds
         for thread in self.started:
-            thread.join(JOIN_SECONDS)
+            thread.join(max(0.0, deadline - time.monotonic()))
         if self.errors:
             raise self.errors[0]

@@ -1,7 +1,7 @@
 """The Job that removes bundles, in the controller's own namespace.
 
 It is the trainer's image, so that the controller needs no client for object storage. A namespace
-that is going refuses new Jobs, so it cannot stand beside the model.
+that is being deleted refuses new Jobs, so it cannot stand beside the model.
 """
 
 import hashlib
@@ -32,8 +32,10 @@ def _name(*parts: str) -> str:
     return f"taxon-cleanup-{hashlib.sha256('/'.join(parts).encode()).hexdigest()[:16]}"
 
 
-def cleanup_job(model: Model, name: str, uri: str, *, seconds: int, settings: Settings) -> Manifest:
-    """Return the Job that removes everything below ``uri``, in at most ``seconds``."""
+def cleanup_job(
+    model: Model, name: str, folders: tuple[str, ...], *, seconds: int, settings: Settings
+) -> Manifest:
+    """Return the Job that removes everything below these folders, in at most ``seconds``."""
     labels = {
         **shared.APP_LABELS,
         names.LABEL_COMPONENT: "cleanup-job",
@@ -56,7 +58,7 @@ def cleanup_job(model: Model, name: str, uri: str, *, seconds: int, settings: Se
                     "automountServiceAccountToken": False,
                     "enableServiceLinks": False,
                     "securityContext": shared.POD_SECURITY,
-                    "containers": [_container(uri, settings)],
+                    "containers": [_container(folders, settings)],
                     "volumes": [shared.TEMPORARY],
                 },
             },
@@ -64,12 +66,12 @@ def cleanup_job(model: Model, name: str, uri: str, *, seconds: int, settings: Se
     }
 
 
-def _container(uri: str, settings: Settings) -> Manifest:
+def _container(folders: tuple[str, ...], settings: Settings) -> Manifest:
     amounts = {"cpu": "100m", "memory": "256Mi"}
     return {
         "name": "trainer",
         "image": settings.trainer_image,
-        "args": ["--remove", uri],
+        "args": ["--remove", *folders],
         "env": [{"name": "HOME", "value": "/tmp"}],  # noqa: S108 - the pod's own emptyDir
         "envFrom": [{"secretRef": {"name": settings.cleanup_secret}}],
         "resources": {"requests": amounts, "limits": amounts | {"cpu": "1"}},

@@ -9,9 +9,10 @@ from taxon_kube.api import Manifest
 
 
 def event(model: Model, told: Event, *, time: str) -> Manifest:
-    """Return the Event; the same transition of the same generation has the same name."""
+    """Return the Event; the same Event about the same thing has the same name."""
     reason, message = told.finding.reason, told.finding.message
-    parts = (model.uid, str(model.body["metadata"]["resourceVersion"]), reason, message)
+    state = str(model.body["metadata"]["resourceVersion"])
+    parts = (model.uid, told.about or state, reason, message)
     digest = hashlib.sha256("\n".join(parts).encode()).hexdigest()[:16]
     return {
         "apiVersion": "v1",

@@ -19,6 +19,7 @@ class Decision:
     runs: RunPlan
     rollout: RolloutPlan
     records: Records
+    events: tuple[Event, ...] = ()
     due: tuple[datetime, ...] = ()
 
 

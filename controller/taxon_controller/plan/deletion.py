@@ -4,10 +4,12 @@ from datetime import datetime, timedelta
 
 from taxon_contracts import names
 from taxon_contracts.status import Status
+from taxon_controller import clock
 from taxon_controller.domain.actions import Create, Delete, Event, Finalize, Finding, Write
+from taxon_controller.domain.bundles import model_folders
 from taxon_controller.domain.model import Model
 from taxon_controller.objects.cleanup_job import cleanup_job, model_cleanup_name
-from taxon_controller.observe.observed import Observed
+from taxon_controller.observe.observed import Cleanup, Observed
 from taxon_controller.plan import conditions
 from taxon_controller.plan.decided import Plan
 from taxon_controller.settings import Settings
@@ -39,31 +41,40 @@ def plan_deletion(model: Model, observed: Observed, now: datetime, settings: Set
     if job is not None and job.succeeded:
         return _release(model, now)
     deadline = model.deleted + timedelta(seconds=settings.cleanup_seconds)
-    uri = names.model_uri(settings.bundle_root, namespace=model.namespace, model=model.name)
+    folders = model_folders(model, tuple(model.status.versions or ()), settings)
     if now >= deadline:
-        message = f"bundles below {uri} could not be removed in time: remove them by hand"
+        message = f"bundles could not be removed in time: remove {', '.join(folders)} by hand"
         plan = _release(model, now, Event(Finding("CleanupFailed", message), warning=True))
         ended = (Delete(JOB, job.body),) if job is not None else ()
         return Plan((*ended, *plan.writes), plan.status, plan.events, None)
     unread = observed.unread_of(JOB)
     if unread is not None:
-        return Plan((), _deleting(model, now, unread), (), min(deadline, now + LOOK))
+        return Plan((), _deleting(model, now, unread.message), (), min(deadline, now + LOOK))
     writes: tuple[Write, ...] = tuple(
         Delete(JOB, one.body) for one in observed.attempts if not one.deleting
     )
     seconds = int((deadline - now).total_seconds()) - MARGIN_SECONDS
     if not observed.attempts and job is None and seconds > 0:
-        writes = (Create(cleanup_job(model, name, uri, seconds=seconds, settings=settings)),)
-    return Plan(writes, _deleting(model, now), (), min(deadline, now + LOOK))
+        writes = (Create(cleanup_job(model, name, folders, seconds=seconds, settings=settings)),)
+    failed = job if job is not None and job.failed else None
+    waits = _failed_cleanup(failed, deadline, settings) if failed else None
+    return Plan(writes, _deleting(model, now, waits), (), min(deadline, now + LOOK))
 
 
 def _release(model: Model, now: datetime, *events: Event) -> Plan:
     return Plan((Finalize(wanted=False),), _deleting(model, now), events, None)
 
 
-def _deleting(model: Model, now: datetime, unread: Finding | None = None) -> Status:
-    waits = f"; its bundles wait: {unread.message}" if unread else ""
-    finding = Finding("Deleting", f"the model is being deleted{waits}")
+def _failed_cleanup(job: Cleanup, deadline: datetime, settings: Settings) -> str:
+    return (
+        f"Job {job.name} in namespace {settings.namespace} could not remove them: read its log; the"
+        f" model goes at {clock.text(deadline)} all the same"
+    )
+
+
+def _deleting(model: Model, now: datetime, waits: str | None = None) -> Status:
+    why = f"; its bundles wait: {waits}" if waits else ""
+    finding = Finding("Deleting", f"the model is being deleted{why}")
     return model.status.model_copy(
         update={
             "observed_generation": model.generation,

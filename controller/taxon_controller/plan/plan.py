@@ -46,7 +46,7 @@ def plan(model: Model, observed: Observed, now: datetime, settings: Settings) ->
     )
     due = (*runs.due, *rollout.due, *kept.due, *_unwatched(scene))
     writes = (*_finalizer(model), *runs.writes, *rollout.writes, *kept.writes)
-    return _with_status(Decision(scene, runs, rollout, kept.records, due), writes)
+    return _with_status(Decision(scene, runs, rollout, kept.records, kept.events, due), writes)
 
 
 def after_writes(planned: Plan, setbacks_: Setbacks) -> Plan:
@@ -88,7 +88,7 @@ def _with_status(decision: Decision, writes: tuple[Write, ...]) -> Plan:
     return Plan(
         writes=writes,
         status=status,
-        events=events_between(scene.model.status, status),
+        events=(*events_between(scene.model.status, status), *decision.events),
         look_again=_soonest(decision.due, scene.now),
         decision=decision,
     )

@@ -8,12 +8,12 @@ without the status, a Job that is left says that there is a bundle.
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from taxon_contracts import names
 from taxon_contracts.status import VERSIONS_AT_MOST, VersionRecord
-from taxon_controller.domain.actions import Create, Delete, Write
+from taxon_controller.domain.actions import Create, Delete, Event, Finding, Write
+from taxon_controller.domain.bundles import version_folder
 from taxon_controller.domain.history import Records, newest_first
 from taxon_controller.objects.cleanup_job import cleanup_job, version_cleanup_name
-from taxon_controller.observe.observed import Observed
+from taxon_controller.observe.observed import Cleanup, Observed
 from taxon_controller.plan.scene import Scene
 from taxon_kube.api import INFERENCE_SERVICE, JOB, Manifest
 
@@ -28,6 +28,7 @@ class RetentionPlan:
     records: Records
     writes: tuple[Write, ...] = ()
     due: tuple[datetime, ...] = ()
+    events: tuple[Event, ...] = ()
 
 
 def plan_retention(scene: Scene, *, protected: frozenset[str]) -> RetentionPlan:
@@ -40,16 +41,22 @@ def plan_retention(scene: Scene, *, protected: frozenset[str]) -> RetentionPlan:
     if not leaving:
         return RetentionPlan(records, tuple(writes))
     gone: set[str] = set()
+    events: list[Event] = []
     for record in reversed(leaving):
         attempts = [one for one in observed.attempts if one.version == record.version]
         job = observed.cleanup(version_cleanup_name(scene.model, record))
         if job is not None and job.succeeded:
             writes += [Delete(JOB, one.body) for one in attempts if not one.deleting]
             gone |= set() if attempts else {record.version}
+        elif job is not None and job.failed:
+            events.append(_not_removed(scene, record, job))
         elif job is None and _may_begin(observed, record, writes):
             writes.append(Create(_cleanup(scene, record)))
     kept = tuple(one for one in records if one.version not in gone)
-    return RetentionPlan(_bounded(kept, protected), tuple(writes), (scene.now + CLEANUP_LOOK,))
+    bounded = _bounded(kept, protected)
+    events += [_forgotten(scene, one) for one in kept if one not in bounded]
+    due = (scene.now + CLEANUP_LOOK,)
+    return RetentionPlan(bounded, tuple(writes), due, tuple(events))
 
 
 def _leaving(records: Records, protected: frozenset[str], limit: int) -> Records:
@@ -87,11 +94,30 @@ def _may_begin(observed: Observed, record: VersionRecord, writes: list[Write]) -
 
 def _cleanup(scene: Scene, record: VersionRecord) -> Manifest:
     model, settings = scene.model, scene.settings
-    uri = names.bundle_uri(
-        settings.bundle_root, namespace=model.namespace, model=model.name, version=record.version
-    )
+    folders = (version_folder(model, record, settings),)
     name = version_cleanup_name(model, record)
-    return cleanup_job(model, name, uri, seconds=int(settings.cleanup_seconds), settings=settings)
+    seconds = int(settings.cleanup_seconds)
+    return cleanup_job(model, name, folders, seconds=seconds, settings=settings)
+
+
+def _not_removed(scene: Scene, record: VersionRecord, job: Cleanup) -> Event:
+    folder = version_folder(scene.model, record, scene.settings)
+    message = (
+        f"the bundle of {record.version} below {folder} could not be removed and is tried again"
+        f" within the hour: read the log of Job {job.name} in"
+        f" namespace {scene.settings.namespace}"
+    )
+    about = str(job.body["metadata"]["uid"])
+    return Event(Finding("CleanupFailed", message), warning=True, about=about)
+
+
+def _forgotten(scene: Scene, record: VersionRecord) -> Event:
+    folder = version_folder(scene.model, record, scene.settings)
+    message = (
+        f"status.versions is full, so {record.version} leaves it before its bundle was removed:"
+        f" remove {folder} by hand"
+    )
+    return Event(Finding("CleanupFailed", message), warning=True, about=record.version)
 
 
 def _bounded(records: Records, protected: frozenset[str]) -> Records:
