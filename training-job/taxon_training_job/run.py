@@ -4,7 +4,7 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from taxon_bundle.bundle import Bundle
+from taxon_bundle.bundle import Bundle, BundleError
 from taxon_bundle.storage import BadURI
 from taxon_contracts.run import RunRequest, RunResult
 from taxon_training_job.bundle.contents import contents, golden, golden_rows
@@ -70,7 +70,12 @@ def _sides(request: RunRequest, examples: Examples, sealed: Bundle | None) -> Sp
     """Return which rows to fit on, or which a bundle that is sealed already was fitted on."""
     table = (examples.rows, examples.target, examples.classes, examples.features)
     if sealed is not None:
-        return recorded_split(recorded_rule(sealed), *table)
+        try:
+            return recorded_split(recorded_rule(sealed), *table)
+        except BundleError as error:
+            raise RunFailed(
+                "BundleCorrupt", f"{sealed.uri}: {error}: upgrade Taxon here"
+            ) from error
     identity = request.identity
     return split(
         *table,

@@ -17,7 +17,7 @@ from support.training import (
     train,
 )
 
-from taxon_bundle.bundle import Bundle
+from taxon_bundle.bundle import Bundle, files_of, seal
 from taxon_contracts.manifest import METRICS_NAME
 from taxon_contracts.run import Champion
 from taxon_training_job.data import split
@@ -191,6 +191,32 @@ def test_a_champion_that_cannot_be_compared_is_noted(
 
     assert result.champion is None
     assert f"not compared: live {VERSION} {note}" in result.message
+
+
+def test_a_live_version_of_a_later_release_may_split_in_another_way(tmp_path: Path) -> None:
+    """There is no comparison then, and no failure."""
+    made = train(run_request(small_table(), tmp_path / "live"))
+    figures = json.loads(made.read(METRICS_NAME)) | {"split": {"by": "group"}}
+    contents = {name: made.read(name) for name in made.manifest.files}
+    contents[METRICS_NAME] = json.dumps(figures).encode()
+    manifest = made.manifest.model_copy(update={"files": files_of(contents)})
+    live = seal(f"{tmp_path}/later/", manifest, contents, run_record=b"{}")
+    result = challenged(tmp_path / "next", small_table(), live)
+
+    assert result.outcome == "Accepted"
+    assert "this release does not understand which rows it held out" in result.message
+
+
+def test_a_value_the_live_version_cannot_take_is_not_repeated(tmp_path: Path) -> None:
+    """The message names the feature: what is in the table stays there."""
+    cubes = small_identity(pipeline=forest(polynomialDegree=3, scaler="None"))
+    live = train(run_request(small_table(), tmp_path / "live", identity=cubes))
+    table = small_table()
+    table["width"] *= 7.25e18
+    result = challenged(tmp_path / "next", table, live)
+
+    assert "a value of feature 'width' is too large for it" in result.message
+    assert "e+18" not in result.message
 
 
 def test_a_version_is_not_compared_with_itself(tmp_path: Path) -> None:

@@ -109,9 +109,14 @@ def _answers(
         unseen = _unseen(recorded_rule(bundle), classifier.features, rows, today)
     except BundleError as error:
         raise NotComparable(f"live {champion.version} cannot be read ({error})") from error
-    except (RunFailed, BadRow) as error:
+    except RunFailed as error:
         raise NotComparable(
             f"live {champion.version} cannot answer for today's table ({error})"
+        ) from error
+    except BadRow as error:  # its text repeats the value, which belongs to the table's owner
+        raise NotComparable(
+            f"live {champion.version} cannot answer for today's table: a value of feature"
+            f" {error.feature!r} is too large for it"
         ) from error
     labels = classifier.labels(probabilities)
     return Answers(candidate.target, labels, probabilities, candidate.positive), unseen

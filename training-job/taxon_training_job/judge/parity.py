@@ -1,6 +1,7 @@
 """The proof that a serving graph answers as scikit-learn does, before a bundle is sealed."""
 
 from collections.abc import Iterator, Sequence
+from itertools import chain
 
 import numpy as np
 from numpy.typing import NDArray
@@ -79,7 +80,8 @@ def check_parity(
         ParityError: a probability differs by more than its family tolerates.
     """
     allowed = family_of(pipeline.steps[-1][1]).tolerance
-    batches = [rows, *rows[:SINGLE_ROWS, None, :], *threshold_rows(pipeline, fitted, kept=kept)]
+    near = threshold_rows(pipeline, fitted, kept=kept)
+    batches = chain([rows], rows[:SINGLE_ROWS, None, :], near)
     return max(_difference(pipeline, classifier, batch, kept, allowed) for batch in batches)
 
 

@@ -4,7 +4,7 @@ from typing import Any
 
 from pydantic import Field
 
-from taxon_bundle.bundle import Bundle
+from taxon_bundle.bundle import Bundle, BundleError
 from taxon_contracts.document import Document, salvage
 from taxon_contracts.manifest import METRICS_NAME
 from taxon_contracts.run import MetricValue, Rows
@@ -17,7 +17,7 @@ class Recorded(Document):
     metrics: tuple[MetricValue, ...] = ()
     rows: Rows | None = None
     parameters: dict[str, str] = Field(default_factory=dict)
-    split: dict[str, Any]
+    split: dict[str, Any] = Field(default_factory=dict)
 
 
 def recorded_figures(bundle: Bundle) -> Recorded:
@@ -26,5 +26,14 @@ def recorded_figures(bundle: Bundle) -> Recorded:
 
 
 def recorded_rule(bundle: Bundle) -> Rule:
-    """Return which rows the bundle's own run held out."""
-    return Rule.of(recorded_figures(bundle).split)
+    """Return which rows the bundle's own run held out.
+
+    Raises:
+        BundleError: it records a split that this release does not understand.
+    """
+    try:
+        return Rule.of(recorded_figures(bundle).split)
+    except (KeyError, TypeError, ValueError) as error:
+        raise BundleError(
+            METRICS_NAME, "this release does not understand which rows it held out"
+        ) from error
