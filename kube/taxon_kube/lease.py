@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 from taxon_kube.api import LEASE, AlreadyExists, Api, ApiError, Conflict, Manifest
+from taxon_kube.waiting import wait_until
 
 logger = logging.getLogger(__name__)
 
@@ -119,14 +120,7 @@ class Lease:
 
 def acquire(lease: Lease, stop: threading.Event) -> bool:
     """Wait until this process holds the Lease; return False when it is told to stop first."""
-    while not stop.is_set():
-        try:
-            if lease.hold():
-                return True
-        except ApiError as error:
-            logger.warning("Waiting for the Lease: %s", error)
-        stop.wait(lease.seconds / RENEWALS / 2)
-    return False
+    return wait_until(lease.hold, stop, every=lease.seconds / RENEWALS, what="the Lease")
 
 
 def keep(lease: Lease, stop: threading.Event, *, renewed: Callable[[], None]) -> None:

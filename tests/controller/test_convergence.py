@@ -54,7 +54,16 @@ STORIES: dict[str, tuple[Step, ...]] = {
     "suspend": (edit(), edit(seed=7, suspend=True), edit(seed=7)),
     "delete": (edit(deletionPolicy="Delete"), delete),
 }
-HIDDEN = ("Job", "Pod", "InferenceService", "Service", "HTTPRoute", "ServiceAccount")
+HIDDEN = (
+    "Job",
+    "Pod",
+    "InferenceService",
+    "Deployment",
+    "PodDisruptionBudget",
+    "Service",
+    "HTTPRoute",
+    "ServiceAccount",
+)
 QUIET_LOOKS = 2
 """A look that is cut short by a crash changes nothing either, so one is not enough."""
 

@@ -29,6 +29,11 @@ def inference_service(**status: Any) -> dict[str, Any]:
     return {"metadata": {"name": ISVC, "labels": labels}, "status": status}
 
 
+def crashed(message: str) -> dict[str, Any]:
+    """Return a container that has crashed and left this."""
+    return {"lastState": {"terminated": {"exitCode": 1, "message": message}}}
+
+
 @pytest.mark.parametrize(
     ("container", "reason", "message"),
     [
@@ -63,12 +68,28 @@ def inference_service(**status: Any) -> dict[str, Any]:
             "the last line",
         ),
         ({"lastState": {"terminated": {"exitCode": 2}}}, "ServerCrashed", "exit code 2"),
+        (
+            crashed('{"event": "not_serving", "reason": "no bundle", "level": "error"}'),
+            "ServerCrashed",
+            "no bundle",
+        ),
+        (crashed('{"event": "stopped", "level": "error"}'), "ServerCrashed", "stopped"),
+        (
+            crashed("Traceback ...\nValueError: could not convert 'Mrs. Example' to float"),
+            "ServerCrashed",
+            "it ended with ValueError: read its log",
+        ),
+        (
+            crashed("onnxruntime.RuntimeException: 'Mrs. Example'"),
+            "ServerCrashed",
+            "it ended with onnxruntime.RuntimeException: read its log",
+        ),
     ],
 )
 def test_a_pod_that_does_not_get_on_is_understood(
     container: dict[str, Any], reason: str, message: str
 ) -> None:
-    """Image, credentials, memory, crash with the last line."""
+    """Image, credentials, memory, crash with the last line; an exception's text is left out."""
     assert server_trouble(container) == Finding(reason, message)
     assert "Serving" in REASONS[reason].types or reason == "CredentialsMissing"
 

@@ -13,7 +13,7 @@ from taxon_kube.api import INFERENCE_SERVICE, JOB, ApiError, Refused, Unavailabl
 
 FORBIDDEN = "jobs.batch is forbidden: User taxon-controller cannot list resource"
 RUNS = ["Job", "Pod"]
-SERVING = ["InferenceService", "Service", "HTTPRoute"]
+SERVING = ["InferenceService", "Deployment", "PodDisruptionBudget", "Service", "HTTPRoute"]
 
 
 def look(story: Story, times: int = 6) -> None:

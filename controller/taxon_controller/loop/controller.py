@@ -23,7 +23,7 @@ from taxon_controller.settings import Settings
 from taxon_controller.telemetry import Telemetry
 from taxon_kube.api import ApiError
 from taxon_kube.client import Cluster, Configuration
-from taxon_kube.lease import Lease, acquire, keep
+from taxon_kube.lease import RENEWALS, Lease, acquire, keep
 
 logger = logging.getLogger(__name__)
 
@@ -48,9 +48,11 @@ class Controller:
         telemetry = Telemetry()
         health = Health(limit=settings.heartbeat_seconds)
         lease = Lease(
-            Cluster(self.configuration), settings.namespace, settings.identity,
+            Cluster(self.configuration, seconds=settings.lease_seconds / RENEWALS),
+            settings.namespace,
+            settings.identity,
             settings.lease_seconds,
-        )  # fmt: skip
+        )
         server = serve(settings.port, health, telemetry)
         threading.Thread(target=server.serve_forever, name="pages", daemon=True).start()
         try:

@@ -8,6 +8,7 @@ from collections.abc import Callable, Collection, Iterable
 from taxon_controller.loop.queue import Key
 from taxon_controller.settings import Settings
 from taxon_kube.api import MODEL, Api, ApiError, Kind, KindMissing
+from taxon_kube.waiting import wait_until
 
 logger = logging.getLogger(__name__)
 
@@ -40,15 +41,14 @@ def is_served(api: Api, kind: Kind, settings: Settings) -> bool:
 
 def await_models(api: Api, settings: Settings, stop: threading.Event) -> bool:
     """Wait until the ClassifierModel is known; return False when told to stop first."""
-    while not stop.is_set():
-        try:
-            if is_served(api, MODEL, settings):
-                return True
-            logger.warning("Waiting: the CustomResourceDefinition of ClassifierModel is missing")
-        except ApiError as error:
-            logger.warning("Waiting: %s", error)
-        stop.wait(CRD_LOOK_SECONDS)
-    return False
+
+    def served() -> bool:
+        known = is_served(api, MODEL, settings)
+        if not known:
+            logger.warning("The CustomResourceDefinition of ClassifierModel is missing")
+        return known
+
+    return wait_until(served, stop, every=CRD_LOOK_SECONDS, what="ClassifierModel")
 
 
 def await_kinds(

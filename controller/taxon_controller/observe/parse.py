@@ -1,6 +1,7 @@
 """From objects as the API server returns them to the values that are planned with."""
 
 import json
+import re
 from collections.abc import Iterable, Iterator
 from datetime import datetime, timedelta
 from typing import Any, get_args
@@ -28,6 +29,8 @@ SERVING_LABEL = "serving.kserve.io/inferenceservice"
 IMAGE_REASONS = ("ErrImagePull", "ImagePullBackOff", "InvalidImageName", "ErrImageNeverPull")
 CONFIG_REASONS = ("CreateContainerConfigError", "CreateContainerError")
 MESSAGE_CHARACTERS = 400
+EXCEPTION = re.compile(r"([A-Za-z_][\w.]*(?:Error|Exception|Exit|Interrupt|Failed))(:|$)")
+"""The last line of a traceback."""
 SERVER_CONTAINER = "kserve-container"
 DEPLOYMENT_SECONDS = 600
 """What Kubernetes gives a Deployment to come further, unless it says otherwise."""
@@ -142,10 +145,27 @@ def _container_trouble(container: dict[str, Any]) -> Finding | None:
     if ended.get("reason") == "OOMKilled":
         return Finding("OutOfMemory", "the container needed more memory than its limit")
     if ended.get("exitCode"):
-        last = _short(ended.get("message", "")) or f"exit code {ended['exitCode']}"
+        last = _last_words(ended.get("message", "")) or f"exit code {ended['exitCode']}"
         kind = "BundleRefused" if container.get("name") == "storage-initializer" else ""
         return Finding(kind or "ServerCrashed", last)
     return None
+
+
+def _last_words(text: str) -> str:
+    """Return what a container's last line says, but never what an exception says.
+
+    Without a termination message of its own, Kubernetes takes the end of the container's log; the
+    text of an exception may repeat a value of a table or a request.
+    """
+    lines = text.strip().splitlines()
+    try:
+        logged = json.loads(lines[-1]) if lines else {}
+    except ValueError:
+        logged = {}
+    if isinstance(logged, dict) and "event" in logged:
+        return _short(str(logged.get("reason") or logged["event"]))
+    raised = EXCEPTION.match(lines[-1]) if lines else None
+    return f"it ended with {raised[1]}: read its log" if raised else _short(text)
 
 
 def _short(text: str) -> str:

@@ -7,12 +7,23 @@ from taxon_controller.domain.actions import Finding
 from taxon_controller.domain.hosts import outside_host
 from taxon_controller.plan import schedule
 from taxon_controller.plan.scene import Scene
-from taxon_kube.api import HTTP_ROUTE, INFERENCE_SERVICE, JOB, POD, SERVICE, SERVICE_ACCOUNT
+from taxon_kube.api import (
+    DEPLOYMENT,
+    DISRUPTION_BUDGET,
+    HTTP_ROUTE,
+    INFERENCE_SERVICE,
+    JOB,
+    POD,
+    SERVICE,
+    SERVICE_ACCOUNT,
+)
 
 HOST_CHARACTERS = 253
 LABEL_CHARACTERS = 63
 
-NEEDED_KINDS = (JOB, POD, SERVICE_ACCOUNT, INFERENCE_SERVICE, SERVICE, HTTP_ROUTE)
+SERVING_KINDS = (INFERENCE_SERVICE, DEPLOYMENT, SERVICE, HTTP_ROUTE, DISRUPTION_BUDGET)
+"""What serves: while one of these cannot be read, none of it is touched."""
+NEEDED_KINDS = (JOB, POD, SERVICE_ACCOUNT, *SERVING_KINDS)
 """What has to be read before something begins; where the Gateway listens is not part of it."""
 
 Check = Callable[[Scene], Finding | None]

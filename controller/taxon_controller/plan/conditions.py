@@ -10,9 +10,9 @@ from taxon_controller import clock
 from taxon_controller.domain.actions import Finding
 from taxon_controller.domain.history import latest_of_spec
 from taxon_controller.domain.model import Model
+from taxon_controller.plan.blockers import SERVING_KINDS
 from taxon_controller.plan.decided import Decision
 from taxon_controller.plan.readiness import asked_for_is_live, first_finding
-from taxon_controller.plan.rollout import SERVING_KINDS
 
 MESSAGE_CHARACTERS = 1024
 HELD_UP = ("CredentialsMissing", "WriteRefused", "ReadFailed", "ObjectBeingDeleted")

@@ -13,19 +13,17 @@ from taxon_controller import clock
 from taxon_controller.domain.actions import Finding, Write
 from taxon_controller.domain.history import Records, find, with_record
 from taxon_controller.domain.model import is_ready
-from taxon_controller.plan.blockers import SERVING_BLOCKERS, first
+from taxon_controller.plan.blockers import SERVING_BLOCKERS, SERVING_KINDS, first
 from taxon_controller.plan.edits import Edit, edit_on_its_way
 from taxon_controller.plan.scene import Scene
 from taxon_controller.plan.serving import plan_serving
 from taxon_controller.plan.stages import Stage, points_at, reached, waits_for_url
 from taxon_controller.plan.target import choose, live_version
-from taxon_kube.api import HTTP_ROUTE, INFERENCE_SERVICE, SERVICE
 
 LOOK = timedelta(seconds=15)
 """When to look again at what is waited for: what is not watched is seen then."""
 EDIT_LOOK = timedelta(seconds=5)
 """When to look again how far an edit has come: Deployments are not watched."""
-SERVING_KINDS = (INFERENCE_SERVICE, SERVICE, HTTP_ROUTE)
 
 
 @dataclass(frozen=True)
