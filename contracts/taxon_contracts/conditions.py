@@ -356,8 +356,8 @@ REASONS: dict[str, Reason] = {
         Reason(
             "CleanupFailed",
             (),
-            "The model was deleted and its bundles were left behind.",
-            "delete them by hand",
+            "Bundles of a deleted model, or of a version that is not kept, could not be removed.",
+            "read the message: it names the folders",
         ),
     )
 }

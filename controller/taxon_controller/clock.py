@@ -14,5 +14,5 @@ def text(time: datetime) -> str:
 
 
 def parse(value: str) -> datetime:
-    """Return the time an RFC 3339 text stands for."""
+    """Return the time an RFC 3339 text names."""
     return datetime.fromisoformat(value)

@@ -1,4 +1,4 @@
-"""What the controller's environment decides; a model's wishes stand in its resource."""
+"""What the controller's environment decides; what a model wants is in its resource."""
 
 from typing import Annotated
 
@@ -15,7 +15,7 @@ class Settings(BaseSettings):
     identity: str = Field(description="Name of this process in the Lease: the pod's name.")
     watch_namespaces: Annotated[tuple[str, ...], NoDecode] = Field(
         default=(),
-        description="Namespaces whose models are looked after, separated by commas. Empty: all.",
+        description="Namespaces whose models are reconciled, separated by commas. Empty: all.",
     )
     trainer_image: str = Field(description="Image of training and clean-up Jobs.")
     bundle_root: str = Field(description="Where bundles go: s3://bucket[/prefix].")
@@ -61,7 +61,8 @@ class Settings(BaseSettings):
     cleanup_seconds: float = Field(
         default=600,
         gt=0,
-        description="Seconds a deleted model may wait for its bundles to go; then it goes without.",
+        description="Seconds a deleted model waits for its bundles to be removed; then it is"
+        " deleted and they are left behind.",
     )
     lease_seconds: float = Field(
         default=20, gt=0, description="Seconds the Lease holds without being renewed."

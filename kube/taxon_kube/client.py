@@ -46,7 +46,7 @@ Method = Literal["GET", "POST", "PUT", "PATCH", "DELETE"]
 
 
 def load_configuration() -> Configuration:
-    """Return how to reach the API server: as the pod is told, else as a person's kubeconfig says.
+    """Return how to reach the API server: from the pod, else from a kubeconfig.
 
     Raises:
         ConfigException: neither is there.
@@ -76,7 +76,7 @@ class Cluster:
         Args:
             configuration: how to reach the API server; None: as the surroundings say.
             may_write: asked before every write.
-            wrote: told the verb and the kind of every write.
+            wrote: called with the verb and the kind of every write.
             connections: calls at a time.
             seconds: how long one call may take in all.
         """
@@ -229,11 +229,11 @@ def _address(manifest: Manifest) -> tuple[Kind, str, str]:
 def _raise(error: ApiException, call: str, kind: Kind) -> NoReturn:
     """Raise what an answer means, in our own words."""
     status = error.status or 0
-    told = _status(error)
-    message = f"{call}: {told.get('message', error.reason)}"
+    answer = _status(error)
+    message = f"{call}: {answer.get('message', error.reason)}"
     if status == NOT_FOUND:
         raise KindMissing(message) from error
-    if status == CONFLICT and told.get("reason") == "AlreadyExists":
+    if status == CONFLICT and answer.get("reason") == "AlreadyExists":
         raise AlreadyExists(message) from error
     if status == CONFLICT:
         raise Conflict(message) from error
@@ -246,10 +246,10 @@ def _raise(error: ApiException, call: str, kind: Kind) -> NoReturn:
 
 def _status(error: ApiException) -> dict[str, Any]:
     try:
-        told = json.loads(error.body or "{}")
+        content = json.loads(error.body or "{}")
     except ValueError:
         return {}
-    return told if isinstance(told, dict) else {}
+    return content if isinstance(content, dict) else {}
 
 
 def _retry_after(error: ApiException) -> float | None:

@@ -44,7 +44,7 @@ class Lease:
     _seen_at: float = field(default=float("-inf"))
 
     def held(self) -> bool:
-        """Tell whether this process may write now."""
+        """Return whether this process may write now."""
         return self._holds and self.monotonic() < self._renewed + self.seconds * SAFE_SHARE
 
     def renewed_at(self) -> float:
@@ -84,7 +84,7 @@ class Lease:
             self.api.replace(there | {"spec": spec})
 
     def _may_take(self, there: Manifest) -> bool:
-        """Tell whether the Lease is ours, free, or was not renewed for as long as it holds.
+        """Return whether the Lease is ours, free, or was not renewed for as long as it holds.
 
         Its times were written by another machine's clock: what counts is for how long this process
         has seen it unchanged.
@@ -119,12 +119,12 @@ class Lease:
 
 
 def acquire(lease: Lease, stop: threading.Event) -> bool:
-    """Wait until this process holds the Lease; return False when it is told to stop first."""
+    """Wait until this process holds the Lease; return False when it is stopped first."""
     return wait_until(lease.hold, stop, every=lease.seconds / RENEWALS, what="the Lease")
 
 
 def keep(lease: Lease, stop: threading.Event, *, renewed: Callable[[], None]) -> None:
-    """Renew the Lease until told to stop, and tell so; an API server that is away is waited for.
+    """Renew the Lease until stopped, and report each renewal; wait for an absent API server.
 
     Raises:
         LeaseLost: another process holds it now.

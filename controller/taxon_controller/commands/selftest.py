@@ -12,12 +12,14 @@ from http.client import HTTPConnection, HTTPException
 from typing import Any, Protocol
 from urllib.parse import urlsplit
 
+import stamina
 from pydantic import Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from taxon_contracts import names
 from taxon_kube.api import MODEL, AlreadyExists, ApiError, Kind, Manifest
 
+Ask = Callable[[str, str], Any]
 ASK_SECONDS = 10
 ROW = [13.2, 1.8, 2.1, 11.2, 100.0, 2.6, 2.8, 0.3, 1.3, 4.4, 1.05, 3.4, 1050.0]
 """A wine, as the sample table describes one."""
@@ -59,7 +61,7 @@ class TestFailed(Exception):  # noqa: N818 - an outcome, not a fault here
     __test__ = False  # its name tells pytest that it were a test
 
 
-def carry_out(api: Models, ask: Callable[[str, str], Any], settings: Settings) -> str:
+def carry_out(api: Models, ask: Ask, settings: Settings) -> str:
     """Make the model, wait until it is Ready, ask it, remove it; return what it answered.
 
     Args:
@@ -79,7 +81,7 @@ def carry_out(api: Models, ask: Callable[[str, str], Any], settings: Settings) -
         ) from exists
     try:
         url = _await_ready(api, settings)
-        return _patiently(lambda: str(ask(url, settings.name)), settings)
+        return _label(ask, url, settings)
     finally:
         there = api.get(MODEL, settings.namespace, settings.name)
         if there is not None:
@@ -110,24 +112,27 @@ def _await_ready(api: Models, settings: Settings) -> str:
         ready = conditions.get("Ready", {})
         if ready.get("status") == "True":
             return str(status["address"]["url"])
-        told = f"{ready.get('reason', 'no condition')}: {ready.get('message', 'none')}"
+        why = f"{ready.get('reason', 'no condition')}: {ready.get('message', 'none')}"
         if "Stalled" in conditions:
-            raise TestFailed(f"the model is stalled, {told}")
+            raise TestFailed(f"the model is stalled, {why}")
         if time.monotonic() >= deadline:
-            raise TestFailed(f"not Ready after {settings.patience_seconds:.0f} s, {told}")
+            raise TestFailed(f"not Ready after {settings.patience_seconds:.0f} s, {why}")
         time.sleep(settings.pause_seconds)
 
 
-def _patiently(question: Callable[[], str], settings: Settings) -> str:
-    """Ask until there is an answer: nodes learn of a new Service a moment after it is there."""
-    deadline = time.monotonic() + settings.answer_seconds
-    while True:
-        try:
-            return question()
-        except TestFailed:
-            if time.monotonic() >= deadline:
-                raise
-        time.sleep(settings.pause_seconds)
+def _label(ask: Ask, url: str, settings: Settings) -> str:
+    """Return the answer to one row: nodes learn of a new Service a moment after it is there."""
+    for attempt in stamina.retry_context(
+        on=TestFailed,
+        attempts=None,
+        timeout=settings.answer_seconds,
+        wait_initial=settings.pause_seconds,
+        wait_max=settings.pause_seconds,
+        wait_jitter=0,
+    ):
+        with attempt:
+            return str(ask(url, settings.name))
+    raise AssertionError("the last attempt returns or raises")
 
 
 def ask(url: str, model: str) -> Any:

@@ -50,12 +50,12 @@ class Model:
         return version_id(self.spec.identity(), trigger=token)
 
     def asks_for(self, record: VersionRecord) -> bool:
-        """Tell whether a version is one of this spec's identity, whatever triggered it."""
+        """Return whether a version is one of this spec's identity, whatever triggered it."""
         return self.version(record.token or "") == record.version
 
 
 def read_model(body: Manifest) -> Model:
-    """Return the model a resource stands for; a spec that cannot be read is told, not raised."""
+    """Return the model a resource describes; a spec that cannot be read is reported, not raised."""
     metadata = body["metadata"]
     spec, error = _spec(body)
     deleted = metadata.get("deletionTimestamp")

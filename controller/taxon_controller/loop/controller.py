@@ -39,10 +39,10 @@ class Controller:
     ask: Ask | None = None
 
     def run(self) -> None:
-        """Wait for the Lease, then look after the models until told to stop.
+        """Wait for the Lease, then reconcile the models until stopped.
 
         Raises:
-            Exception: a part of it has ended; the process has to begin anew.
+            Exception: a part of it has ended; the process has to start again.
         """
         settings, stop = self.settings, self.stop
         telemetry = Telemetry()
@@ -84,7 +84,7 @@ class Controller:
             for number in range(settings.workers):
                 worker = Worker(queue, reconciler.reconcile, clock.now, telemetry)
                 threads.start(f"worker {number}", worker.run)
-            logger.info("Looking after models")
+            logger.info("Reconciling models")
             stop.wait()
         queue.close()
         threads.join()
@@ -118,7 +118,7 @@ class Controller:
     def _operator(
         self, registry: kopf.OperatorRegistry, namespaces: tuple[str, ...], ready: threading.Event
     ) -> Callable[[], None]:
-        """Return what runs one kopf operator in a loop of its own until told to stop."""
+        """Return what runs one kopf operator in a loop of its own until stopped."""
         # Left out, kopf asks for the user's name, and a container's user has none.
         kopf_identity = cast("Any", self.settings.identity)
 

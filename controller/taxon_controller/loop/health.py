@@ -11,7 +11,7 @@ class Health:
     """What is known about the process's own health.
 
     The Lease is the heartbeat: it is written every few seconds, and each write is seen back through
-    the watch. A heartbeat that was written and is not seen back means the watch is deaf. While the
+    the watch. A heartbeat that was written and is not seen back means the watch is dead. While the
     API server does not answer there is no heartbeat to see, and nothing to restart for.
     """
 
@@ -38,5 +38,5 @@ class Health:
         return max(0.0, self._written - self._seen)
 
     def alive(self) -> bool:
-        """Tell whether the watch still hears."""
+        """Return whether the watch still receives events."""
         return self.age() < self.limit

@@ -88,13 +88,13 @@ def page(path: str, health: Health, telemetry: Telemetry) -> tuple[str, bytes]:
     if path == "/metrics":
         return "200 OK", _exposition(telemetry.registry)
     if path == "/healthz":
-        return _told(well=health.alive(), otherwise="the watch does not hear its heartbeat")
+        return _health_of(well=health.alive(), otherwise="the watch does not receive its heartbeat")
     if path == "/readyz":
-        return _told(well=health.ready.is_set(), otherwise="not watching yet")
+        return _health_of(well=health.ready.is_set(), otherwise="not watching yet")
     return "404 Not Found", b"there are /healthz, /readyz and /metrics\n"
 
 
-def _told(*, well: bool, otherwise: str) -> tuple[str, bytes]:
+def _health_of(*, well: bool, otherwise: str) -> tuple[str, bytes]:
     return ("200 OK", b"ok\n") if well else ("503 Service Unavailable", f"{otherwise}\n".encode())
 
 

@@ -164,8 +164,8 @@ class Reconciler:
 
     def _report(self, model: Model, decided: Plan) -> datetime | None:
         """Write Events and the status, each only if there is something new to say."""
-        for told in decided.events:
-            self._tell(model, told)
+        for one in decided.events:
+            self._write_event(model, one)
         gone = model.deleted is not None and names.FINALIZER not in model.finalizers
         if decided.status != model.status and not gone:
             status = decided.status.model_dump(mode="json", by_alias=True, exclude_none=True)
@@ -174,14 +174,14 @@ class Reconciler:
         self.telemetry.show(model, decided.status)
         return decided.look_again
 
-    def _tell(self, model: Model, told: Event) -> None:
+    def _write_event(self, model: Model, one: Event) -> None:
         """Write a Kubernetes Event; its name is derived, so that it is written once.
 
         A namespace that is being deleted takes no Events, which holds nothing up.
         """
         with contextlib.suppress(AlreadyExists, Refused):
-            self.api.create(event(model, told, time=clock.text(self.now())))
-            self._log(model, told.finding.reason, detail=told.finding.message)
+            self.api.create(event(model, one, time=clock.text(self.now())))
+            self._log(model, one.finding.reason, detail=one.finding.message)
 
     def _log(self, model: Model, what: str, **fields: str) -> None:
         run = model.status.run.version if model.status.run else None
@@ -200,7 +200,7 @@ def _with_refusal(setbacks: Setbacks, model: Model, write: Write, error: Refused
 
 
 def _is_ours(there: Manifest, wanted: Manifest, model: Model) -> bool:
-    """Tell whether an object that is in the way is Taxon's own."""
+    """Return whether an object that is in the way is Taxon's own."""
     if "ownerReferences" in wanted["metadata"]:
         return owned_by(there, model.uid)
     labels = there["metadata"].get("labels", {})

@@ -1,4 +1,4 @@
-"""Makes every model due now and then: what no event told is seen all the same."""
+"""Makes every model due now and then: what no watch event reported is seen all the same."""
 
 import logging
 import random
@@ -18,16 +18,16 @@ NO_OBJECT = {"taxon.dev/model": "none"}
 
 
 class KindAppeared(Exception):  # noqa: N818 - a state, not a fault
-    """A kind was installed that is not watched yet: the process begins anew."""
+    """A kind was installed that is not watched yet: the process starts again."""
 
 
 def namespaces(settings: Settings) -> tuple[str | None, ...]:
-    """Return the namespaces that are looked after; None stands for all."""
+    """Return the watched namespaces; None means all."""
     return settings.watch_namespaces or (None,)
 
 
 def is_served(api: Api, kind: Kind, settings: Settings) -> bool:
-    """Tell whether the API server knows a kind.
+    """Return whether the API server knows a kind.
 
     Raises:
         ApiError: it did not answer.
@@ -40,7 +40,7 @@ def is_served(api: Api, kind: Kind, settings: Settings) -> bool:
 
 
 def await_models(api: Api, settings: Settings, stop: threading.Event) -> bool:
-    """Wait until the ClassifierModel is known; return False when told to stop first."""
+    """Wait until the ClassifierModel is known; return False when stopped first."""
 
     def served() -> bool:
         known = is_served(api, MODEL, settings)
@@ -54,7 +54,7 @@ def await_models(api: Api, settings: Settings, stop: threading.Event) -> bool:
 def await_kinds(
     api: Api, settings: Settings, absent: Collection[Kind], stop: threading.Event
 ) -> None:
-    """Look for kinds that were not there at the start, until told to stop.
+    """Look for kinds that were not there at the start, until stopped.
 
     Raises:
         KindAppeared: one of them is there now.
@@ -63,7 +63,7 @@ def await_kinds(
         for kind in absent:
             try:
                 if is_served(api, kind, settings):
-                    raise KindAppeared(f"{kind.name} is installed now: beginning anew to watch it")
+                    raise KindAppeared(f"{kind.name} is installed now: starting again to watch it")
             except ApiError as error:
                 logger.warning("Waiting for %s: %s", kind.name, error)
 
@@ -71,7 +71,7 @@ def await_kinds(
 def resync(
     api: Api, settings: Settings, add: Callable[[Key, float], None], stop: threading.Event
 ) -> None:
-    """Make every model due once per interval, spread over it, until told to stop."""
+    """Make every model due once per interval, spread over it, until stopped."""
     while not stop.wait(settings.resync_seconds):
         try:
             _add_all(api, namespaces(settings), add, settings.resync_seconds)

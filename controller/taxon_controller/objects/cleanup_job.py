@@ -1,7 +1,7 @@
 """The Job that removes bundles, in the controller's own namespace.
 
 It is the trainer's image, so that the controller needs no client for object storage. A namespace
-that is being deleted refuses new Jobs, so it cannot stand beside the model.
+that is being deleted refuses new Jobs, so the Job cannot be in the model's.
 """
 
 import hashlib

@@ -8,11 +8,11 @@ from taxon_controller.domain.model import Model
 from taxon_kube.api import Manifest
 
 
-def event(model: Model, told: Event, *, time: str) -> Manifest:
+def event(model: Model, one: Event, *, time: str) -> Manifest:
     """Return the Event; the same Event about the same thing has the same name."""
-    reason, message = told.finding.reason, told.finding.message
+    reason, message = one.finding.reason, one.finding.message
     state = str(model.body["metadata"]["resourceVersion"])
-    parts = (model.uid, told.about or state, reason, message)
+    parts = (model.uid, one.about or state, reason, message)
     digest = hashlib.sha256("\n".join(parts).encode()).hexdigest()[:16]
     return {
         "apiVersion": "v1",
@@ -25,7 +25,7 @@ def event(model: Model, told: Event, *, time: str) -> Manifest:
             "namespace": model.namespace,
             "uid": model.uid,
         },
-        "type": "Warning" if told.warning else "Normal",
+        "type": "Warning" if one.warning else "Normal",
         "reason": reason,
         "message": message[:1024],
         "source": {"component": names.FIELD_MANAGER},

@@ -158,11 +158,11 @@ class _Listener(_Part):
 
     @property
     def certain(self) -> bool:
-        """Tell whether the route's namespace is admitted whatever its labels."""
+        """Return whether the route's namespace is admitted whatever its labels."""
         return self._from != "Selector"
 
     def takes(self, host: str, *, same: bool, name: str | None) -> bool:
-        """Tell whether an HTTPRoute of the host may attach; ``same``: in the Gateway's namespace.
+        """Return whether an HTTPRoute of the host may attach; ``same``: in the Gateway's namespace.
 
         A selector is taken as fulfilled: the controller cannot read namespaces.
         """

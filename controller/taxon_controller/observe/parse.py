@@ -113,10 +113,10 @@ def _job_failure(job_reason: str, pods: list[Manifest]) -> Finding:
     if any(state.get("reason") == "OOMKilled" for state in ended):
         return Finding("OutOfMemory", "the container needed more memory than its limit")
     reasons = [pod.get("status", {}).get("reason", "") for pod in pods]
-    told = next(filter(None, reasons), "") or next(
+    why = next(filter(None, reasons), "") or next(
         (f"exit code {state['exitCode']}" for state in ended if "exitCode" in state), "no pod"
     )
-    return Finding("PodLost", f"the pod ended without a result ({told})")
+    return Finding("PodLost", f"the pod ended without a result ({why})")
 
 
 def _trouble(pods: list[Manifest]) -> Finding | None:
@@ -177,7 +177,7 @@ def _short(text: str) -> str:
 def read_server(
     body: Manifest, pods: Iterable[Manifest], deployments: Iterable[Manifest] = ()
 ) -> Server:
-    """Return the servers an InferenceService stands for."""
+    """Return the servers of an InferenceService."""
     conditions = body.get("status", {}).get("conditions", ())
     ready = any(
         one["type"] == "PredictorReady" and one.get("status") == "True" for one in conditions

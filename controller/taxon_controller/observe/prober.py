@@ -101,7 +101,7 @@ class Prober:
             self._put(key, None)
 
     def run(self, stop: threading.Event) -> None:
-        """Ask until told to stop."""
+        """Ask until stopped."""
         asyncio.run(self._run(stop))
 
     def _put(self, key: Key, watch: _Watch | None) -> None:

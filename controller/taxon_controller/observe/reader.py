@@ -50,7 +50,7 @@ class Reader:
     def parsed(
         self, kind: Kind, bodies: Iterable[Manifest], parse: Callable[[Manifest], Parsed | None]
     ) -> tuple[Parsed, ...]:
-        """Return what objects stand for; one that is not as its kind should be is noted."""
+        """Return objects as values; one that is not as its kind should be is noted."""
         found: list[Parsed] = []
         for body in bodies:
             try:

@@ -71,7 +71,7 @@ def describe(decision: Decision, where: str) -> tuple[Statement, ...]:
 
 
 def not_ready(finding: Finding, companion: ConditionType | None) -> tuple[Statement, ...]:
-    """Return Ready=False and the condition that stands beside it, if one does."""
+    """Return Ready=False and the condition beside it, if one does."""
     ready = Statement("Ready", "False", finding)
     return (ready, Statement(companion, "True", finding)) if companion else (ready,)
 

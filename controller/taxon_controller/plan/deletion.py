@@ -22,7 +22,7 @@ later model of the same name are out of its reach."""
 
 
 def wants_finalizer(model: Model) -> bool:
-    """Tell whether there is something outside the cluster to remove with the model.
+    """Return whether there is something outside the cluster to remove with the model.
 
     The policy is read alone: it holds also where the rest of the spec cannot be read.
     """

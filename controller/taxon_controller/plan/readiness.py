@@ -147,7 +147,7 @@ CHAIN: tuple[tuple[Check, Companion], ...] = (
 
 
 def first_finding(decision: Decision) -> tuple[Finding, Companion] | None:
-    """Return why a model is not Ready and what stands beside it, or None when it is."""
+    """Return why a model is not Ready and the condition beside it, or None when it is."""
     for check, companion in CHAIN:
         found = check(decision)
         if found is not None:

@@ -86,7 +86,7 @@ def _unwanted_cleanups(scene: Scene, leaving: Records) -> list[Write]:
 
 
 def _may_begin(observed: Observed, record: VersionRecord, writes: list[Write]) -> bool:
-    """Tell whether a bundle may be removed now: nobody reads it, and not all go at once."""
+    """Return whether a bundle may be removed now: nobody reads it, and not all go at once."""
     served = any(one.version == record.version for one in observed.servers)
     begun = sum(isinstance(one, Create) for one in writes)
     return not served and begun < CLEANUPS_AT_A_TIME

@@ -211,8 +211,8 @@ def _not_answering(scene: Scene, live: str) -> Finding | None:
         return None if is_ready(scene.model) else waits_for_url(scene, live)
     if observed.answering == live:
         return None
-    told = observed.unanswered or f"it answers with {observed.answering}"
-    return Finding("URLNotAnswering", f"{live} has ready servers, but its URL does not: {told}")
+    why = observed.unanswered or f"it answers with {observed.answering}"
+    return Finding("URLNotAnswering", f"{live} has ready servers, but its URL does not: {why}")
 
 
 def _down(scene: Scene, live: str | None) -> Finding | None:
@@ -221,8 +221,8 @@ def _down(scene: Scene, live: str | None) -> Finding | None:
     if live is None or (server is not None and server.up):
         return None
     trouble = server.trouble if server else None
-    told = f"{trouble.reason}: {trouble.message}" if trouble else "its servers are starting"
-    return Finding("ServersNotReady", f"live {live} has no ready server ({told})")
+    why = f"{trouble.reason}: {trouble.message}" if trouble else "its servers are starting"
+    return Finding("ServersNotReady", f"live {live} has no ready server ({why})")
 
 
 def _leaving(scene: Scene, live: str | None, stage: Stage) -> ServedVersion | None:

@@ -63,8 +63,8 @@ def waits_for_url(scene: Scene, version: str) -> Finding | None:
     """Return what a version that has the traffic waits for, until its URL answers with it."""
     if points_at(scene, version) and scene.observed.answering == version:
         return None
-    told = scene.observed.unanswered or "waiting for the URL to answer with it"
-    return Finding("SwitchingTraffic", f"Service and HTTPRoute point at {version}; {told}")
+    why = scene.observed.unanswered or "waiting for the URL to answer with it"
+    return Finding("SwitchingTraffic", f"Service and HTTPRoute point at {version}; {why}")
 
 
 def _stage(scene: Scene, version: str, weight: int) -> Stage:
