@@ -269,6 +269,13 @@ REASONS: dict[str, Reason] = {
         ),
         Reason("TooFewRows", RUN_FAILED, "A class has too few rows.", f"add rows and {AGAIN}"),
         Reason(
+            "ModelTooLarge",
+            RUN_FAILED,
+            "The classifier does not fit into the trainer's memory, or into a serving file.",
+            f"raise training.resources (and {AGAIN}), or lower the hyperparameters the message"
+            " names",
+        ),
+        Reason(
             "TooManyFeatures",
             RUN_FAILED,
             "The table is too wide.",

@@ -35,6 +35,7 @@ FinalReason = Literal[
     "InvalidRun",
     "LabelsNotDiscrete",
     "MissingValues",
+    "ModelTooLarge",
     "NonNumericFeature",
     "ParityFailed",
     "SearchNotFinite",

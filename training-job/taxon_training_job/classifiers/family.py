@@ -37,6 +37,19 @@ class Splits:
 
 
 @dataclass(frozen=True)
+class Footprint:
+    """What a classifier takes once fitted: bytes of itself, and bytes of its graph's nodes.
+
+    ``what`` names it, and ``remedy`` says what makes it smaller, in a sentence's words.
+    """
+
+    what: str
+    remedy: str
+    fitted: int
+    graph: int
+
+
+@dataclass(frozen=True)
 class Family:
     """A family: how it is made, searched, served and proven.
 
@@ -44,6 +57,10 @@ class Family:
     answer as the fitted estimator does, and names their last output. ``tolerance`` is how far the
     graph's probabilities may be from scikit-learn's. ``splits`` takes a fitted estimator and
     preprocessed rows [n, columns] and returns where the graph has to be proven.
+
+    ``largest`` takes a grid and returns the combination whose classifier is largest. ``bound``
+    takes an unfitted estimator, rows [n, features] and labels, and returns what it will take at
+    most, at no cost; ``footprint`` takes preprocessed rows and returns what it will take about.
     """
 
     name: str
@@ -53,3 +70,6 @@ class Family:
     add_nodes: Callable[[Graph, GraphInput, Any, str], None]
     tolerance: float
     splits: Callable[[Any, NDArray[np.float64]], Splits]
+    largest: Callable[[Grid], dict[str, Any]]
+    bound: Callable[[Any, NDArray[np.float64], NDArray[Any]], Footprint]
+    footprint: Callable[[Any, NDArray[np.float64], NDArray[Any]], Footprint]

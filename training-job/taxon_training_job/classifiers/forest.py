@@ -11,9 +11,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from onnx import TensorProto, numpy_helper
+from sklearn.base import clone
 from sklearn.ensemble import RandomForestClassifier
 
-from taxon_training_job.classifiers.family import Family, GraphInput, Splits
+from taxon_training_job.classifiers.family import Family, Footprint, GraphInput, Grid, Splits
 from taxon_training_job.classifiers.graph import Graph
 
 BRANCH_LEQ = 0
@@ -21,6 +22,14 @@ SUM = 1
 LEAF = -1
 MOST_WALKS = 8
 """Classes up to which each walks its own copy of the trees, which is faster for few."""
+NODE_BYTES = 64
+"""What scikit-learn keeps for each node beside a number per class."""
+GRAPH_NODE_BYTES = 32
+MOST_DEPTH = 64
+GROWING = frozenset({"n_estimators", "max_depth", "max_leaf_nodes", "max_samples"})
+SHRINKING = frozenset(
+    {"min_samples_leaf", "min_samples_split", "min_impurity_decrease", "ccp_alpha"}
+)
 CELLS = 1_000_000
 """Shares looked up at a time by a shared walk, about 30 MB."""
 
@@ -203,6 +212,58 @@ def _splits(forest: RandomForestClassifier, values: NDArray[np.float64]) -> Spli
     return Splits(splits[first], visits=len(forest.estimators_))
 
 
+def _largest(grid: Grid) -> dict[str, Any]:
+    """Return the combination that grows most: many trees, deep, of small leaves."""
+    return {name: _most_growth(name, values) for name, values in grid.items()}
+
+
+def _most_growth(name: str, values: list[Any]) -> Any:
+    numbers = [value for value in values if isinstance(value, (int, float))]
+    if name not in GROWING | SHRINKING or not numbers:
+        return values[0]
+    if name in GROWING and None in values:  # no limit
+        return None
+    return max(numbers) if name in GROWING else min(numbers)
+
+
+def _bound(
+    forest: RandomForestClassifier, rows: NDArray[np.float64], labels: NDArray[Any]
+) -> Footprint:
+    """Return what full trees take: a leaf for each row, or as many as the depth allows."""
+    deepest = MOST_DEPTH if forest.max_depth is None else min(forest.max_depth, MOST_DEPTH)
+    nodes = 2 * min(len(rows), 2**deepest)
+    classes = len(np.unique(labels))
+    walks = classes if classes <= MOST_WALKS else 1
+    shares = min(len(rows), nodes * classes)
+    return _footprint_of(
+        forest, classes, nodes=nodes, graph=walks * nodes * GRAPH_NODE_BYTES + 12 * shares
+    )
+
+
+def _footprint(
+    forest: RandomForestClassifier, values: NDArray[np.float64], labels: NDArray[Any]
+) -> Footprint:
+    """Return what the forest will take by one of its trees."""
+    one = clone(forest).set_params(n_estimators=1).fit(values, labels)
+    graph = Graph()
+    _add_nodes(graph, GraphInput("exact", "single"), one, "probabilities")
+    nodes = one.estimators_[0].tree_.node_count
+    return _footprint_of(forest, len(one.classes_), nodes=nodes, graph=graph.size)
+
+
+def _footprint_of(
+    forest: RandomForestClassifier, classes: int, *, nodes: int, graph: int
+) -> Footprint:
+    """Return what a forest takes by the nodes and the graph's bytes of one tree."""
+    trees = forest.n_estimators
+    return Footprint(
+        what=f"a forest of {trees} trees over {classes} classes",
+        remedy="lower n_estimators or max_depth in pipeline.classifier.parameters",
+        fitted=trees * nodes * (NODE_BYTES + 8 * classes),
+        graph=trees * graph,
+    )
+
+
 FAMILY = Family(
     name="RandomForest",
     estimator=RandomForestClassifier,
@@ -216,4 +277,7 @@ FAMILY = Family(
     add_nodes=_add_nodes,
     tolerance=0.0,
     splits=_splits,
+    largest=_largest,
+    bound=_bound,
+    footprint=_footprint,
 )

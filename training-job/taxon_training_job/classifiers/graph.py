@@ -15,6 +15,13 @@ class Graph:
         self.constants: list[TensorProto] = []
         self.rows_at_once: int | None = None
 
+    @property
+    def size(self) -> int:
+        """Return the bytes of its nodes and constants."""
+        nodes: int = sum(node.ByteSize() for node in self.nodes)
+        constants: int = sum(constant.ByteSize() for constant in self.constants)
+        return nodes + constants
+
     def take_rows(self, count: int) -> None:
         """Say how many rows the graph should be given at a time, at least one."""
         self.rows_at_once = max(1, count)

@@ -6,12 +6,14 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.linear_model import LogisticRegression
 
-from taxon_training_job.classifiers.family import Family, GraphInput, Splits
+from taxon_training_job.classifiers.family import Family, Footprint, GraphInput, Grid, Splits
 from taxon_training_job.classifiers.graph import Graph
 
 TOLERANCE = 1e-12
 """The last bits change with the batch size in scikit-learn itself: its matrix product adds in
 another order."""
+SOLVER_STEPS = 20
+"""Vectors as long as the coefficients that L-BFGS keeps."""
 
 
 def _make(seed: int) -> LogisticRegression:
@@ -36,6 +38,22 @@ def _splits(_: Any, __: NDArray[np.float64]) -> Splits:
     return Splits(np.empty((0, 3)), visits=1)
 
 
+def _largest(grid: Grid) -> dict[str, Any]:
+    return {name: values[0] for name, values in grid.items()}
+
+
+def _footprint(_: Any, values: NDArray[np.float64], labels: NDArray[Any]) -> Footprint:
+    """Return the coefficients and what the solver remembers of its last steps."""
+    classes = len(np.unique(labels))
+    coefficients = 8 * classes * (values.shape[1] + 1)
+    return Footprint(
+        what=f"logistic regression of {classes} classes by {values.shape[1]} columns",
+        remedy="lower pipeline.polynomialDegree",
+        fitted=SOLVER_STEPS * coefficients,
+        graph=coefficients,
+    )
+
+
 FAMILY = Family(
     name="LogisticRegression",
     estimator=LogisticRegression,
@@ -44,4 +62,7 @@ FAMILY = Family(
     add_nodes=_add_nodes,
     tolerance=TOLERANCE,
     splits=_splits,
+    largest=_largest,
+    bound=_footprint,
+    footprint=_footprint,
 )

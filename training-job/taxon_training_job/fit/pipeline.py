@@ -103,3 +103,11 @@ def _check_value(family: Family, name: str, value: object) -> None:
         family.make(0).set_params(**{name: value})._validate_params()  # noqa: SLF001 - scikit-learn's own check, before hours of fits
     except InvalidParameterError as error:
         raise RunFailed("InvalidParameter", f"{error}: correct parameter {name!r}") from error
+
+
+def fit_failed(what: str, error: ValueError) -> RunFailed:
+    """Return how a run fails when scikit-learn refuses to fit, in scikit-learn's own words."""
+    sentence = " ".join(str(error).split())[:400]
+    return RunFailed(
+        "InvalidParameter", f"{what} failed: {sentence}: correct pipeline.classifier.parameters"
+    )

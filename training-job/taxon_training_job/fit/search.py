@@ -26,7 +26,7 @@ from taxon_contracts.resource import Search
 from taxon_contracts.scores import LOWER_IS_BETTER, ScoreName
 from taxon_training_job.classifiers.family import Grid
 from taxon_training_job.failure import RunFailed
-from taxon_training_job.fit.pipeline import STEP
+from taxon_training_job.fit.pipeline import STEP, fit_failed
 from taxon_training_job.measure import Answers, measure
 from taxon_training_job.progress import Size, Tally
 
@@ -85,7 +85,10 @@ class Scorer:
 
 @dataclass(frozen=True)
 class Problem:
-    """What is searched: ``rows`` is float64 [n, features], ``labels`` their classes [n]."""
+    """What is searched: ``rows`` is float64 [n, features], ``labels`` their classes [n].
+
+    ``processes`` is how many fits there is room for at a time.
+    """
 
     search: Search
     pipeline: Pipeline
@@ -94,6 +97,7 @@ class Problem:
     labels: NDArray[Any]
     scorer: Scorer
     seed: int
+    processes: int = 1
 
     def with_tally(self, tally: Tally) -> "Problem":
         """Return the same problem, each fit of which is added to ``tally``."""
@@ -136,11 +140,7 @@ def find_parameters(problem: Problem) -> tuple[Parameters, tuple[Trial, ...]]:
         with _one_thread_per_fit():
             trials = strategy(problem, _jobs(problem))
     except ValueError as error:
-        raise RunFailed(
-            "InvalidParameter",
-            f"a fit of the search failed: {' '.join(str(error).split())[:400]}: correct"
-            " pipeline.classifier.parameters",
-        ) from error
+        raise fit_failed("a fit of the search", error) from error
     for trial in trials:
         if not np.isfinite(trial.scores).all():
             raise RunFailed(
@@ -169,13 +169,14 @@ def _jobs(problem: Problem) -> int:
 
     The fit tried has the last value of each hyperparameter, by habit the one that takes longest.
     """
+    if problem.processes == 1:
+        return 1
     candidate = clone(problem.pipeline)
     candidate.set_params(**{f"{STEP}__{name}": values[-1] for name, values in problem.grid.items()})
     started = time.process_time()
     candidate.fit(problem.rows, problem.labels)
     seconds = (time.process_time() - started) * problem.trials * problem.search.folds
-    cores: int = joblib.cpu_count()
-    return 1 if seconds < WORTH_SECONDS else cores
+    return 1 if seconds < WORTH_SECONDS else problem.processes
 
 
 def _exhaustive(problem: Problem, jobs: int) -> tuple[Trial, ...]:

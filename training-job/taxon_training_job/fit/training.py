@@ -17,8 +17,10 @@ from taxon_contracts.scores import LOWER_IS_BETTER
 from taxon_training_job.data.examples import Examples
 from taxon_training_job.data.split import Split
 from taxon_training_job.failure import RunFailed
+from taxon_training_job.fit.memory import within_memory
 from taxon_training_job.fit.pipeline import (
     STEP,
+    fit_failed,
     fits_float32,
     largest_feature,
     make_pipeline,
@@ -87,7 +89,7 @@ def fit(
     labels = examples.labels[sides.train]
     scorer = Scorer(identity.metric, _positive(request, examples), _threshold(request))
     problem = Problem(identity.search, pipeline, grid, rows, labels, scorer, identity.seed)
-    parameters, trials = _searched(problem, progress)
+    parameters, trials = _searched(within_memory(problem), progress)
     progress.event("Fit", parameters=literals(parameters))
     if not _fit(pipeline, parameters, rows, labels):
         progress.warning("NotConverged", remedy="raise max_iter in pipeline.classifier.parameters")
@@ -161,11 +163,7 @@ def _fit(
             warnings.simplefilter("always")
             pipeline.fit(rows, labels)
     except ValueError as error:
-        raise RunFailed(
-            "InvalidParameter",
-            f"the fit failed: {' '.join(str(error).split())[:400]}: correct"
-            " pipeline.classifier.parameters",
-        ) from error
+        raise fit_failed("the fit", error) from error
     if not np.isfinite(pipeline.predict_proba(rows[:1])).all():
         raise RunFailed(
             "SearchNotFinite",
