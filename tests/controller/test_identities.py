@@ -153,7 +153,7 @@ def test_everything_else_can_neither_be_written_nor_removed(use: Use, case: Case
 def test_a_key_leads_nowhere_by_a_detour(use: Use) -> None:
     """Two dots in a key do not lead from one namespace into another."""
     with pytest.raises(StorageError):
-        use(TRAINER, f"{ROOT}/fraud/../churn/iris/v1/").read("object")
+        use(TRAINER, f"{ROOT}/fraud/").read("../churn/iris/v1/object")
 
 
 def test_keys_follow_from_the_seed_alone() -> None:
