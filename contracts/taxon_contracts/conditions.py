@@ -299,6 +299,18 @@ REASONS: dict[str, Reason] = {
             "The spec changed before the run ended. In status.versions only.",
         ),
         Reason(
+            "ResultLost",
+            ("Trained",),
+            "The pod of a run is gone and with it the run's result. In status.versions only.",
+            AGAIN,
+        ),
+        Reason(
+            "Unknown",
+            (*RUN_FAILED, "GatePassed"),
+            "Another release of Taxon wrote a reason this one does not know; read the message.",
+            f"upgrade the controller, or {AGAIN}",
+        ),
+        Reason(
             "InternalError",
             ("Trained",),
             "The trainer failed in an unexpected way. Taxon retries.",

@@ -1,20 +1,34 @@
 """The observed side of a ClassifierModel, in the sense of kstatus."""
 
+from datetime import datetime
 from typing import Annotated, Literal
 
-from pydantic import Field, StringConstraints
+from pydantic import AfterValidator, Field, StringConstraints
 
 from taxon_contracts.document import UNKNOWN_WHEN_SALVAGING, Digest, Version, cut_when_salvaging
 from taxon_contracts.resource import Part, list_map
+
+
+def _time(text: str) -> str:
+    if datetime.fromisoformat(text).tzinfo is None:
+        raise ValueError("a time needs its offset from UTC")
+    return text
+
+
+def _number(text: str) -> str:
+    float(text)
+    return text
+
 
 Trigger = Literal["Spec", "Schedule", "NewDataset", "Manual", "Unknown"]
 Outcome = Literal["Accepted", "Refused", "Failed", "Abandoned", "Unknown"]
 ReadTrigger = Annotated[Trigger, UNKNOWN_WHEN_SALVAGING]
 ReadOutcome = Annotated[Outcome, UNKNOWN_WHEN_SALVAGING]
-Time = Annotated[str, StringConstraints(max_length=32)]
+Time = Annotated[str, StringConstraints(max_length=32), AfterValidator(_time)]
 Reason = Annotated[str, StringConstraints(max_length=64)]
 Message = Annotated[str, StringConstraints(max_length=1024), cut_when_salvaging(1024)]
 Figure = Annotated[str, StringConstraints(max_length=32)]
+ExactFigure = Annotated[Figure, AfterValidator(_number)]
 Token = Annotated[str, StringConstraints(max_length=80)]
 
 VERSIONS_AT_MOST = 60
@@ -69,9 +83,9 @@ class VersionMetric(Part):
     """A metric of the held-out rows with its 95 % interval."""
 
     name: Annotated[str, StringConstraints(max_length=32)] = Field(description="Name.")
-    value: Figure = Field(description="Value on the held-out rows.")
-    low: Figure = Field(description="Lower end of the 95 % interval.")
-    high: Figure = Field(description="Upper end of the 95 % interval.")
+    value: ExactFigure = Field(description="Value on the held-out rows.")
+    low: ExactFigure = Field(description="Lower end of the 95 % interval.")
+    high: ExactFigure = Field(description="Upper end of the 95 % interval.")
 
 
 class VersionParameter(Part):

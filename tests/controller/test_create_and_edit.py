@@ -33,6 +33,7 @@ def test_the_steps_of_a_switch_come_in_their_order() -> None:
         "create Job",
         "replace status ClassifierModel",
         "create InferenceService",
+        "replace Job",
         "replace status ClassifierModel",
         "create Service",
         "create HTTPRoute",

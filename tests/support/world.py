@@ -213,7 +213,9 @@ class World:
             if part:
                 there[part] = copy.deepcopy(manifest[part])
             else:
-                there["metadata"]["finalizers"] = list(manifest["metadata"]["finalizers"])
+                for part_ in ("finalizers", "annotations"):
+                    if part_ in manifest["metadata"]:
+                        there["metadata"][part_] = copy.deepcopy(manifest["metadata"][part_])
             self._touch(there)
             self._remove_if_free(there)
             return copy.deepcopy(there)

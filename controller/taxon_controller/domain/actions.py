@@ -49,10 +49,20 @@ class Delete:
 
 
 @dataclass(frozen=True)
+class Annotate:
+    """Set one annotation of an object that was read, and change nothing else of it."""
+
+    kind: Kind
+    body: Manifest
+    name: str
+    value: str
+
+
+@dataclass(frozen=True)
 class Finalize:
     """Put Taxon's finalizer on the model, or take it off."""
 
     wanted: bool
 
 
-Write = Create | Apply | Delete | Finalize
+Write = Create | Apply | Annotate | Delete | Finalize

@@ -1,6 +1,5 @@
 """One ClassifierModel as it was read."""
 
-import hashlib
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -8,13 +7,11 @@ from pydantic import ValidationError
 
 from taxon_contracts import names
 from taxon_contracts.document import salvage
-from taxon_contracts.identity import version_id
+from taxon_contracts.identity import retrain_trigger, version_id
 from taxon_contracts.resource import ClassifierModel, Spec
 from taxon_contracts.status import Status, VersionRecord
 from taxon_controller import clock
 from taxon_kube.api import Manifest
-
-TOKEN_CHARACTERS = 64
 
 
 @dataclass(frozen=True)
@@ -67,7 +64,7 @@ def read_model(body: Manifest) -> Model:
         created=clock.parse(metadata["creationTimestamp"]),
         deleted=clock.parse(deleted) if deleted else None,
         finalizers=tuple(metadata.get("finalizers", ())),
-        retrain=_retrain_token(metadata.get("annotations", {}).get(names.ANNOTATION_RETRAIN)),
+        retrain=retrain_trigger(metadata.get("annotations", {}).get(names.ANNOTATION_RETRAIN)),
         parsed=spec,
         spec_error=error,
         status=_status(body.get("status")),
@@ -85,20 +82,11 @@ def _spec(body: Manifest) -> tuple[Spec | None, str]:
 
 
 def _status(written: Manifest | None) -> Status:
-    """Return what was last written, by whichever release: what cannot be read costs itself only."""
+    """Return what was last written, as far as this release can read it; the rest is rebuilt."""
     try:
         return salvage(Status, written or {})
     except ValidationError:
         return Status()
-
-
-def _retrain_token(value: str | None) -> str:
-    if not value:
-        return ""
-    short = value
-    if len(value) > TOKEN_CHARACTERS:
-        short = hashlib.sha256(value.encode()).hexdigest()
-    return f"retrain:{short}"
 
 
 def is_ready(model: Model) -> bool:

@@ -8,7 +8,7 @@ from datetime import datetime
 
 from taxon_contracts import names
 from taxon_controller import clock
-from taxon_controller.domain.actions import Apply, Create, Delete, Event, Finalize, Write
+from taxon_controller.domain.actions import Annotate, Apply, Create, Delete, Event, Finalize, Write
 from taxon_controller.domain.drift import matches
 from taxon_controller.domain.model import Model, read_model
 from taxon_controller.domain.ownership import is_leaving, owned_by
@@ -125,6 +125,8 @@ class Reconciler:
                 there = over or self._create(model, manifest)
                 if there is not None:
                     self._apply(model, manifest, there)
+            case Annotate(body=body):
+                self._annotate(model, write)
             case Delete(kind=kind, body=body):
                 self._log(model, "Deleting", kind=kind.name, object=body["metadata"]["name"])
                 self.api.delete(kind, body)
@@ -155,6 +157,16 @@ class Reconciler:
         self._log(model, "Applying", kind=manifest["kind"], object=metadata["name"])
         version = over["metadata"]["resourceVersion"]
         self.api.apply(manifest | {"metadata": metadata | {"resourceVersion": version}})
+
+    def _annotate(self, model: Model, write: Annotate) -> None:
+        """Set an annotation; whoever forbids that forbids a precaution, which stops nothing."""
+        metadata = write.body["metadata"]
+        annotations = metadata.get("annotations", {}) | {write.name: write.value}
+        named = {"apiVersion": write.kind.api_version, "kind": write.kind.name}
+        body = write.body | named | {"metadata": metadata | {"annotations": annotations}}
+        self._log(model, "Annotating", kind=write.kind.name, object=metadata["name"])
+        with contextlib.suppress(Refused):
+            self.api.replace(body)
 
     def _finalize(self, model: Model, *, wanted: bool) -> Model:
         others = [one for one in model.finalizers if one != names.FINALIZER]

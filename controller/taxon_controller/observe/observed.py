@@ -12,7 +12,11 @@ from taxon_kube.api import ApiError, Kind, Manifest
 
 @dataclass(frozen=True)
 class Attempt:
-    """One training Job. ``result`` and ``failure`` are absent while it is active."""
+    """One training Job. ``result`` and ``failure`` are absent while it is active.
+
+    ``succeeded``: Kubernetes says that its pod ended well. ``lost``: nothing is left to tell what
+    it came to, because its pod is gone. ``record`` is what an earlier look found out about its run.
+    """
 
     version: str
     number: int
@@ -21,6 +25,9 @@ class Attempt:
     created: datetime
     finished: datetime | None
     deleting: bool
+    succeeded: bool
+    lost: bool
+    record: VersionRecord | None
     result: RunResult | None
     failure: Finding | None
     trouble: Finding | None

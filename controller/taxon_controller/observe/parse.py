@@ -28,6 +28,7 @@ JOB_LABEL = "batch.kubernetes.io/job-name"
 SERVING_LABEL = "serving.kserve.io/inferenceservice"
 IMAGE_REASONS = ("ErrImagePull", "ImagePullBackOff", "InvalidImageName", "ErrImageNeverPull")
 CONFIG_REASONS = ("CreateContainerConfigError", "CreateContainerError")
+DEADLINE = "DeadlineExceeded"
 MESSAGE_CHARACTERS = 400
 EXCEPTION = re.compile(r"([A-Za-z_][\w.]*(?:Error|Exception|Exit|Interrupt|Failed))(:|$)")
 """The last line of a traceback."""
@@ -55,7 +56,7 @@ def read_attempt(job: Manifest, pods: Iterable[Manifest]) -> Attempt | None:
         return None
     trigger, token = _asked_by(annotation(job, names.ANNOTATION_RUN))
     own = [pod for pod in pods if label(pod, JOB_LABEL) == metadata["name"]]
-    finished, job_reason = _finished(job)
+    finished, kind, job_reason = _finished(job)
     result = _result(own) if finished else None
     return Attempt(
         version=version,
@@ -65,6 +66,9 @@ def read_attempt(job: Manifest, pods: Iterable[Manifest]) -> Attempt | None:
         created=clock.parse(metadata["creationTimestamp"]),
         finished=finished,
         deleting="deletionTimestamp" in metadata,
+        succeeded=kind == "Complete",
+        lost=bool(finished) and result is None and not own and job_reason != DEADLINE,
+        record=read_record(annotation(job, names.ANNOTATION_RECORD)),
         result=result,
         failure=_job_failure(job_reason, own) if finished and result is None else None,
         trouble=None if finished else _trouble(own),
@@ -77,16 +81,17 @@ def _asked_by(text: str) -> tuple[Trigger, str]:
         stated = json.loads(text or "{}")
     except ValueError:
         return "Spec", ""
-    trigger = stated.get("trigger")
-    return (trigger if trigger in get_args(Trigger) else "Spec"), str(stated.get("token", ""))
+    trigger = stated.get("trigger", "Spec")
+    return (trigger if trigger in get_args(Trigger) else "Unknown"), str(stated.get("token", ""))
 
 
-def _finished(job: Manifest) -> tuple[datetime | None, str]:
-    """Return when a Job ended and the reason Kubernetes gives, if it has ended."""
+def _finished(job: Manifest) -> tuple[datetime | None, str, str]:
+    """Return when a Job ended, the condition that says so and its reason, if it has ended."""
     for condition in job.get("status", {}).get("conditions", ()):
         if condition["type"] in ("Complete", "Failed") and condition["status"] == "True":
-            return clock.parse(condition["lastTransitionTime"]), condition.get("reason", "")
-    return None, ""
+            ended = clock.parse(condition["lastTransitionTime"])
+            return ended, condition["type"], condition.get("reason", "")
+    return None, "", ""
 
 
 def _containers(pods: Iterable[Manifest]) -> Iterator[dict[str, Any]]:
@@ -107,7 +112,7 @@ def _result(pods: Iterable[Manifest]) -> RunResult | None:
 
 
 def _job_failure(job_reason: str, pods: list[Manifest]) -> Finding:
-    if job_reason == "DeadlineExceeded":
+    if job_reason == DEADLINE:
         return Finding("DeadlineExceeded", "it took longer than training.deadlineSeconds")
     ended = [one.get("state", {}).get("terminated", {}) for one in _containers(pods)]
     if any(state.get("reason") == "OOMKilled" for state in ended):

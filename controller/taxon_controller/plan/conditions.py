@@ -1,6 +1,6 @@
 """The conditions of a model, in the sense of kstatus."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Literal
 
@@ -12,7 +12,7 @@ from taxon_controller.domain.history import latest_of_spec
 from taxon_controller.domain.model import Model
 from taxon_controller.plan.blockers import SERVING_KINDS
 from taxon_controller.plan.decided import Decision
-from taxon_controller.plan.readiness import asked_for_is_live, first_finding
+from taxon_controller.plan.readiness import asked_for_is_live, first_finding, reported
 
 MESSAGE_CHARACTERS = 1024
 HELD_UP = ("CredentialsMissing", "WriteRefused", "ReadFailed", "ObjectBeingDeleted")
@@ -97,7 +97,7 @@ def _trained(decision: Decision, latest: VersionRecord | None) -> Statement:
     if latest is None:
         return Statement("Trained", "Unknown", Finding("NotRun", "no run of this spec has begun"))
     if latest.outcome == "Failed":
-        return Statement("Trained", "False", Finding(latest.reason, latest.message))
+        return Statement("Trained", "False", reported(latest, "Trained"))
     return Statement("Trained", "True", Finding("Succeeded", f"{latest.version} was trained"))
 
 
@@ -106,8 +106,9 @@ def _gate_passed(latest: VersionRecord | None) -> Statement:
         nothing = Finding("NotJudged", "there is no version to judge yet")
         return Statement("GatePassed", "Unknown", nothing)
     if latest.outcome == "Refused":
-        refusal = Finding(latest.reason, f"{latest.version}: {latest.message}")
-        return Statement("GatePassed", "False", refusal)
+        refusal = reported(latest, "GatePassed")
+        message = f"{latest.version}: {refusal.message}"
+        return Statement("GatePassed", "False", replace(refusal, message=message))
     message = "it passed the gate" if latest.outcome == "Abandoned" else latest.message
     passed = Finding("LimitsMet", f"{latest.version}: {message}")
     return Statement("GatePassed", "True", passed)

@@ -3,8 +3,9 @@
 from datetime import timedelta
 from typing import get_args
 
+from taxon_contracts.figures import exact
 from taxon_contracts.run import FinalReason, RunResult
-from taxon_contracts.status import VersionMetric, VersionRecord
+from taxon_contracts.status import VersionMetric, VersionParameter, VersionRecord
 from taxon_controller import clock
 from taxon_controller.domain.actions import Finding
 from taxon_controller.observe.observed import Attempt
@@ -59,6 +60,22 @@ def failed(
     )
 
 
+def unknown(attempts: Attempts, bundle_uri: str) -> VersionRecord:
+    """Return the record of a run whose result is lost; there may be a bundle."""
+    last = attempts[-1]
+    return VersionRecord(
+        version=last.version,
+        trigger=last.trigger,
+        token=last.token or None,
+        outcome="Unknown",
+        reason="ResultLost",
+        message=f"the result is lost with its pod; if there is a bundle, it is at {bundle_uri}",
+        bundle_uri=bundle_uri,
+        start_time=clock.text(attempts[0].created),
+        completion_time=clock.text(last.finished or last.created),
+    )
+
+
 def why_failed(attempt: Attempt) -> Finding:
     """Return why an attempt failed."""
     if attempt.result is not None and attempt.result.outcome == "Failed":
@@ -86,28 +103,31 @@ def _judged(attempts: Attempts, result: RunResult, time: str) -> VersionRecord:
         manifest_digest=result.manifest_digest,
         metrics=tuple(
             VersionMetric(
-                name=one.name,
-                value=f"{one.value:.4f}",
-                low=f"{one.low:.4f}",
-                high=f"{one.high:.4f}",
+                name=one.name, value=exact(one.value), low=exact(one.low), high=exact(one.high)
             )
             for one in result.metrics
         ),
+        parameters=tuple(
+            VersionParameter(name=one.name, value=one.value) for one in result.parameters
+        )
+        or None,
         start_time=clock.text(attempts[0].created),
         completion_time=time,
     )
 
 
 def _final(attempts: Attempts, settings: Settings) -> Finding | None:
-    """Return why a run has failed for good, or None when another attempt may succeed."""
+    """Return why a run has failed for good, or None when another attempt may succeed.
+
+    An attempt that ended well has not failed, even if nobody can read any more what it came to.
+    """
     why = why_failed(attempts[-1])
     if why.reason in get_args(FinalReason) or why.reason == "DeadlineExceeded":
         return why
     memory = [one for one in attempts if why_failed(one).reason == "OutOfMemory"]
     if len(memory) >= OUT_OF_MEMORY_TIMES:
         return why
-    if len(attempts) >= settings.attempts:
-        return Finding(
-            "AttemptsExhausted", f"{len(attempts)} attempts failed, the last: {why.message}"
-        )
+    failures = sum(not one.succeeded for one in attempts)
+    if failures >= settings.attempts and not attempts[-1].succeeded:
+        return Finding("AttemptsExhausted", f"{failures} attempts failed, the last: {why.message}")
     return None

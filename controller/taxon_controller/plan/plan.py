@@ -8,9 +8,10 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 from taxon_contracts import names
-from taxon_contracts.status import Address, Status
+from taxon_contracts.status import Address, Status, VersionRecord
+from taxon_controller import clock
 from taxon_controller.domain.accounts import accounts
-from taxon_controller.domain.actions import Finalize, Finding, Write
+from taxon_controller.domain.actions import Annotate, Delete, Finalize, Finding, Write
 from taxon_controller.domain.history import Records, find, newest_first, with_record
 from taxon_controller.domain.hosts import inside_url
 from taxon_controller.domain.model import Model
@@ -26,6 +27,7 @@ from taxon_controller.plan.runs import RunPlan, plan_runs
 from taxon_controller.plan.scene import Scene
 from taxon_controller.plan.setbacks import Setbacks
 from taxon_controller.settings import Settings
+from taxon_kube.api import JOB
 
 UNWATCHED_LOOK = timedelta(seconds=15)
 """When to look again for what a person has to do: what is not Taxon's is not watched."""
@@ -46,6 +48,7 @@ def plan(model: Model, observed: Observed, now: datetime, settings: Settings) ->
     )
     due = (*runs.due, *rollout.due, *kept.due, *_unwatched(scene))
     writes = (*_finalizer(model), *runs.writes, *rollout.writes, *kept.writes)
+    writes = (*writes, *_kept_on_jobs(scene, kept.records, writes))
     return _with_status(Decision(scene, runs, rollout, kept.records, kept.events, due), writes)
 
 
@@ -57,13 +60,36 @@ def after_writes(planned: Plan, setbacks_: Setbacks) -> Plan:
 
 
 def known_records(model: Model, observed: Observed) -> Records:
-    """Return the records of the status and, if that is lost, those the served versions carry."""
+    """Return the records of the status, and those it lost that servers and Jobs carry."""
     records = tuple(model.status.versions or ())
-    for server in observed.servers:
-        carried = server.record
+    attempts = sorted(observed.attempts, key=lambda one: one.number, reverse=True)
+    carriers = (*(one.record for one in attempts), *(one.record for one in observed.servers))
+    for carried in carriers:
         if carried is not None and find(records, carried.version) is None:
             records = with_record(records, carried)
     return newest_first(records)
+
+
+def _kept_on_jobs(
+    scene: Scene, records: Records, writes: tuple[Write, ...]
+) -> tuple[Annotate, ...]:
+    """Return what keeps each record on its run's last Job: pods go, and a status may be lost."""
+    deleted = [one.body for one in writes if isinstance(one, Delete)]
+    last = {one.version: one for one in sorted(scene.observed.attempts, key=lambda one: one.number)}
+    return tuple(
+        Annotate(JOB, attempt.body, names.ANNOTATION_RECORD, _encoded(record))
+        for record in records
+        if (attempt := last.get(record.version)) is not None
+        and attempt.record != record
+        and attempt.finished is not None
+        and attempt.finished <= clock.parse(record.completion_time)
+        and not attempt.deleting
+        and attempt.body not in deleted
+    )
+
+
+def _encoded(record: VersionRecord) -> str:
+    return record.model_dump_json(by_alias=True, exclude_none=True)
 
 
 def _unwatched(scene: Scene) -> tuple[datetime, ...]:

@@ -6,6 +6,8 @@ The first that finds something decides; a model in which none does is Ready.
 from collections.abc import Callable
 from typing import Literal
 
+from taxon_contracts.conditions import REASONS, ConditionType
+from taxon_contracts.status import VersionRecord
 from taxon_controller.domain.actions import Finding
 from taxon_controller.domain.history import find, latest_of_spec
 from taxon_controller.plan.decided import Decision
@@ -119,7 +121,14 @@ def no_version_passed(decision: Decision) -> Finding | None:
     latest = latest_of_spec(decision.scene.model, decision.rollout.records)
     if asked_for_is_live(decision) or latest is None or latest.outcome == "Accepted":
         return None
-    return Finding(latest.reason, latest.message)
+    return reported(latest, "Ready")
+
+
+def reported(record: VersionRecord, condition: ConditionType) -> Finding:
+    """Return what a record says, in a reason a condition can have: it may be of another release."""
+    known = REASONS.get(record.reason)
+    reason = record.reason if known and condition in known.types else "Unknown"
+    return Finding(reason, record.message)
 
 
 def rollout_not_begun(decision: Decision) -> Finding | None:

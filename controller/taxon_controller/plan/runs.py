@@ -14,7 +14,7 @@ from taxon_controller.domain.history import Records, find, with_record
 from taxon_controller.objects.training_job import training_job
 from taxon_controller.observe.observed import Attempt
 from taxon_controller.plan.blockers import RUN_BLOCKERS, first
-from taxon_controller.plan.outcomes import Attempts, failed, pause, record_of, why_failed
+from taxon_controller.plan.outcomes import Attempts, failed, pause, record_of, unknown, why_failed
 from taxon_controller.plan.scene import Scene
 from taxon_controller.plan.target import champion
 from taxon_controller.plan.triggers import Going, Wanted, next_slot, wanted_run
@@ -82,6 +82,7 @@ def _supersede(
 ) -> tuple[Records, tuple[Write, ...]]:
     """Give up the runs nobody asks for any more.
 
+    One whose result is lost is not recorded as failed: it may have made a version.
     Each is recorded first and its Jobs are deleted once that is in the status: whatever it has
     put into object storage is then removed with its record.
     """
@@ -92,6 +93,9 @@ def _supersede(
         before = find(scene.records, version)
         if before is not None and (before.manifest_digest or before.reason == "Superseded"):
             writes = (*writes, *(Delete(JOB, one.body) for one in attempts))
+            continue
+        if attempts[-1].lost:
+            records = with_record(records, unknown(attempts, scene.bundle_uri(version)))
             continue
         why = Finding("Superseded", "the run was given up: the spec changed or was suspended")
         records = with_record(records, failed(attempts, why, clock.text(scene.now), before))

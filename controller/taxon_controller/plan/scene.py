@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from datetime import datetime
 
+from taxon_contracts import names
+from taxon_contracts.figures import readable
 from taxon_contracts.status import ServedVersion
 from taxon_controller import clock
 from taxon_controller.domain.actions import Finding
@@ -39,11 +41,22 @@ class Scene:
         """Return whether clients outside reach the model through a Gateway."""
         return self.observed.gateway and self.settings.gateway is not None
 
+    def bundle_uri(self, version: str) -> str:
+        """Return the folder a version's bundle is written to."""
+        model = self.model
+        return names.bundle_uri(
+            self.settings.bundle_root,
+            namespace=model.namespace,
+            model=model.name,
+            version=version,
+        )
+
     def served(self, version: str, weight: int, since: str) -> ServedVersion:
         """Return a version with its score for the status."""
         record = find(self.records, version)
         metrics = record.metrics if record and record.metrics else ()
-        score = next((m.value for m in metrics if m.name == self.model.spec.metric), NO_SCORE)
+        scores = (m.value for m in metrics if m.name == self.model.spec.metric)
+        score = next((readable(float(value)) for value in scores), NO_SCORE)
         return ServedVersion(version=version, weight=weight, score=score, since_time=since)
 
     def since(self, place: ServedVersion | None, version: str) -> str:

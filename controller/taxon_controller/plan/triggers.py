@@ -5,7 +5,7 @@ from datetime import datetime
 
 from taxon_contracts.status import Trigger
 from taxon_controller import clock
-from taxon_controller.domain.history import Records, find, latest_of_spec
+from taxon_controller.domain.history import Records, find, has_result, latest_of_spec
 from taxon_controller.domain.model import Model
 from taxon_controller.plan import schedule
 from taxon_controller.plan.blockers import invalid_schedule
@@ -60,7 +60,7 @@ def _manual(model: Model, records: Records) -> Wanted | None:
         return None
     version = model.version(model.retrain)
     record = find(records, version)
-    if record is not None and record.reason != "Superseded":
+    if record is not None and has_result(record):
         return None
     return Wanted(version, "Manual", model.retrain)
 
