@@ -172,8 +172,9 @@ class Rollout(Part):
         default=600,
         ge=30,
         le=86400,
-        description="Seconds a version may take to become ready. After that it is abandoned, and"
-        " the live version stays.",
+        description="Seconds a version may take to become ready, and then its URL to answer with"
+        " it. After that it is abandoned, and the live version stays. An edit in place that comes"
+        " no further for as long is Stalled.",
     )
     scale_down_delay_seconds: Whole = Field(
         default=3600,
