@@ -373,6 +373,32 @@ REASONS: dict[str, Reason] = {
         # Events only
         Reason("TrafficSwitched", (), "Another version receives the traffic."),
         Reason(
+            "RunStarted",
+            (),
+            "A run in the background (schedule or annotation) has begun; the message has the"
+            " number of fits.",
+        ),
+        Reason("RunSucceeded", (), "A run in the background gave a version that passed."),
+        Reason(
+            "RunRefused",
+            (),
+            "The gate refused the version of a run in the background; the live one stays.",
+            f"read the message; change gate.limits and {AGAIN}",
+        ),
+        Reason(
+            "RunFailed",
+            (),
+            "A run in the background gave no version; the live one stays.",
+            f"read the message, fix the cause and {AGAIN}",
+        ),
+        Reason("RunEnded", (), "A run in the background was given up."),
+        Reason(
+            "VersionAbandoned",
+            (),
+            "The version of a run in the background did not become ready; the live one stays.",
+            f"read the message, then {AGAIN}",
+        ),
+        Reason(
             "CleanupFailed",
             (),
             "Bundles of a deleted model, or of a version that is not kept, could not be removed.",

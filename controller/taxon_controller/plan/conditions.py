@@ -8,7 +8,7 @@ from taxon_contracts.conditions import REASONS, ConditionType
 from taxon_contracts.status import Condition, VersionRecord
 from taxon_controller import clock
 from taxon_controller.domain.actions import Finding
-from taxon_controller.domain.history import latest_of_spec
+from taxon_controller.domain.history import find, latest_of_spec
 from taxon_controller.domain.model import Model
 from taxon_controller.plan.blockers import SERVING_KINDS
 from taxon_controller.plan.decided import Decision
@@ -98,7 +98,23 @@ def _trained(decision: Decision, latest: VersionRecord | None) -> Statement:
         return Statement("Trained", "Unknown", Finding("NotRun", "no run of this spec has begun"))
     if latest.outcome == "Failed":
         return Statement("Trained", "False", reported(latest, "Trained"))
-    return Statement("Trained", "True", Finding("Succeeded", f"{latest.version} was trained"))
+    said = f"{latest.version} was trained{_carried_out(decision)}"
+    return Statement("Trained", "True", Finding("Succeeded", said))
+
+
+def _carried_out(decision: Decision) -> str:
+    """Return what to say of an annotation that was carried out, and so asks for nothing more."""
+    model = decision.scene.model
+    if not model.retrain or decision.runs.phase is not None:
+        return ""
+    record = find(decision.rollout.records, model.version(model.retrain))
+    if record is None:
+        return ""
+    value = model.retrain.partition(":")[2]
+    return (
+        f"; the annotation taxon.dev/retrain={value} was carried out by {record.version} at"
+        f" {record.completion_time}: a new value, such as $(date +%s), trains again"
+    )
 
 
 def _gate_passed(latest: VersionRecord | None) -> Statement:

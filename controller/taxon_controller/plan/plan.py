@@ -114,7 +114,7 @@ def _with_status(decision: Decision, writes: tuple[Write, ...]) -> Plan:
     return Plan(
         writes=writes,
         status=status,
-        events=(*events_between(scene.model.status, status), *decision.events),
+        events=(*events_between(scene.model.status, status, scene.model), *decision.events),
         look_again=_soonest(decision.due, scene.now),
         decision=decision,
     )

@@ -7,6 +7,7 @@ superseded when the spec asks for something else meanwhile.
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
+from taxon_contracts.search import describe_search
 from taxon_contracts.status import Run
 from taxon_controller import clock
 from taxon_controller.domain.actions import Create, Delete, Finding, Write
@@ -132,7 +133,7 @@ def _continue(scene: Scene, wanted: Wanted, attempts: Attempts) -> RunPlan:
 
 def _wait_for_end(scene: Scene, wanted: Wanted, attempts: Attempts) -> RunPlan:
     last = attempts[-1]
-    message = f"attempt {len(attempts)} of {wanted.version} is running"
+    message = _running(scene, wanted, len(attempts))
     if last.trouble:
         message = f"{message}, but {last.trouble.reason}: {last.trouble.message}"
     run = _run(wanted, last.number, attempts[0].created)
@@ -158,8 +159,13 @@ def _begin(scene: Scene, wanted: Wanted, attempts: Attempts) -> RunPlan:
         job = training_job(scene.model, run, champion=champion(scene), settings=scene.settings)
     except ValueError as error:
         return RunPlan((), phase=Finding("RequestTooLarge", str(error)))
-    phase = Finding("Training", f"attempt {len(attempts) + 1} of {wanted.version} is running")
+    phase = Finding("Training", _running(scene, wanted, len(attempts) + 1))
     return RunPlan((), run, phase, (Create(job),), (scene.now + POD_LOOK,))
+
+
+def _running(scene: Scene, wanted: Wanted, attempt: int) -> str:
+    size = describe_search(scene.model.spec.identity())
+    return f"attempt {attempt} of {wanted.version} is running: {size}"
 
 
 def _run(wanted: Wanted, attempt: int, begun: datetime) -> Run:

@@ -1,6 +1,7 @@
 """Hyperparameters are chosen by seeded, stratified cross-validation, or the search fails."""
 
 from contextlib import nullcontext
+from math import prod
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ from support.training import small_identity, small_table
 
 from taxon_contracts.resource import Identity, Search
 from taxon_contracts.scores import SearchScoreName
+from taxon_contracts.search import DEFAULT_COMBINATIONS
 from taxon_training_job.classifiers.registry import FAMILIES
 from taxon_training_job.failure import RunFailed
 from taxon_training_job.fit import search
@@ -272,3 +274,10 @@ def test_every_fit_is_in_the_tally(tmp_path: Path, metric: SearchScoreName) -> N
     assert standing.best
     assert standing.best[0] == {name: repr(value) for name, value in sorted(chosen.items())}
     assert standing.best[1] == pytest.approx(-best if metric == "log_loss" else best)
+
+
+def test_the_contracts_know_how_large_default_grids_are() -> None:
+    """The controller reports the size of a search before the trainer starts."""
+    sizes = {name: prod(map(len, one.default_grid.values())) for name, one in FAMILIES.items()}
+
+    assert sizes == DEFAULT_COMBINATIONS
