@@ -229,6 +229,14 @@ def test_http_1_0_is_answered(wire: Wire) -> None:
     assert wire.ends()
 
 
+def test_head_and_body_of_an_answer_arrive_together(wire: Wire) -> None:
+    """A proxy that has a head tries no other server, so a server must not hang behind one."""
+    for _ in range(200):
+        received = wire.send(PREDICT).socket.recv(65536)
+        head, _, body = received.partition(b"\r\n\r\n")
+        assert b"content-length: %d\r\n" % len(body) in head + b"\r\n"
+
+
 def codes(server: ServerProcess) -> dict[str, float]:
     """Return how many requests there were by code."""
     counts: dict[str, float] = {}

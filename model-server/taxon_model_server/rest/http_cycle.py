@@ -33,6 +33,7 @@ class Cycle(RequestResponseCycle):
 
     refusal: Refusal | None = None
     lingering: Any = None
+    head: ASGISendEvent | None = None
 
     def refuse(self, refusal: Refusal, transport: Any) -> None:
         """Fail whoever reads the body, and close behind the answer."""
@@ -52,6 +53,28 @@ class Cycle(RequestResponseCycle):
             raise RefusedRequest(self.refusal)
         return message
 
+    async def send(self, message: ASGISendEvent) -> None:
+        """Send a part of the answer; the head leaves in one write with the first of the body.
+
+        A proxy may try another server until it has a head: one that hangs between head and body
+        would hold the request for as long as it hangs.
+        """
+        if message["type"] == "http.response.start":
+            self.head = message
+            return
+        head, self.head = self.head, None
+        if head is None:
+            await super().send(message)
+            return
+        transport = self.transport
+        together: Any = Together(transport)
+        self.transport = together
+        await super().send(head)
+        await super().send(message)
+        together.flush()
+        if self.transport is together:
+            self.transport = transport
+
 
 class ExpectingCycle(Cycle):
     """A request whose client waits for 100 Continue before it sends the body.
@@ -65,6 +88,40 @@ class ExpectingCycle(Cycle):
             self.keep_alive = False
             self.transport = self.lingering
         await super().send(message)
+
+
+class Together:
+    """A connection whose first write leaves with its second, or when it closes."""
+
+    def __init__(self, transport: Any) -> None:
+        self._transport = transport
+        self._first: bytes | None = None
+        self._waits = True
+
+    def write(self, data: bytes) -> None:
+        """Keep the first bytes; send them with what comes next."""
+        if self._waits and self._first is None:
+            self._first = data
+            return
+        pieces = [data] if self._first is None else [self._first, data]
+        self._first, self._waits = None, False
+        self._transport.writelines(pieces)
+
+    def flush(self) -> None:
+        """Send what still waits."""
+        self._waits = False
+        if self._first is not None:
+            self._transport.write(self._first)
+            self._first = None
+
+    def is_closing(self) -> bool:
+        """Return whether the connection is being closed."""
+        return bool(self._transport.is_closing())
+
+    def close(self) -> None:
+        """Close behind the answer."""
+        self.flush()
+        self._transport.close()
 
 
 class Lingering:
@@ -82,6 +139,10 @@ class Lingering:
     def write(self, data: bytes) -> None:
         """Send bytes."""
         self._transport.write(data)
+
+    def writelines(self, pieces: list[bytes]) -> None:
+        """Send pieces of bytes at once."""
+        self._transport.writelines(pieces)
 
     def is_closing(self) -> bool:
         """Return whether the connection is being closed."""
