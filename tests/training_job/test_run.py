@@ -65,7 +65,7 @@ def test_duplicates_and_constants_are_recorded(tmp_path: Path) -> None:
     assert rows is not None
     assert (rows.duplicates, rows.constant_features, rows.features) == (10, 1, 3)
     assert rows.train + rows.test == 130
-    assert "10 of all rows repeat an earlier one; they share its side" in card
+    assert "10 of all rows repeat an earlier one; each is on the same side" in card
     assert "Constant features, accepted and ignored: batch" in card
 
 
@@ -113,7 +113,7 @@ def test_few_different_rows_are_judged_as_they_will_be_asked(tmp_path: Path) -> 
     assert outcome.result.rows.test == pytest.approx(120, abs=12)
     assert values["accuracy"].value == pytest.approx(0.77, abs=0.1)
     assert values["accuracy"].low < 0.77 < values["accuracy"].high
-    assert "repeats stand on both sides" in card
+    assert "repeats of a row are on both sides" in card
 
 
 def test_the_figures_are_those_of_the_held_out_rows(tmp_path: Path) -> None:
@@ -280,7 +280,7 @@ def test_an_overflowing_product_is_refused_with_its_feature_and_row(tmp_path: Pa
     assert "4e+30" not in failure.message
 
 
-def test_a_held_out_value_that_overflows_is_told_by_its_scaled_size(tmp_path: Path) -> None:
+def test_a_held_out_value_that_overflows_is_reported_by_its_scaled_size(tmp_path: Path) -> None:
     """Not the one whose numbers are large is named, but the one that is far out."""
     table = small_table()
     table["width"] *= 1e15
@@ -337,7 +337,9 @@ def test_a_fit_that_gives_no_numbers_fails(tmp_path: Path, monkeypatch: pytest.M
     assert failure.reason == "SearchNotFinite"
 
 
-def test_a_linear_model_that_does_not_converge_is_told(tmp_path: Path, log: io.StringIO) -> None:
+def test_a_linear_model_that_does_not_converge_is_reported(
+    tmp_path: Path, log: io.StringIO
+) -> None:
     """It is used all the same; the remedy is in the log."""
     linear = {
         "type": "LogisticRegression",
@@ -390,7 +392,7 @@ def test_a_second_run_uses_todays_gate(tmp_path: Path) -> None:
     assert (result.outcome, result.reason, result.reused) == ("Refused", "LimitNotMet", True)
 
 
-def test_changed_data_behind_the_same_uri_is_told_with_the_annotation(tmp_path: Path) -> None:
+def test_changed_data_behind_the_same_uri_is_reported_with_the_annotation(tmp_path: Path) -> None:
     """A version is immutable; changed data makes another one."""
     train(run_request(small_table(), tmp_path))
     failure = failing(run_request(small_table(seed=1), tmp_path))

@@ -32,7 +32,7 @@ PATIENT = 60.0
 
 @dataclass(frozen=True)
 class Recorded:
-    """A recorded run: its folder, and the event that told of it."""
+    """A recorded run: its folder, and the event about it."""
 
     folder: Path
     event: dict[str, Any]
@@ -50,7 +50,7 @@ def request(folder: Path) -> RunRequest:
 
 
 def logged(log: io.StringIO) -> dict[str, Any]:
-    """Return the event that tells of tracking."""
+    """Return the event about tracking."""
     lines = [json.loads(line) for line in log.getvalue().splitlines()]
     event: dict[str, Any] = next(line for line in lines if line["event"] == "Tracked")
     return event
@@ -93,7 +93,7 @@ def recorded(
     silent_server: str,
     tmp_path_factory: pytest.TempPathFactory,
 ) -> Recorded:
-    """Record a run while W&B is told to be off, and its server never answers."""
+    """Record a run while W&B is switched off, and its server never answers."""
     folder = tmp_path_factory.mktemp("tracking")
     settings = Settings(
         tracking_folder=folder, tracking_record_seconds=PATIENT, tracking_sync_seconds=1.0
@@ -107,12 +107,12 @@ def recorded(
 
 
 def test_a_run_is_recorded_offline_whatever_the_settings(recorded: Recorded) -> None:
-    """W&B being told to be off is no exception."""
+    """Also when W&B is switched off."""
     assert recorded.event["recorded"] == DONE
     assert len(list(recorded.folder.glob("wandb/offline-run-*/*.wandb"))) == 1
 
 
-def test_a_hanging_server_is_given_up_and_told(recorded: Recorded) -> None:
+def test_a_hanging_server_is_given_up_and_reported(recorded: Recorded) -> None:
     """After the seconds that were set."""
     assert recorded.event["synced"].startswith("given up after 1 s")
 
@@ -193,7 +193,7 @@ def test_a_server_that_never_answers_is_given_up(
 
 
 @pytest.mark.parametrize("trouble", ["down", "misconfigured", "refusing", "wrong key"])
-def test_trouble_with_the_server_is_told_and_bounded(
+def test_trouble_with_the_server_is_reported_and_bounded(
     recorded: Recorded, trouble: str, refusing_server: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Down, misconfigured, or refusing the key."""
@@ -218,7 +218,7 @@ def test_a_recording_that_takes_too_long_is_given_up(
     assert event["synced"] == "not tried"
 
 
-def test_a_folder_that_cannot_be_written_is_told(
+def test_a_folder_that_cannot_be_written_is_reported(
     run: tuple[RunRequest, Outcome], tmp_path: Path, log: io.StringIO
 ) -> None:
     """A file stands where the folder should."""
@@ -270,7 +270,7 @@ def test_what_leaves_the_process_group_is_ended_too(tmp_path: Path) -> None:
     wait_until(lambda: marked_processes() == [])
 
 
-def test_a_command_that_fails_is_told_with_its_log(tmp_path: Path) -> None:
+def test_a_command_that_fails_is_reported_with_its_log(tmp_path: Path) -> None:
     """Its words are in the file."""
     log = tmp_path / "log"
     ended = bounded([sys.executable, "-c", "raise SystemExit('no')"], log, 20.0, dict(os.environ))

@@ -1,4 +1,4 @@
-"""`taxon-train`: read a run request, carry it out, write the result, exit with its meaning.
+"""`taxon-train`: carry out a run request, write the result, exit with a code that says which.
 
 `taxon-train --remove URI` removes what runs have written: the controller's clean-up Jobs call it.
 """
@@ -49,10 +49,11 @@ def main() -> None:
 
 
 def end_when_asked() -> None:
-    """Let SIGTERM end a container at once: what can be killed anywhere has nothing to finish.
+    """End at once on SIGTERM: a run can be killed anywhere and has nothing to finish.
 
     The first process of a container ignores signals it has no handler for. A run whose model was
-    deleted would go on until its grace is over, and write a bundle after the others were removed.
+    deleted would continue until its grace period is over, and write a bundle after the others were
+    removed.
     """
     if os.getpid() == 1:
         signal.signal(signal.SIGTERM, lambda *_: os._exit(128 + signal.SIGTERM))

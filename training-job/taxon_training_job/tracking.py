@@ -1,4 +1,4 @@
-"""Weights & Biases: recorded offline first, synced best effort, never in the way of a run.
+"""Weights & Biases: recorded offline, then synced if possible, never in the way of a run.
 
 All of it happens in a process of its own, which is ended when its time is up.
 """
@@ -26,7 +26,7 @@ MARK = "TAXON_TRACKING_MARK"
 
 
 def track(request: RunRequest, outcome: Outcome, progress: Progress, settings: Settings) -> None:
-    """Record the run if the spec names a project; whatever goes wrong is told and forgotten."""
+    """Record the run if the spec names a project; whatever goes wrong is logged and ignored."""
     wandb, training = request.tracking.wandb, outcome.training
     if wandb is None or training is None:
         return
@@ -56,7 +56,7 @@ def recording_environment(folder: Path) -> dict[str, str]:
 
 
 def _own_settings(folder: Path) -> dict[str, str]:
-    """Return the settings that keep W&B in its folder and from telling others of errors."""
+    """Return the settings that keep W&B in its folder and from reporting its errors elsewhere."""
     folders = {
         f"WANDB_{kind}_DIR": str(folder / kind.lower()) for kind in ("CACHE", "CONFIG", "DATA")
     }
@@ -111,7 +111,7 @@ def _end_all(process: "subprocess.Popen[bytes]", mark: str) -> None:
 
 
 def _report(project: str, training: Training, outcome: Outcome) -> dict[str, Any]:
-    """Return all the recording process is told; it reads nothing else."""
+    """Return all that the recording process needs; it reads nothing else."""
     request, result = training.request, outcome.result
     figures = json.loads(outcome.files[METRICS_NAME])
     return {

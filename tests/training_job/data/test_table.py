@@ -72,7 +72,7 @@ def test_storage_that_does_not_answer_is_no_fault_of_the_table(
         read_table(f"s3://{s3_bucket}/table.csv", "label")
 
 
-def test_an_unknown_scheme_is_told_with_the_known_ones() -> None:
+def test_an_unknown_scheme_is_reported_with_the_known_ones() -> None:
     """The trainer makes an invalid run of it."""
     with pytest.raises(BadURI):
         read_table("https://example.com/table.csv", "label")
@@ -113,7 +113,7 @@ BROKEN: dict[str, tuple[bytes | str, str]] = {
 
 
 @pytest.mark.parametrize("case", BROKEN)
-def test_a_broken_csv_is_told_with_its_line(tmp_path: Path, case: str) -> None:
+def test_a_broken_csv_is_reported_with_its_line(tmp_path: Path, case: str) -> None:
     """The file, the line, and that it is the table to fix."""
     content, sentence = BROKEN[case]
     with pytest.raises(RunFailed, match=sentence) as caught:

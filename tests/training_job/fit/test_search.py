@@ -215,7 +215,7 @@ WRONG: dict[str, tuple[Identity, str]] = {
 
 
 @pytest.mark.parametrize("case", WRONG)
-def test_a_wrong_parameter_is_told_before_any_fit(case: str) -> None:
+def test_a_wrong_parameter_is_reported_before_any_fit(case: str) -> None:
     """With the parameter's name and what there is."""
     identity, sentence = WRONG[case]
     with pytest.raises(RunFailed) as caught:

@@ -178,7 +178,7 @@ def no_bundle(live: Bundle) -> pd.DataFrame:
     ("change", "note"),
     [
         (missing_column, "cannot answer for today's table"),
-        (three_classes, "tells other classes apart"),
+        (three_classes, "has other classes"),
         (no_bundle, "cannot be read"),
     ],
 )

@@ -291,7 +291,7 @@ def test_thresholds_are_rounded_down() -> None:
         [("scaler", MinMaxScaler()), ("classifier", LogisticRegression())],
     ],
 )
-def test_a_step_that_cannot_be_served_is_told(steps: Any) -> None:
+def test_a_step_that_cannot_be_served_is_reported(steps: Any) -> None:
     """Adding a kind of classifier without its graph fails at once."""
     rows, target = sample()
     pipeline = Pipeline(steps).fit(rows, target)

@@ -1,10 +1,13 @@
 """The model card: what a person should know before trusting a version."""
 
 from taxon_contracts.run import MetricValue
+from taxon_contracts.scores import LOWER_IS_BETTER
 from taxon_training_job.fit.training import Training
 from taxon_training_job.judge.figures import Figures
 
 MOST_IMPORTANT = 10
+MOST_CLASSES = 20
+"""Classes up to which the card shows all of them, and pairs of classes it shows beyond."""
 
 
 def model_card(training: Training, figures: Figures) -> bytes:
@@ -22,12 +25,13 @@ def model_card(training: Training, figures: Figures) -> bytes:
 
 
 def _head(training: Training) -> str:
-    request = training.request
+    request, classes = training.request, training.examples.classes
+    shown = ", ".join(map(_cell, classes[:MOST_CLASSES]))
+    more = f" and {len(classes) - MOST_CLASSES} more" if len(classes) > MOST_CLASSES else ""
     return (
         f"# {request.namespace}/{request.model} {request.version}\n\n"
-        f"A {request.identity.pipeline.classifier.type} classifier that tells"
-        f" {', '.join(map(str, training.examples.classes))} apart by"
-        f" {len(training.examples.features)} numeric features."
+        f"A {request.identity.pipeline.classifier.type} classifier of {len(classes)} classes"
+        f" ({shown}{more}) by {len(training.examples.features)} numeric features."
     )
 
 
@@ -49,13 +53,13 @@ def _data(training: Training) -> str:
 def _repeats(training: Training) -> str:
     divided = training.split.rule.divided
     if divided.every:
-        return "few rows are different, so repeats stand on both sides"
+        return "few rows differ, so repeats of a row are on both sides"
     if divided:
         return (
-            f"{len(divided.contents)} rows repeat so often that they stand on both sides, the"
-            " others share a side"
+            f"{len(divided.contents)} rows repeat so often that they are on both sides, all others"
+            " are on one"
         )
-    return "they share its side"
+    return "each is on the same side as the row it repeats"
 
 
 def _choice(training: Training) -> str:
@@ -71,7 +75,8 @@ def _choice(training: Training) -> str:
     ]
     if training.trials:
         best = max(training.trials, key=lambda trial: trial.mean)
-        lines.append(f"- Cross-validated score of the choice: {best.mean:.4f}")
+        score = -best.mean if identity.metric in LOWER_IS_BETTER else best.mean
+        lines.append(f"- Cross-validated {identity.metric} of the choice: {score:.4f}")
     return "\n".join(lines)
 
 
@@ -89,7 +94,9 @@ def _figures(values: tuple[MetricValue, ...]) -> str:
 
 
 def _confusion(training: Training, confusion: list[list[int]]) -> str:
-    names = [str(label) for label in training.examples.classes]
+    names = [_cell(label) for label in training.examples.classes]
+    if len(names) > MOST_CLASSES:
+        return _most_confused(names, confusion)
     rows = [
         f"| {name} | {' | '.join(map(str, counts))} |"
         for name, counts in zip(names, confusion, strict=True)
@@ -97,8 +104,28 @@ def _confusion(training: Training, confusion: list[list[int]]) -> str:
     return "\n".join(
         [
             "## Confusion matrix\n",
-            f"| is \\ answered | {' | '.join(names)} |",
+            f"| class \\ answer | {' | '.join(names)} |",
             "|---" * (len(names) + 1) + "|",
+            *rows,
+        ]
+    )
+
+
+def _most_confused(names: list[str], confusion: list[list[int]]) -> str:
+    """Return the pairs of classes that are confused most; metrics.json has the whole matrix."""
+    wrong = sorted(
+        (-count, row, column)
+        for row, counts in enumerate(confusion)
+        for column, count in enumerate(counts)
+        if count and row != column
+    )
+    rows = [f"| {names[row]} | {names[column]} | {-n} |" for n, row, column in wrong[:MOST_CLASSES]]
+    return "\n".join(
+        [
+            "## Most frequent confusions\n",
+            "The whole confusion matrix is in metrics.json.",
+            "\n| class | answer | rows |",
+            "|---|---|---|",
             *rows,
         ]
     )
@@ -106,7 +133,7 @@ def _confusion(training: Training, confusion: list[list[int]]) -> str:
 
 def _importances(importances: dict[str, float]) -> str:
     largest = sorted(importances.items(), key=lambda item: -item[1])[:MOST_IMPORTANT]
-    rows = [f"| {name} | {value:.4f} |" for name, value in largest]
+    rows = [f"| {_cell(name)} | {value:.4f} |" for name, value in largest]
     return "\n".join(
         [
             "## Most important features\n",
@@ -121,8 +148,13 @@ def _importances(importances: dict[str, float]) -> str:
 def _limits(training: Training) -> str:
     return (
         "## Limits\n\n"
-        "The figures hold for rows drawn as this table was. A value outside the range seen in"
-        " training is answered all the same; reference.json holds the ranges.\n"
-        f"Seed {training.request.identity.seed}; the same request on the same image gives this"
-        " bundle again, digest for digest."
+        "The figures hold for rows from where this table comes from. The classifier also answers"
+        " for values outside the range seen in training; the ranges are in reference.json.\n\n"
+        f"The seed is {training.request.identity.seed}. The same request on the same image and type"
+        " of processor gives the same bundle, digest for digest."
     )
+
+
+def _cell(name: str | int) -> str:
+    """Return a name that keeps to its cell of a Markdown table."""
+    return " ".join(str(name).split()).replace("|", "\\|")

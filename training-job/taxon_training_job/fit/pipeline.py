@@ -54,7 +54,7 @@ def preprocessor(pipeline: Pipeline) -> Pipeline:
 
 
 def fits_float32(fitted: Pipeline, rows: NDArray[np.float64]) -> NDArray[np.bool_]:
-    """Tell of each row whether it stays finite as float32 once scaled and multiplied, shape [n].
+    """Return which rows stay finite as float32 once scaled and multiplied, shape [n].
 
     Args:
         fitted: the fitted :func:`preprocessor`.

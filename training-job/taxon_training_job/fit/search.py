@@ -32,7 +32,7 @@ from taxon_training_job.progress import Size, Tally
 
 DEFAULT_TRIALS = 30
 WORTH_SECONDS = 5.0
-"""Work below which starting processes takes longer than it saves."""
+"""Seconds of work below which starting processes takes longer than it saves."""
 Parameters = dict[str, Any]
 
 

@@ -103,7 +103,7 @@ def _answers(
         bundle = open_bundle(champion.bundle_uri, champion.manifest_digest)
         classifier = Classifier.load(bundle)
         if classifier.classes != today.classes:
-            raise NotComparable(f"live {champion.version} tells other classes apart")
+            raise NotComparable(f"live {champion.version} has other classes")
         rows = numeric_rows(today.table.only(today.test), classifier.features)
         probabilities = classifier.probabilities(rows)
         unseen = _unseen(recorded_rule(bundle), classifier.features, rows, today)
@@ -125,7 +125,7 @@ def _answers(
 def _unseen(
     rule: Rule, features: tuple[str, ...], rows: NDArray[np.float64], today: Today
 ) -> NDArray[np.bool_]:
-    """Tell which of the held-out rows the champion's own split holds out.
+    """Return which of the held-out rows the champion's own split holds out, shape [n].
 
     Only the whole table shows which repeat of a divided content a row is.
     """

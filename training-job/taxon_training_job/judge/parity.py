@@ -18,9 +18,9 @@ from taxon_training_job.fit.training import Training
 SINGLE_ROWS = 16
 ROWS_PER_SPLIT = 5
 VISITS = 100_000_000
-"""Rows times trees at most, half a minute's work; a forest of more splits has a sample proven."""
+"""Rows times trees at most, about half a minute; beyond, a sample of the splits is proven."""
 MOST_ROWS = 5000
-"""Fitted rows looked through for some that reach each split."""
+"""Fitted rows among which rows that reach each split are looked for."""
 
 
 class ParityError(Exception):
