@@ -44,6 +44,10 @@ class Settings(BaseSettings):
         default=None,
         description="Gateway of the HTTPRoutes, as namespace/name. Absent: inside only.",
     )
+    gateway_listener: str | None = Field(
+        default=None,
+        description="Listener of the Gateway the routes attach to. Absent: any that takes them.",
+    )
     gateway_url: str | None = Field(
         default=None,
         description="Base URL the controller reaches the Gateway at. Absent: the address in the"

@@ -216,7 +216,6 @@ def numbers_for_names(node: Any) -> Iterator[Any]:
 @pytest.mark.parametrize(
     ("url", "port"),
     [
-        ("", 80),
         ("http://gateway.infra", 80),
         ("https://gateway.infra", 443),
         ("http://10.0.0.7:8080", 8080),
@@ -233,6 +232,19 @@ def test_controller_may_reach_the_gateway_on_the_port_of_its_address(url: str, p
     manifests = charts.objects(charts.render(values))
     policy = charts.named(manifests, "NetworkPolicy", "taxon-controller")
     assert policy["spec"]["egress"][-1] == {"ports": [{"protocol": "TCP", "port": port}]}
+
+
+def test_controller_may_reach_a_gateway_whose_listeners_only_its_spec_names() -> None:
+    """HTTP or HTTPS, on their own ports: the chart cannot read the Gateway."""
+    values = {
+        "gateway": {"name": "infra/public"},
+        "networkPolicies": {"enabled": True},
+        "objectStore": {"evaluation": True},
+    }
+    manifests = charts.objects(charts.render(values))
+    policy = charts.named(manifests, "NetworkPolicy", "taxon-controller")
+    ports = [one["port"] for one in policy["spec"]["egress"][-1]["ports"]]
+    assert ports == [80, 443]
 
 
 def test_dashboards_need_no_label() -> None:

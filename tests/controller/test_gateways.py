@@ -7,6 +7,7 @@ from support.story import READY, Story
 from support.world import SETTINGS, World
 
 from taxon_controller.settings import Settings
+from taxon_kube.api import HTTP_ROUTE
 
 HOST = "wine.default.example.com"
 ALL = {"namespaces": {"from": "All"}}
@@ -116,6 +117,17 @@ def test_a_model_can_be_deleted_whatever_the_gateway_looks_like(address: dict[st
 
     assert ("ClassifierModel", "default", "wine") not in story.world.objects
     assert story.world.bundles == set()
+
+
+def test_a_listener_that_is_named_is_the_one_routes_attach_to() -> None:
+    """Also where another one would take them."""
+    story = story_at(HTTP, HTTPS)
+    story.settings = BY_STATUS.model_copy(update={"gateway_listener": "https"})
+    story.run()
+
+    assert story.status.url == f"https://{HOST}"
+    [route] = story.world.named(HTTP_ROUTE).values()
+    assert route["spec"]["parentRefs"][0]["sectionName"] == "https"
 
 
 def test_a_gateway_that_closes_leaves_the_last_known_url() -> None:

@@ -104,6 +104,7 @@ OBJECTS: dict[str, Callable[[], dict[str, Any]]] = {
         versions=[VERSION, LIVE],
         gateway="kserve/gateway",
         host="wine.default.example.com",
+        listener="https",
     ),
     "cleanup-job": lambda: cleanup_job(
         PLAIN,

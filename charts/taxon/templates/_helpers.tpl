@@ -78,6 +78,10 @@ imagePullSecrets:
 - name: TAXON_CONTROLLER_GATEWAY
   value: {{ . | quote }}
 {{- end }}
+{{- with .Values.gateway.listener }}
+- name: TAXON_CONTROLLER_GATEWAY_LISTENER
+  value: {{ . | quote }}
+{{- end }}
 {{- with .Values.gateway.url }}
 - name: TAXON_CONTROLLER_GATEWAY_URL
   value: {{ . | quote }}
@@ -181,7 +185,7 @@ volumes:
 {{- if and .Values.gateway.name (or (eq $wanted "EnvoyGateway") (and (eq $wanted "Auto") $known)) }}true{{ end }}
 {{- end }}
 
-{{/* The port of gateway.url; a Gateway's own address is asked on port 80. */}}
+{{/* The port of gateway.url. */}}
 {{- define "taxon.gatewayPort" -}}
 {{- $url := urlParse .Values.gateway.url -}}
 {{ regexFind ":[0-9]+$" $url.host | trimPrefix ":" | default (eq $url.scheme "https" | ternary "443" "80") }}

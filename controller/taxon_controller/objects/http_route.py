@@ -9,7 +9,13 @@ from taxon_kube.api import Manifest
 
 
 def http_route(
-    model: Model, version: str, *, versions: Iterable[str], gateway: str, host: str
+    model: Model,
+    version: str,
+    *,
+    versions: Iterable[str],
+    gateway: str,
+    host: str,
+    listener: str | None = None,
 ) -> Manifest:
     """Return the model's route; the rule that has the traffic stays the first.
 
@@ -22,6 +28,7 @@ def http_route(
         versions: those that can be asked by their own path; each must have ready servers.
         gateway: the Gateway, as namespace/name.
         host: the model's host name.
+        listener: the Gateway's listener it attaches to; None: any that takes it.
     """
     namespace, _, name = gateway.partition("/")
     rules = [_rule(model, version, "/")] + [
@@ -41,6 +48,7 @@ def http_route(
                     "kind": "Gateway",
                     "namespace": namespace,
                     "name": name,
+                    **({"sectionName": listener} if listener else {}),
                 }
             ],
             "hostnames": [host],

@@ -176,7 +176,9 @@ def _entrance(
     if body is None:
         return Closed(f"there is no Gateway {settings.gateway}: create it, or fix gateway.name")
     host = outside_host(model, settings)
-    return entrance_of_gateway(body, host=host, namespace=model.namespace)
+    return entrance_of_gateway(
+        body, host=host, namespace=model.namespace, listener=settings.gateway_listener
+    )
 
 
 def _pointed(service: Pointer | None, route: Pointer | None, *, gateway: bool) -> str | None:

@@ -76,6 +76,7 @@ def _traffic(scene: Scene, version: str, used: frozenset[str]) -> list[Apply]:
             versions=(used & ready) | {version},
             gateway=gateway,
             host=outside_host(scene.model, scene.settings),
+            listener=scene.settings.gateway_listener,
         )
         over: Manifest | None = scene.observed.route.body if scene.observed.route else None
         writes.append(Apply(route, over))
