@@ -2,7 +2,7 @@
 
 import sys
 
-SERVED = 0
+DONE = 0
 MACHINE = 1
 """Something of this machine is at fault: a taken port, a part that did not start."""
 USAGE = 2
@@ -11,7 +11,7 @@ REFUSED = 3
 """The gate refused the version."""
 
 
-def tell(code: int, sentence: str) -> int:
+def fail(code: int, sentence: str) -> int:
     """Say why on standard error; return the exit code."""
     sys.stderr.write(f"taxon: {sentence}\n")
     return code

@@ -1,8 +1,8 @@
-"""`taxon`: run models on one machine."""
+"""`taxon`: run models on one machine, and put tables where they are trained from."""
 
 import argparse
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import NoReturn
 
@@ -12,18 +12,24 @@ from taxon_cli.signals import Interrupted, interruptible
 
 DEFAULT_PORT = 8000
 LAST_PORT = 65_535
-EXIT_CODES = (
+RUN_CODES = (
     "exit codes: 0 served; 1 this machine is at fault; 2 the call or the file is; 3 the gate"
     " refused the version; 65 training failed for good; 75 training may be tried again"
 )
+PUT_CODES = (
+    "exit codes: 0 stored; 1 the cluster or the object store did not do it; 2 the call or the file"
+    " is at fault"
+)
+TABLES_SECRET = "taxon-tables"  # noqa: S105 - the name of a Secret
 
 
 def main(arguments: Sequence[str] | None = None) -> NoReturn:
     """Run the command."""
     options = _parser().parse_args(arguments)
+    carry_out: Callable[[argparse.Namespace], int] = options.carry_out
     try:
         with interruptible():
-            sys.exit(_run_local(options))
+            sys.exit(carry_out(options))
     except Interrupted as interruption:
         sys.exit(128 + interruption.number)
 
@@ -32,14 +38,21 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="taxon", description=__doc__)
     parts = parser.add_subparsers(required=True, metavar="PART")
     local = parts.add_parser("local", help="run a model on this machine, without a cluster")
-    verbs = local.add_subparsers(required=True, metavar="VERB")
+    _add_run(local.add_subparsers(required=True, metavar="VERB"))
+    table = parts.add_parser("table", help="tables in the object store")
+    _add_put(table.add_subparsers(required=True, metavar="VERB"))
+    return parser
+
+
+def _add_run(verbs: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
     run = verbs.add_parser(
         "run",
         help="train, gate and serve a model from its YAML",
-        description="Train, gate and serve a model from its YAML; what is kept stands in"
-        " .taxon/local below the current folder.",
-        epilog=EXIT_CODES,
+        description="Train, gate and serve a model from its YAML. State is kept in .taxon/local"
+        " below the current folder.",
+        epilog=RUN_CODES,
     )
+    run.set_defaults(carry_out=_run_local)
     run.add_argument("file", type=Path, metavar="FILE.yaml", help="a ClassifierModel")
     run.add_argument(
         "--data", type=Path, metavar="TABLE", help="CSV or Parquet file instead of dataset.uri"
@@ -48,7 +61,30 @@ def _parser() -> argparse.ArgumentParser:
     run.add_argument(
         "--port", type=port, default=DEFAULT_PORT, help="port of the server; 0: any (%(default)s)"
     )
-    return parser
+
+
+def _add_put(verbs: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    put = verbs.add_parser(
+        "put",
+        help="store a CSV or Parquet file where models can be trained from it",
+        description="Store a CSV or Parquet file in object storage and print its URI. Keys come"
+        " from the environment (AWS_*) or, with --namespace, from a Secret of the cluster kubectl"
+        " points at; a store inside that cluster is reached through kubectl port-forward.",
+        epilog=PUT_CODES,
+    )
+    put.set_defaults(carry_out=_put_table)
+    put.add_argument("file", type=Path, metavar="TABLE", help="CSV or Parquet file")
+    put.add_argument(
+        "uri",
+        nargs="?",
+        metavar="s3://BUCKET/KEY",
+        help="where it goes; with --namespace, by default s3://tables/NAMESPACE/ and its name",
+    )
+    put.add_argument("--namespace", "-n", help="namespace of the model, to use its Secret")
+    put.add_argument(
+        "--secret", default=TABLES_SECRET, help="Secret of that namespace (%(default)s)"
+    )
+    put.add_argument("--replace", action="store_true", help="overwrite another table")
 
 
 def port(text: str) -> int:
@@ -63,10 +99,18 @@ def _run_local(options: argparse.Namespace) -> int:
     try:
         model = read_model(options.file)
     except BadFile as error:
-        return exits.tell(exits.USAGE, str(error))
-    from taxon_cli.local.run import Call, run_local  # noqa: PLC0415 - S3 and SQL take a second; a bad file is told at once
+        return exits.fail(exits.USAGE, str(error))
+    from taxon_cli.local.run import Call, run_local  # noqa: PLC0415 - S3 and SQL take a second to import; a bad file is reported at once
 
     return run_local(model, Call(options.file, options.data, options.keep, options.port))
+
+
+def _put_table(options: argparse.Namespace) -> int:
+    from taxon_cli.table import Call, put_table  # noqa: PLC0415 - S3 takes a second to import
+
+    return put_table(
+        Call(options.file, options.uri, options.namespace, options.secret, options.replace)
+    )
 
 
 if __name__ == "__main__":

@@ -16,7 +16,7 @@ class BadFile(Exception):  # noqa: N818 - the file is at fault, not this program
 
 
 class _Loader(yaml.SafeLoader):
-    """YAML as the API server takes it: a key stands once."""
+    """YAML as the API server takes it: a key appears once."""
 
     def construct_mapping(
         self,
@@ -28,7 +28,7 @@ class _Loader(yaml.SafeLoader):
             key = key_node.value
             if key in seen:
                 raise yaml.MarkedYAMLError(
-                    problem=f"{key!r} stands twice: keep one", problem_mark=key_node.start_mark
+                    problem=f"{key!r} appears twice: keep one", problem_mark=key_node.start_mark
                 )
             seen.add(key)
         return super().construct_mapping(node, deep)
@@ -79,7 +79,7 @@ def _sentence(problem: ErrorDetails) -> str:
     value = problem["input"]
     match problem["type"]:
         case "extra_forbidden":
-            return f"{path}: there is no such field: remove it or mend its name"
+            return f"{path}: there is no such field: remove it or fix its name"
         case "missing":
             return f"{path}: it is missing: add it"
         case "string_type" if isinstance(value, (int, float)):

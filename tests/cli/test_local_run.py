@@ -181,7 +181,7 @@ def test_a_second_call_trains_nothing(workplace: Workplace, first: Outcome) -> N
 
     assert second.code == 0
     assert version_in(second.out) == version_in(first.out)
-    assert "found sealed, judged again" in second.out
+    assert "existing bundle re-evaluated" in second.out
 
 
 def test_another_spec_is_judged_against_the_live_version(

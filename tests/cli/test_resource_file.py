@@ -37,7 +37,7 @@ def test_the_second_sample_is_short() -> None:
         (
             "    uri:",
             "    urn: x\n    uri:",
-            "FILE: spec.dataset.urn: there is no such field: remove it or mend its name",
+            "FILE: spec.dataset.urn: there is no such field: remove it or fix its name",
         ),
         (
             "    uri: s3://samples/wine.csv",
@@ -52,12 +52,12 @@ def test_the_second_sample_is_short() -> None:
         (
             "    target: cultivar",
             "    target: cultivar\n    table: {name: wine}",
-            "FILE: spec.dataset.table: there is no such field: remove it or mend its name",
+            "FILE: spec.dataset.table: there is no such field: remove it or fix its name",
         ),
         (
             "    target: cultivar",
             "    target: cultivar\n    uri: s3://samples/other.csv",
-            "FILE, line 10: 'uri' stands twice: keep one",
+            "FILE, line 10: 'uri' appears twice: keep one",
         ),
         ("    target: cultivar\n", "", "FILE: spec.dataset.target: it is missing: add it"),
         (

@@ -11,14 +11,13 @@ from pathlib import Path
 from taxon_bundle.bundle import BundleError, open_bundle
 from taxon_bundle.storage import StorageError
 from taxon_cli import exits
-from taxon_cli.exits import tell
+from taxon_cli.exits import fail
 from taxon_cli.local import summary
 from taxon_cli.local.backends import (
     SAMPLES_BUCKET,
     Backends,
-    TableFile,
-    read_table_file,
     running_backends,
+    store_table,
 )
 from taxon_cli.local.ports import PortBlock, PortTaken
 from taxon_cli.local.processes import POLL_SECONDS, ProcessFailed
@@ -27,6 +26,7 @@ from taxon_cli.local.state import FOLDER, State, StateError, opened_state
 from taxon_cli.local.training import event_log, run_request, train
 from taxon_cli.resource_file import BadFile
 from taxon_cli.signals import Interrupted
+from taxon_cli.table_file import TableFile, read_table_file
 from taxon_contracts.manifest import GOLDEN_NAME
 from taxon_contracts.prediction import PredictionEvent
 from taxon_contracts.resource import ClassifierModel
@@ -66,13 +66,12 @@ def run_local(model: ClassifierModel, call: Call) -> int:
             _say("starting PostgreSQL and the object store")
             with running_backends(state.folder, ports) as backends:
                 if table:
-                    table.store()
-                    model = _with_source(model, table.uri)
+                    model = _with_source(model, store_table(table))
                 return _LocalRun(model, call, table, state, backends, port).carry_out()
     except BadFile as error:
-        return tell(exits.USAGE, str(error))
+        return fail(exits.USAGE, str(error))
     except MACHINE_FAULTS as error:
-        return tell(exits.MACHINE, str(error))
+        return fail(exits.MACHINE, str(error))
 
 
 @dataclass(frozen=True)
@@ -96,12 +95,12 @@ class _LocalRun:
         result, code = train(request, self.state.folder)
         seconds = time.monotonic() - started
         if result.outcome == "Failed":
-            return tell(
+            return fail(
                 code, why_training_failed(result, self.model.spec.dataset.uri, self._source)
             )
         _show(summary.evaluation(request, result, seconds))
         if result.outcome == "Refused":
-            return tell(exits.REFUSED, self._refusal(request, result))
+            return fail(exits.REFUSED, self._refusal(request, result))
         version = _sealed(request, result)
         _say(f"starting the server on port {self.port}")
         with running_server(
@@ -109,7 +108,7 @@ class _LocalRun:
         ) as server:
             self.state.switch(self.model, version)
             self._show_off(version, server)
-            return self._keep(server) if self.call.keep else exits.SERVED
+            return self._keep(server) if self.call.keep else exits.DONE
 
     @property
     def _source(self) -> str:
@@ -171,8 +170,8 @@ class _LocalRun:
             code = server.process.wait()
         except Interrupted:
             _say("ending")
-            return exits.SERVED
-        return tell(exits.MACHINE, f"the server ended by itself with exit code {code}")
+            return exits.DONE
+        return fail(exits.MACHINE, f"the server ended by itself with exit code {code}")
 
 
 def why_training_failed(result: RunResult, uri: str, source: str) -> str:

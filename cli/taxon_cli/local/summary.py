@@ -24,11 +24,11 @@ LIST_WHOLE, DICT_WHOLE = 6, 12
 
 def evaluation(request: RunRequest, result: RunResult, seconds: float) -> list[str]:
     """Return the held-out metrics with their intervals, and the gate's verdict."""
-    how = "found sealed, judged again" if result.reused else "trained"
+    how = "existing bundle re-evaluated" if result.reused else "trained"
     lines = [_heading(f"{request.model} {request.version}: {how} in {seconds:.1f} s")]
     if result.rows:
         lines.append(
-            f"  {result.rows.train} rows learnt from, {result.rows.test} held out;"
+            f"  {result.rows.train} training rows, {result.rows.test} held out;"
             f" {result.rows.features} features, {result.rows.constant_features} of them constant"
         )
     lines += _wrapped(_left_out(result), indent="  ")

@@ -1,0 +1,103 @@
+"""What the command needs of a cluster, through the caller's own kubectl and its rights."""
+
+import base64
+import binascii
+import contextlib
+import json
+import re
+import shutil
+import subprocess
+import threading
+from collections.abc import Iterator
+
+CALL_SECONDS = 30
+FORWARD_SECONDS = 15
+FORWARDING = re.compile(r"Forwarding from 127\.0\.0\.1:([0-9]+) ->")
+
+
+class ClusterError(Exception):
+    """The cluster did not do as asked; the message is one sentence with the remedy."""
+
+
+def secret_values(namespace: str, name: str) -> dict[str, str]:
+    """Return what a Secret holds.
+
+    Raises:
+        ClusterError: kubectl is missing, or the Secret cannot be read.
+    """
+    command = [_kubectl(), "get", "secret", name, f"--namespace={namespace}", "--output=json"]
+    try:
+        done = subprocess.run(
+            command, capture_output=True, text=True, timeout=CALL_SECONDS, check=False
+        )
+    except subprocess.TimeoutExpired as error:
+        raise ClusterError(
+            f"the cluster did not answer within {CALL_SECONDS} s: check `kubectl cluster-info`"
+        ) from error
+    if done.returncode:
+        raise ClusterError(
+            f"Secret {namespace}/{name} cannot be read ({_last_line(done.stderr)}): check the"
+            " namespace, your rights and kubectl's context"
+        )
+    try:
+        data = json.loads(done.stdout).get("data") or {}
+        return {key: base64.b64decode(value).decode() for key, value in data.items()}
+    except (ValueError, AttributeError, binascii.Error) as error:
+        raise ClusterError(f"Secret {namespace}/{name} does not hold text") from error
+
+
+@contextlib.contextmanager
+def forwarded(namespace: str, service: str, port: int) -> Iterator[int]:
+    """Yield a port of 127.0.0.1 whose connections end at a Service's pod.
+
+    Raises:
+        ClusterError: kubectl is missing, or does not forward.
+    """
+    command = [
+        _kubectl(),
+        "port-forward",
+        f"--namespace={namespace}",
+        "--address=127.0.0.1",
+        f"service/{service}",
+        f":{port}",
+    ]
+    with subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+    ) as process:
+        try:
+            yield _announced_port(process, f"{namespace}/{service}")
+        finally:
+            process.terminate()
+
+
+def _announced_port(process: "subprocess.Popen[str]", what: str) -> int:
+    """Return the port kubectl says it forwards from; what it says later is read and dropped."""
+    assert process.stdout is not None  # noqa: S101 - it was started with a pipe
+    timer = threading.Timer(FORWARD_SECONDS, process.terminate)
+    timer.start()
+    said = ""
+    try:
+        for line in process.stdout:
+            if found := FORWARDING.match(line):
+                threading.Thread(target=process.stdout.read, daemon=True).start()
+                return int(found[1])
+            said = line
+    finally:
+        timer.cancel()
+    raise ClusterError(
+        f"no connection to Service {what} ({_last_line(said) or 'kubectl port-forward ended'}):"
+        " you need the right to forward ports there; or pass keys and AWS_ENDPOINT_URL of an"
+        " address you reach"
+    )
+
+
+def _kubectl() -> str:
+    path = shutil.which("kubectl")
+    if path is None:
+        raise ClusterError("kubectl is not installed: install it, or put it on the PATH")
+    return path
+
+
+def _last_line(text: str) -> str:
+    lines = text.strip().splitlines()
+    return lines[-1].removesuffix(".") if lines else ""
