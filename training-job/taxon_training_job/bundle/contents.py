@@ -19,6 +19,8 @@ from taxon_training_job.judge.figures import Figures
 
 GOLDEN_ROWS = 32
 QUANTILES = 10
+DENSE_CLASSES = 8
+"""Classes beyond which a forest, a number per node and class, is mostly zeros and compressed."""
 
 
 def contents(
@@ -103,14 +105,14 @@ def _profile(values: NDArray[np.float64]) -> dict[str, Any]:
 def pickles(pipeline: Pipeline) -> dict[str, bytes]:
     """Return the fitted objects for people and notebooks; the server never loads them."""
     return {
-        layout.MODEL_NAME: _joblib(pipeline),
+        layout.MODEL_NAME: _joblib(pipeline, dense=len(pipeline.classes_) <= DENSE_CLASSES),
         layout.PREPROCESSOR_NAME: _joblib(preprocessor(pipeline)),
     }
 
 
-def _joblib(value: object) -> bytes:
+def _joblib(value: object, *, dense: bool = True) -> bytes:
     buffer = io.BytesIO()
-    joblib.dump(value, buffer)
+    joblib.dump(value, buffer, compress=0 if dense else ("zlib", 1))
     return buffer.getvalue()
 
 

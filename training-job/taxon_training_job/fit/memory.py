@@ -14,8 +14,8 @@ from taxon_training_job.fit.pipeline import fit_failed, preprocessor
 from taxon_training_job.fit.search import Problem
 
 LIMITS = (Path("/sys/fs/cgroup/memory.max"), Path("/sys/fs/cgroup/memory/memory.limit_in_bytes"))
-COPIES = 4
-"""What a fitted classifier takes at most beside itself: its pickle, written and held, its graph."""
+COPIES = 3
+"""How many times its own size a fitted classifier needs: to be built, proven and written."""
 GRAPH_LIMIT = 2**31
 """Bytes of the largest ONNX graph there can be."""
 GIB = 2**30
