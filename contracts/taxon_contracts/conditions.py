@@ -134,8 +134,8 @@ REASONS: dict[str, Reason] = {
         Reason(
             "WriteRefused",
             RUN_FAILED,
-            "The API server refused an object Taxon needs: a quota, a policy or a missing"
-            " permission. Taxon retries.",
+            "The API server did not take an object Taxon needs: a quota, a policy, a missing"
+            " permission or a webhook that fails. Taxon retries.",
             "read the message",
         ),
         Reason(

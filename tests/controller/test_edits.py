@@ -175,3 +175,24 @@ def test_a_first_version_arrives_with_all_of_its_servers() -> None:
 
     assert story.run().live is not None
     assert story.conditions == READY
+
+
+def test_a_version_kept_warm_takes_over_although_an_edit_is_stuck_on_it_as_well() -> None:
+    """KServe calls its servers not ready because of the edit; those before it serve."""
+    story = served(serving=ROOMY, seed=1)
+    first = story.live
+    story.world.pass_time(minutes=1)
+    story.submit(serving=ROOMY, seed=2)
+    story.run()
+    story.world.updates, story.world.update_state = False, KILLED
+    story.submit(serving=TIGHT, seed=2)
+    story.run()
+    not_ready = {"type": "PredictorReady", "status": "False"}
+    for body in story.world.objects.values():
+        if body["kind"] == INFERENCE_SERVICE.name:
+            body["status"] = {"conditions": [not_ready]}
+    story.submit(serving=TIGHT, seed=2, pinnedVersion=first)
+    for _ in range(3):
+        story.look()
+
+    assert story.live == first

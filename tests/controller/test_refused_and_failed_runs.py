@@ -5,6 +5,7 @@ Every look is by a new reconciler, so nothing can be remembered between two of t
 
 import itertools
 
+from support.other_controllers import end_job
 from support.outcomes import accepted, failed, lost, out_of_memory, refused
 from support.story import READY, Story, served
 from support.world import World
@@ -86,7 +87,7 @@ def test_an_attempt_past_its_deadline_is_final() -> None:
     story.submit()
     story.look()
     [job] = world.named(JOB).values()
-    world.end_job(job, lost, reason="DeadlineExceeded")
+    end_job(world, job, lost, reason="DeadlineExceeded")
     story.run()
 
     assert story.conditions["Stalled"] == ("True", "DeadlineExceeded")

@@ -8,7 +8,15 @@ import pytest
 from support.story import READY, Story, served
 from support.world import SETTINGS, World
 
-from taxon_kube.api import INFERENCE_SERVICE, SERVICE, ApiError, Manifest, Refused
+from taxon_kube.api import (
+    HTTP_ROUTE,
+    INFERENCE_SERVICE,
+    SERVICE,
+    ApiError,
+    Manifest,
+    Refused,
+    Unavailable,
+)
 
 QUOTA = "exceeded quota: count/jobs.batch"
 
@@ -138,3 +146,23 @@ def test_a_name_that_is_taken_is_not_tried_every_second() -> None:
     assert again is not None
     assert (again - story.world.now).total_seconds() >= 10
     assert story.world.writes[written:] == []
+
+
+def test_a_write_that_is_never_taken_is_reported() -> None:
+    """A webhook of someone else's fails: the API server answers 500 to every HTTPRoute."""
+
+    class Failing(World):
+        def create(self, manifest: Manifest) -> Manifest:
+            if manifest["kind"] == HTTP_ROUTE.name:
+                raise Unavailable("failed calling webhook routes.example.com")
+            return super().create(manifest)
+
+    story = Story(Failing())
+    story.submit()
+    for failures in range(12):
+        with suppress(Unavailable):
+            story.look(failures)
+        story.world.settle()
+
+    assert story.conditions["Stalled"] == ("True", "WriteRefused")
+    assert "routes.example.com" in story.message("Ready")

@@ -11,10 +11,10 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from support import other_controllers
 from support.outcomes import Outcome, accepted
 
 from taxon_contracts import names
-from taxon_contracts.run import RunRequest
 from taxon_controller import clock
 from taxon_controller.observe.probe import Answer, Question
 from taxon_controller.settings import Settings
@@ -70,6 +70,7 @@ class World:
     """The cluster, and the switches a test turns."""
 
     now: datetime = START
+    system: str = SETTINGS.namespace
     objects: dict[Key, Manifest] = field(default_factory=dict)
     missing: set[str] = field(default_factory=set)
     webhook_away: bool = False
@@ -129,7 +130,7 @@ class World:
         there["spec"] = copy.deepcopy(body["spec"])
         there["metadata"]["annotations"] = dict(metadata.get("annotations", {}))
         there["metadata"]["generation"] += int(changed)
-        self._touch(there)
+        self.touch(there)
         return there
 
     def model(self, name: str = "wine", namespace: str = "default") -> Manifest:
@@ -181,8 +182,8 @@ class World:
         """Create an object."""
         with self._write("create", manifest):
             self._admit(manifest)
-            if self._key(manifest) in self.objects:
-                raise AlreadyExists(str(self._key(manifest)))
+            if self.key(manifest) in self.objects:
+                raise AlreadyExists(str(self.key(manifest)))
             return self._store(copy.deepcopy(manifest))
 
     def apply(self, manifest: Manifest) -> Manifest:
@@ -197,7 +198,7 @@ class World:
                 there["metadata"][part] = merged
             there["metadata"]["ownerReferences"] = sent["metadata"]["ownerReferences"]
             there["spec"] = sent["spec"]
-            self._touch(there)
+            self.touch(there)
             return copy.deepcopy(there)
 
     def try_admission(self, manifest: Manifest) -> None:
@@ -216,7 +217,7 @@ class World:
                 for part_ in ("finalizers", "annotations"):
                     if part_ in manifest["metadata"]:
                         there["metadata"][part_] = copy.deepcopy(manifest["metadata"][part_])
-            self._touch(there)
+            self.touch(there)
             self._remove_if_free(there)
             return copy.deepcopy(there)
 
@@ -224,13 +225,13 @@ class World:
         """Delete exactly the object that was read."""
         named = manifest | {"kind": kind.name}
         with self._write("delete", named):
-            if self._key(named) in self.objects:
+            if self.key(named) in self.objects:
                 self.remove(self._current(named))
 
     def remove(self, there: Manifest) -> None:
         """Delete an object as anyone may; finalizers hold it."""
         there["metadata"]["deletionTimestamp"] = clock.text(self.now)
-        self._touch(there)
+        self.touch(there)
         self._remove_if_free(there)
 
     def watch(
@@ -279,15 +280,16 @@ class World:
         if kind.name in self.unreadable:
             raise self.unreadable[kind.name]
 
-    def _key(self, manifest: Manifest) -> Key:
+    def key(self, manifest: Manifest) -> Key:
+        """Return where an object is stored."""
         metadata = manifest["metadata"]
         return manifest["kind"], metadata["namespace"], metadata["name"]
 
     def _current(self, manifest: Manifest) -> Manifest:
-        there = self.objects.get(self._key(manifest))
+        there = self.objects.get(self.key(manifest))
         version = manifest["metadata"]["resourceVersion"]
         if there is None or there["metadata"]["resourceVersion"] != version:
-            raise Conflict(str(self._key(manifest)))
+            raise Conflict(str(self.key(manifest)))
         return there
 
     def _store(self, body: Manifest) -> Manifest:
@@ -297,11 +299,12 @@ class World:
             "creationTimestamp": clock.text(self.now),
             "generation": 1,
         }
-        self._touch(body)
-        self.objects[self._key(body)] = body
+        self.touch(body)
+        self.objects[self.key(body)] = body
         return copy.deepcopy(body)
 
-    def _touch(self, body: Manifest) -> None:
+    def touch(self, body: Manifest) -> None:
+        """Note that an object has changed: watches see it, and its version moves."""
         self.changes += 1
         self._tell("MODIFIED", body)
 
@@ -314,7 +317,7 @@ class World:
         metadata = there["metadata"]
         if "deletionTimestamp" not in metadata or metadata.get("finalizers"):
             return
-        self.objects.pop(self._key(there), None)
+        self.objects.pop(self.key(there), None)
         self._tell("DELETED", there)
         for body in list(self.objects.values()):
             owners = body["metadata"].get("ownerReferences", ())
@@ -328,139 +331,11 @@ class World:
             raise KindMissing(manifest["kind"])
 
     def _write(self, verb: str, manifest: Manifest) -> "Written":
-        return Written(self, f"{verb} {'/'.join(self._key(manifest))}")
-
-    # What the other controllers do
+        return Written(self, f"{verb} {'/'.join(self.key(manifest))}")
 
     def settle(self) -> None:
-        """Let Jobs end, servers become ready and clean-ups finish."""
-        for (kind, namespace, _), body in list(self.objects.items()):
-            if kind == JOB.name and "status" not in body:
-                if namespace == SETTINGS.namespace:
-                    self._clean(body)
-                elif self.trains:
-                    self.end_job(body, self.train)
-            if kind == INFERENCE_SERVICE.name:
-                self._serve(body)
-
-    def end_job(self, job: Manifest, outcome: Outcome, *, reason: str = "") -> None:
-        """End a training Job, and leave its pod's state."""
-        container = job["spec"]["template"]["spec"]["containers"][0]
-        value = next(one["value"] for one in container["env"] if one["name"] == "TAXON_RUN")
-        request = RunRequest.model_validate_json(value)
-        attempt = int(job["metadata"]["name"].rpartition("-")[2])
-        state = outcome(request, attempt)
-        succeeded = state.get("terminated", {}).get("exitCode") == 0
-        if succeeded:
-            self.bundles.add(request.destination)
-        self._finish(job, "Complete" if succeeded else "Failed", reason)
-        self.add_pod(
-            job, {"containerStatuses": [{"name": "trainer", "state": state}]} if state else {}
-        )
-
-    def add_pod(self, job: Manifest, status: Manifest) -> None:
-        """Put a Job's pod there."""
-        metadata = job["metadata"]
-        owner = {"apiVersion": "batch/v1", "kind": "Job", "name": metadata["name"],
-                 "uid": metadata["uid"], "controller": True}  # fmt: skip
-        body = self.put("Pod", metadata["namespace"], f"{metadata['name']}-pod")
-        stored = self.objects[self._key(body)]
-        labels = {"batch.kubernetes.io/job-name": metadata["name"]}
-        stored["metadata"]["labels"] = metadata.get("labels", {}) | labels
-        stored["metadata"]["ownerReferences"] = [owner]
-        stored["status"] = status
-
-    def _finish(self, job: Manifest, kind: str, reason: str = "") -> None:
-        condition = {
-            "type": kind,
-            "status": "True",
-            "reason": reason,
-            "lastTransitionTime": clock.text(self.now),
-        }
-        job["status"] = {"conditions": [condition]}
-        self._touch(job)
-
-    def _clean(self, job: Manifest) -> None:
-        if not self.cleans:
-            return
-        _, *folders = job["spec"]["template"]["spec"]["containers"][0]["args"]
-        if self.undeletable:
-            self._finish(job, "Failed", "BackoffLimitExceeded")
-            return
-        self.bundles = {one for one in self.bundles if not one.startswith(tuple(folders))}
-        self._finish(job, "Complete")
-
-    def _serve(self, body: Manifest) -> None:
-        if self.webhook_away:
-            return
-        self._deploy(body)
-        status = {"conditions": [{"type": "PredictorReady", "status": str(self.serves)}]}
-        if body.get("status") == status:
-            return
-        body["status"] = status
-        self._touch(body)
-        if self.server_state:
-            self._server_pod(body, self.server_state)
-
-    def _server_pod(self, body: Manifest, status: Manifest, suffix: str = "pod") -> None:
-        name = f"{body['metadata']['name']}-{suffix}"
-        pod = self.put("Pod", body["metadata"]["namespace"], name)
-        stored = self.objects[self._key(pod)]
-        stored["metadata"]["labels"] = body["metadata"]["labels"] | {
-            "serving.kserve.io/inferenceservice": body["metadata"]["name"]
-        }
-        stored["metadata"]["ownerReferences"] = body["metadata"]["ownerReferences"]
-        stored["status"] = copy.deepcopy(status)
-
-    def _deploy(self, body: Manifest) -> None:
-        """Carry an InferenceService over to its Deployment, and roll that out."""
-        metadata, predictor = body["metadata"], body["spec"]["predictor"]
-        if "model" not in predictor or "env" not in predictor["model"]:
-            return
-        container = {"name": "kserve-container"} | {
-            part: copy.deepcopy(predictor["model"][part]) for part in ("resources", "env")
-        }
-        spec = {
-            "replicas": predictor["minReplicas"],
-            "template": {"spec": {"containers": [container]}},
-        }
-        name = f"{metadata['name']}-predictor"
-        there = self.objects.get((DEPLOYMENT.name, metadata["namespace"], name))
-        if there is None:
-            self.put("Deployment", metadata["namespace"], name, spec=spec, status={})
-            there = self.objects["Deployment", metadata["namespace"], name]
-            there["metadata"]["labels"] = dict(metadata["labels"])
-            there["metadata"]["ownerReferences"] = [{"uid": metadata["uid"], "controller": True}]
-            there["ran"] = spec
-        elif there["spec"] != spec and self.carries:
-            there["spec"] = spec
-            there["metadata"]["generation"] += 1
-        self._roll_out(body, there)
-
-    def _roll_out(self, body: Manifest, there: Manifest) -> None:
-        """Replace the pods of the spec that ran by pods of the newest, if those become ready."""
-        spec, before = there["spec"], there["ran"]["replicas"]
-        arrives = self.updates or spec == there["ran"]
-        count = spec["replicas"]
-        counts = (count, count, count if self.serves else 0) if arrives else (before + 1, 1, before)
-        status = {
-            "observedGeneration": there["metadata"]["generation"],
-            **dict(zip(("replicas", "updatedReplicas", "availableReplicas"), counts, strict=True)),
-        }
-        known = {key: there["status"].get(key) for key in status}
-        if known == status:
-            return
-        progress = {
-            "type": "Progressing", "status": "True", "lastUpdateTime": clock.text(self.now),
-        }  # fmt: skip
-        there["status"] = status | {"conditions": [progress]}
-        surplus = ("Pod", body["metadata"]["namespace"], f"{body['metadata']['name']}-next")
-        if arrives:
-            there["ran"] = copy.deepcopy(spec)
-            self.objects.pop(surplus, None)
-        elif surplus not in self.objects:
-            self._server_pod(body, self.update_state, "next")
-        self._touch(there)
+        """Let the other controllers do all there is to do."""
+        other_controllers.settle(self)
 
 
 @dataclass

@@ -29,13 +29,14 @@ from taxon_kube.api import (
     Conflict,
     Manifest,
     Refused,
+    Unavailable,
     WebhookUnavailable,
 )
 
 logger = logging.getLogger(__name__)
 
 FAILURES_TO_REPORT = 3
-"""Looks in a row that could not read something before the status says so.
+"""Looks in a row that could not read, or write, something before the status says so.
 
 A restart of the API server, or an upgrade of the roles, is over by then."""
 
@@ -80,18 +81,21 @@ class Reconciler:
         if unread is not None and failures < FAILURES_TO_REPORT:
             raise unread
         planned = plan(model, observed, self.now(), self.settings)
-        model, setbacks, error = self._carry_out(model, planned)
+        model, setbacks, error = self._carry_out(model, planned, failures)
         again = self._report(model, after_writes(planned, setbacks))
         error = error or unread
         if error is not None:
             raise error
         return again
 
-    def _carry_out(self, model: Model, planned: Plan) -> tuple[Model, Setbacks, ApiError | None]:
+    def _carry_out(
+        self, model: Model, planned: Plan, failures: int
+    ) -> tuple[Model, Setbacks, ApiError | None]:
         """Write what was planned, each for itself: what stops one write stops no other.
 
         Return the model, which a finalizer changes; what was not written and why; and the error
-        after which to try again, if there was one.
+        after which to try again, if there was one. An API server that cannot take a write now ends
+        the look, but not for ever: then it is like one that refuses.
         """
         setbacks = Setbacks()
         error: ApiError | None = None
@@ -104,8 +108,9 @@ class Reconciler:
                 setbacks = replace(setbacks, leaving=(*setbacks.leaving, str(leaving)))
             except WebhookUnavailable as away:
                 setbacks, error = replace(setbacks, kserve_away=True), away
-            except Refused as refused:
-                if isinstance(write, Finalize):
+            except (Refused, Unavailable) as refused:
+                soon = isinstance(refused, Unavailable) and failures < FAILURES_TO_REPORT
+                if soon or isinstance(write, Finalize):
                     raise
                 setbacks, error = _with_refusal(setbacks, model, write, refused), refused
         return model, setbacks, error
@@ -200,8 +205,8 @@ class Reconciler:
         logger.info(what, extra={"model": model.key, "run": run, **fields})
 
 
-def _with_refusal(setbacks: Setbacks, model: Model, write: Write, error: Refused) -> Setbacks:
-    """Return the setbacks with what the API server refused, if a condition reports it."""
+def _with_refusal(setbacks: Setbacks, model: Model, write: Write, error: ApiError) -> Setbacks:
+    """Return the setbacks with what the API server did not take, if a condition reports it."""
     match write:
         case Create(manifest=manifest) if manifest["metadata"]["namespace"] == model.namespace:
             return replace(setbacks, run_refused=str(error))

@@ -10,6 +10,7 @@ from datetime import datetime, timedelta
 from taxon_contracts.status import ServedVersion
 from taxon_controller import clock
 from taxon_controller.domain.actions import Finding
+from taxon_controller.observe.observed import Server
 from taxon_controller.plan.scene import Scene
 
 WEIGHTS = (0, 100)
@@ -87,9 +88,17 @@ def _is_paused(scene: Scene, version: str) -> bool:
     return scene.observed.kserve == "Unavailable" or server is None or not server.seen
 
 
+def _has_enough(scene: Scene, server: Server) -> bool:
+    """Return whether enough pods answer, also where an edit in place comes no further."""
+    deployment = server.deployment
+    return deployment is not None and deployment.available >= max(
+        scene.model.spec.serving.min_replicas, 1
+    )
+
+
 def _waits_for_servers(scene: Scene, version: str) -> Finding | None:
     server = scene.observed.server(version)
-    if server is not None and server.ready:
+    if server is not None and (server.ready or _has_enough(scene, server)):
         return None
     if scene.observed.kserve == "Unavailable":
         return Finding("KServeUnavailable", "KServe's webhook does not answer; retrying")
