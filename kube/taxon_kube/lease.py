@@ -1,6 +1,6 @@
 """The one writer: whoever holds the Lease.
 
-A Lease is no fence: a process that was paused can wake up believing it still holds it. So it is
+A Lease does not fence: a process that was paused can wake up believing it still holds it. So it is
 checked before every write, against a clock that runs on during a pause, and every write is over
 the version that was read, so that a late one conflicts.
 """

@@ -1,4 +1,4 @@
-"""A person is told how many fits they wait for."""
+"""A message says how many fits a person waits for."""
 
 from typing import Any
 

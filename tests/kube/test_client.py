@@ -141,8 +141,8 @@ async def test_kserves_webhook_being_away_is_told_from_other_failures(served: Se
 @pytest.mark.asyncio
 async def test_the_webhook_of_someone_else_is_not_kserves(served: Served) -> None:
     """A policy engine that is away is an error of its own."""
-    told = 'failed calling webhook "validate.policy.example.com": connection refused'
-    served.emulated.fail("PATCH", 500, message=told)
+    said = 'failed calling webhook "validate.policy.example.com": connection refused'
+    served.emulated.fail("PATCH", 500, message=said)
 
     with pytest.raises(Unavailable, match=r"validate\.policy"):
         await served.call(served.cluster.try_admission, manifest("InferenceService"))
@@ -201,12 +201,12 @@ def test_retry_after_is_told() -> None:
 
     server = HTTPServer(("127.0.0.1", 0), Busy)
     Thread(target=server.serve_forever, daemon=True).start()
-    with pytest.raises(Unavailable) as told:
+    with pytest.raises(Unavailable) as raised:
         Cluster(Configuration(host=f"http://127.0.0.1:{server.server_port}")).list(JOB, "default")
     server.shutdown()
     server.server_close()
 
-    assert told.value.retry_after == 7.0
+    assert raised.value.retry_after == 7.0
 
 
 def test_without_a_cluster_there_is_no_configuration(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -92,7 +92,7 @@ def test_a_renewal_that_lost_the_race_is_no_renewal() -> None:
 
 
 def test_keeping_a_lost_lease_ends() -> None:
-    """The process has to begin anew."""
+    """The process has to start again."""
     world, watch = Leases(), Stopwatch()
     first = Lease(world, SETTINGS.namespace, "a", 0.03, lambda: world.now, watch)
     first.hold()

@@ -1,5 +1,6 @@
 """Reads objects through the API server; what cannot be read is noted, and never raised."""
 
+import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import TypeVar
@@ -11,6 +12,10 @@ from taxon_controller.observe.observed import Unread
 from taxon_kube.api import Api, ApiError, Kind, KindMissing, Manifest, Unavailable
 
 Parsed = TypeVar("Parsed")
+Found = TypeVar("Found")
+
+SECONDS = 30.0
+"""After this long a look begins no further read: its worker is needed by other models."""
 
 
 @dataclass
@@ -19,11 +24,14 @@ class Reader:
 
     api: Api
     unread: list[Unread] = field(default_factory=list)
+    monotonic: Callable[[], float] = time.monotonic
+    _began: float | None = None
 
     def owned(self, kind: Kind, model: Model) -> list[Manifest] | None:
         """Return the model's objects of a kind, or None when the kind is not installed."""
+        labels = {names.LABEL_MODEL: model.name}
         try:
-            found = self.api.list(kind, model.namespace, labels={names.LABEL_MODEL: model.name})
+            found = self._read(lambda: self.api.list(kind, model.namespace, labels=labels))
         except KindMissing:
             return None
         except ApiError as error:
@@ -34,7 +42,7 @@ class Reader:
     def labelled(self, kind: Kind, namespace: str, labels: dict[str, str]) -> list[Manifest]:
         """Return the objects with these labels, whoever owns them."""
         try:
-            return self.api.list(kind, namespace, labels=labels)
+            return self._read(lambda: self.api.list(kind, namespace, labels=labels))
         except ApiError as error:
             self._note(kind, namespace, error)
             return []
@@ -42,10 +50,18 @@ class Reader:
     def get(self, kind: Kind, namespace: str, name: str) -> Manifest | None:
         """Return one object, or None when there is none."""
         try:
-            return self.api.get(kind, namespace, name)
+            return self._read(lambda: self.api.get(kind, namespace, name))
         except ApiError as error:
             self._note(kind, namespace, error)
             return None
+
+    def _read(self, call: Callable[[], Found]) -> Found:
+        """Make a call, unless the calls before it have taken too long."""
+        now = self.monotonic()
+        self._began = now if self._began is None else self._began
+        if now - self._began >= SECONDS:
+            raise Unavailable(f"the reads before it took more than {SECONDS:g} s")
+        return call()
 
     def parsed(
         self, kind: Kind, bodies: Iterable[Manifest], parse: Callable[[Manifest], Parsed | None]

@@ -62,7 +62,7 @@ def closed(body: dict[str, Any]) -> str:
     ],
 )
 def test_an_address_of_any_kind_is_connected_to(address: dict[str, Any], usable: str) -> None:
-    """IPv4, IPv6 and host names; the address is no part of the URL."""
+    """IPv4, IPv6 and host names; the address is not part of the URL."""
     assert entrance(gateway(addresses=(address,))) == Entrance("http", 80, (usable,))
 
 

@@ -120,7 +120,7 @@ def test_another_expected_version_is_a_new_question(urls: Urls) -> None:
 def test_a_single_failure_is_no_news_of_a_version_that_answers() -> None:
     """A connection may break; several in a row are a route that leads nowhere."""
     left = [Answer(V1), *[AWAY] * (FAILURES_TO_DOUBT - 1), Answer(V1), *[AWAY] * FAILURES_TO_DOUBT]
-    told: list[Answer | None] = []
+    answers: list[Answer | None] = []
 
     async def ask(_: Question) -> Answer:
         if not left:
@@ -128,14 +128,14 @@ def test_a_single_failure_is_no_news_of_a_version_that_answers() -> None:
         return left.pop(0)
 
     def changed(key: Key) -> None:
-        told.append(prober.watch(key, about("wine"), expected=V1))
+        answers.append(prober.watch(key, about("wine"), expected=V1))
 
     prober = Prober(changed, ask, QUICK)
     with running(prober):
         prober.watch(WINE, about("wine"), expected=V1)
-        wait_until(lambda: len(told) == 2)
+        wait_until(lambda: len(answers) == 2)
 
-    assert told == [Answer(V1), AWAY]
+    assert answers == [Answer(V1), AWAY]
     assert left == []
 
 
