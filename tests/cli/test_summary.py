@@ -8,7 +8,7 @@ import pytest
 from taxon_cli.local import summary
 from taxon_cli.local.serving import Exchange
 from taxon_contracts.prediction import PredictionEvent
-from taxon_contracts.run import LeftOutColumn, RunRequest, RunResult
+from taxon_contracts.run import ChosenParameter, LeftOutColumn, RunRequest, RunResult
 
 URL = "http://127.0.0.1:8000/predict"
 
@@ -32,6 +32,20 @@ def test_columns_that_are_left_out_are_named_with_why() -> None:
             run_request(), result.model_copy(update={"left_out": (), "left_out_count": 0}), 1.0
         )
     )
+
+
+def test_the_hyperparameters_of_the_classifier_are_shown() -> None:
+    """What the search chose, or the spec fixed, is in the summary by name and value."""
+    result = RunResult(
+        outcome="Accepted", reason="LimitsMet", message="no limits are set",
+        parameters=(
+            ChosenParameter(name="max_depth", value="None"),
+            ChosenParameter(name="n_estimators", value="100"),
+        ),
+    )  # fmt: skip
+    text = "\n".join(summary.evaluation(run_request(), result, 1.0))
+
+    assert "  hyperparameters: max_depth None, n_estimators 100" in text
 
 
 def run_request() -> RunRequest:

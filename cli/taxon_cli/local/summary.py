@@ -31,6 +31,8 @@ def evaluation(request: RunRequest, result: RunResult, seconds: float) -> list[s
             f"  {result.rows.train} training rows, {result.rows.test} held out;"
             f" {result.rows.features} features, {result.rows.constant_features} of them constant"
         )
+    chosen = ", ".join(f"{one.name} {one.value}" for one in result.parameters)
+    lines += _wrapped(chosen and f"hyperparameters: {chosen}", indent="  ")
     lines += _wrapped(_left_out(result), indent="  ")
     rows = [(m.name, f"{m.value:.4f}", f"{m.low:.4f} to {m.high:.4f}") for m in result.metrics]
     lines += ["", *_table(("metric", "held out", "95 % interval"), rows)]
