@@ -4,8 +4,11 @@ When the time is up, the connection is broken off under the call: whatever it wa
 a handshake, a header that drips or a body that does not end.
 """
 
+import heapq
+import itertools
 import socket
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
@@ -47,12 +50,49 @@ class _Call:
     def end(self) -> None:
         """Leave the connection alone from now on: another call may use it."""
         with self._lock:
-            self._over = True
+            self._over, self.handle = True, None
 
     def _shut_down(self) -> None:
         if self.handle is not None:
             with suppress(OSError):  # it is closed already
                 self.handle.shutdown(socket.SHUT_RDWR)
+
+
+class _Watchdog:
+    """One thread that breaks off the calls whose time is up."""
+
+    def __init__(self) -> None:
+        self._calls: list[tuple[float, int, _Call]] = []
+        self._order = itertools.count()
+        self._sooner = threading.Condition()
+        self._thread: threading.Thread | None = None
+
+    def watch(self, call: _Call, seconds: float) -> None:
+        """Break a call off in so many seconds, unless it is over by then."""
+        with self._sooner:
+            entry = (time.monotonic() + seconds, next(self._order), call)
+            heapq.heappush(self._calls, entry)
+            if self._thread is None:
+                self._thread = threading.Thread(target=self._run, name="deadlines", daemon=True)
+                self._thread.start()
+            if self._calls[0] is entry:
+                self._sooner.notify()
+
+    def _run(self) -> None:
+        while True:
+            self._next().break_off()
+
+    def _next(self) -> _Call:
+        """Wait for the next call whose time is up."""
+        with self._sooner:
+            while True:
+                wait = self._calls[0][0] - time.monotonic() if self._calls else None
+                if wait is not None and wait <= 0:
+                    return heapq.heappop(self._calls)[2]
+                self._sooner.wait(wait)
+
+
+_WATCHDOG = _Watchdog()
 
 
 @contextmanager
@@ -63,9 +103,7 @@ def deadline(seconds: float) -> Iterator[None]:
         DeadlinePassed: the block took longer.
     """
     call = _THIS_THREAD.call = _Call()
-    timer = threading.Timer(seconds, call.break_off)
-    timer.daemon = True
-    timer.start()
+    _WATCHDOG.watch(call, seconds)
     try:
         yield
     except Exception as error:
@@ -74,7 +112,6 @@ def deadline(seconds: float) -> Iterator[None]:
         raise
     finally:
         call.end()
-        timer.cancel()
         _THIS_THREAD.call = None
     if call.late:  # a body without a length just ends when it is cut off
         raise DeadlinePassed(f"no answer within {seconds:g} s")
