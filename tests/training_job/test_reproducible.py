@@ -49,7 +49,9 @@ def in_a_process(requests: list[RunRequest], **environment: str) -> list[str]:
     program = (
         "import sys\n"
         "from support.training import train\n"
+        "from taxon_contracts import logs\n"
         "from taxon_contracts.run import RunRequest\n"
+        "logs.configure()\n"
         "for text in sys.argv[1:]:\n"
         "    print(train(RunRequest.model_validate_json(text)).digest)\n"
     )

@@ -24,13 +24,13 @@ from threadpoolctl import threadpool_limits
 
 from taxon_contracts.resource import Search
 from taxon_contracts.scores import LOWER_IS_BETTER, ScoreName
+from taxon_contracts.search import DEFAULT_TRIALS
 from taxon_training_job.classifiers.family import Grid
 from taxon_training_job.failure import RunFailed
 from taxon_training_job.fit.pipeline import STEP, fit_failed
 from taxon_training_job.measure import Answers, measure
 from taxon_training_job.progress import Size, Tally
 
-DEFAULT_TRIALS = 30
 WORTH_SECONDS = 5.0
 """Seconds of work below which starting processes takes longer than it saves."""
 Parameters = dict[str, Any]
