@@ -133,7 +133,7 @@ async def test_what_happens_to_a_child_makes_its_model_due(running: Running) -> 
 
 @pytest.mark.asyncio
 async def test_another_writer_ends_this_one(running: Running) -> None:
-    """Whoever took the Lease writes; the old one writes nothing more and begins anew."""
+    """Whoever took the Lease writes; the old one writes nothing more and starts again."""
     running.start(lease_seconds=3.0)
     world = running.story.world
     await running.until(lambda: world.named(LEASE, SETTINGS.namespace) != {})
@@ -147,7 +147,7 @@ async def test_another_writer_ends_this_one(running: Running) -> None:
 
 
 @pytest.mark.asyncio
-async def test_a_kind_installed_later_makes_the_controller_begin_anew(
+async def test_a_kind_installed_later_makes_the_controller_start_again(
     running: Running, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Only what was there at the start is watched; the resync is not waited for."""

@@ -123,7 +123,7 @@ OBJECTS: dict[str, Callable[[], dict[str, Any]]] = {
 
 @pytest.mark.parametrize("name", OBJECTS)
 def test_an_object_is_as_it_was_read_in_review(name: str, *, update_golden: bool) -> None:
-    """The whole object, not some of its fields; ``--update-golden`` writes the files anew."""
+    """The whole object, not some of its fields; ``--update-golden`` writes the files again."""
     text = yaml.safe_dump(OBJECTS[name](), sort_keys=False, width=100)
 
     golden.assert_golden(text, GOLDEN / f"{name}.yaml", update=update_golden)

@@ -128,7 +128,7 @@ def test_the_finalizer_goes_with_the_policy() -> None:
     assert story.world.model()["metadata"]["finalizers"] == []
 
 
-def test_a_model_made_anew_waits_for_what_is_left_of_the_one_before() -> None:
+def test_a_model_created_again_waits_for_what_is_left_of_the_one_before() -> None:
     """Garbage collection takes its time, and what it has not taken yet is nobody's."""
     story = served()
     left = {
@@ -149,7 +149,7 @@ def test_a_model_made_anew_waits_for_what_is_left_of_the_one_before() -> None:
     assert story.conditions == READY
 
 
-def test_a_model_made_anew_trains_while_the_service_before_it_is_still_there() -> None:
+def test_a_model_created_again_trains_while_the_service_before_it_is_still_there() -> None:
     """It is not someone else's."""
     story = served()
     service = copy.deepcopy(story.world.named(SERVICE)["wine"])
