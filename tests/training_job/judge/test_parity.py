@@ -206,6 +206,17 @@ def test_the_proof_of_an_enormous_forest_is_bounded(monkeypatch: pytest.MonkeyPa
     assert sum(map(len, threshold_rows(pipeline, rows, kept=KEPT))) <= 50 < everything
 
 
+def test_the_proof_of_many_classes_costs_what_few_cost() -> None:
+    """scikit-learn adds a number per class and tree: a row of many classes counts for several."""
+    visits = {}
+    for classes in (2, 16):
+        pipeline, _, rows = served(RandomForestClassifier(6, random_state=0), classes=classes)
+        values = pipeline[:-1].transform(rows[:, list(KEPT)])
+        visits[classes] = trees.FAMILY.splits(pipeline[-1], values).visits
+
+    assert visits == {2: 6, 16: 12}
+
+
 def test_values_beyond_four_thousand_million_are_proven_too() -> None:
     """Populations and nanoseconds are ordinary numbers."""
     generator = np.random.default_rng(0)

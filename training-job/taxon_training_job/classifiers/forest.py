@@ -209,7 +209,8 @@ def _splits(forest: RandomForestClassifier, values: NDArray[np.float64]) -> Spli
         found.append(np.column_stack([tree.feature[inner], tree.threshold[inner], reaching]))
     splits = np.concatenate(found)
     _, first = np.unique(splits[:, :2], axis=0, return_index=True)
-    return Splits(splits[first], visits=len(forest.estimators_))
+    width = max(1, len(forest.classes_) // MOST_WALKS)  # scikit-learn adds a number per class
+    return Splits(splits[first], visits=len(forest.estimators_) * width)
 
 
 def _largest(grid: Grid) -> dict[str, Any]:
