@@ -6,8 +6,9 @@ from typing import get_args
 import pytest
 
 from hack.generate import ROOT, generated_files
-from taxon_contracts.conditions import CONDITION_TYPES, REASONS
+from taxon_contracts.conditions import CONDITION_TYPES
 from taxon_contracts.gate import GateReason
+from taxon_contracts.reasons import REASONS
 from taxon_contracts.run import FinalReason, RetryableReason
 
 

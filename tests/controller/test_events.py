@@ -45,8 +45,8 @@ def test_a_run_in_the_background_says_that_it_began_and_how_long_it_may_take() -
 @pytest.mark.parametrize(
     ("outcome", "reason", "kind", "words"),
     [
-        (accepted, "RunSucceeded", "Normal", "roc_auc 0.9900 >= 0.8"),
-        (refused, "RunRefused", "Warning", "roc_auc 0.7000 is below 0.8"),
+        (accepted, "RunSucceeded", "Normal", "0.8 <= roc_auc 0.9900"),
+        (refused, "RunRefused", "Warning", "roc_auc 0.7000 is below the limit 0.8"),
         (failed("TooFewRows"), "RunFailed", "Warning", "the reason in one sentence (TooFewRows)"),
     ],
 )

@@ -3,7 +3,8 @@
 import re
 from pathlib import Path
 
-from taxon_contracts.conditions import CONDITION_TYPES, REASONS
+from taxon_contracts.conditions import CONDITION_TYPES
+from taxon_contracts.reasons import REASONS
 
 SCRIPT = Path(__file__).parents[2] / "docs" / "argocd-health.lua"
 

@@ -82,7 +82,7 @@ def test_a_rebuilt_version_can_be_pinned() -> None:
     story.run()
 
     assert story.live == oldest
-    assert story.conditions["Ready"] == ("True", "VersionLive")
+    assert story.conditions["Ready"] == ("True", "Pinned")
 
 
 def test_a_record_that_cannot_be_read_is_rebuilt_from_its_job() -> None:

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from support.world import model_body
 
-from taxon_contracts.conditions import REASONS
+from taxon_contracts.reasons import REASONS
 from taxon_controller.domain.actions import Finding
 from taxon_controller.domain.model import read_model
 from taxon_controller.observe.parse import read_attempt, read_record, read_server

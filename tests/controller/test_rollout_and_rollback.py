@@ -130,7 +130,8 @@ def test_a_pin_rolls_back_without_training_and_unpinning_returns() -> None:
     story.submit(seed=7, pinnedVersion=first)
     story.run()
     assert story.live == first
-    assert story.conditions == READY
+    assert story.conditions == READY | {"Ready": ("True", "Pinned")}
+    assert "spec.pinnedVersion keeps it live: remove it" in story.message("Ready")
 
     story.submit(seed=7)
     story.run()
@@ -163,15 +164,32 @@ def test_unpinning_is_ready_only_when_the_newest_version_answers() -> None:
 
 
 def test_a_pin_of_a_version_that_is_not_kept_is_reported() -> None:
-    """Nothing breaks, and the message lists what can be pinned."""
+    """Nothing breaks, and the message lists what can be pinned: no version the gate refused."""
     story = served()
     first = story.live
-    story.submit(pinnedVersion="v0000000000")
+    story.world.train = refused
+    story.world.pass_time(minutes=1)
+    story.submit(annotation="again")
+    story.run()
+    story.submit(annotation="again", pinnedVersion="v0000000000")
     story.run()
 
     assert story.conditions["Stalled"] == ("True", "PinNotFound")
-    assert first in story.message("Stalled")
+    assert story.message("Stalled") == (
+        f"pinnedVersion v0000000000 is not kept; pin one of {first}, or remove pinnedVersion"
+    )
     assert story.live == first
+
+
+def test_where_no_version_can_be_pinned_the_message_says_so() -> None:
+    """It does not name a version that would not be accepted either."""
+    story = Story(World(train=refused))
+    story.submit()
+    story.run()
+    story.submit(pinnedVersion="v0000000000")
+    story.run()
+
+    assert "no version can be pinned: remove pinnedVersion" in story.message("Stalled")
 
 
 def test_a_refused_version_cannot_be_pinned() -> None:
@@ -187,6 +205,7 @@ def test_a_refused_version_cannot_be_pinned() -> None:
     story.run()
 
     assert story.conditions["Stalled"] == ("True", "PinNotAccepted")
+    assert f"pin one of {first}, or remove pinnedVersion" in story.message("Stalled")
     assert story.live == first
 
 
@@ -234,4 +253,4 @@ def test_a_pinned_version_that_is_not_ready_is_reported_and_kept_trying() -> Non
     story.world.serves = True
     story.run()
     assert story.live == first
-    assert story.conditions == READY
+    assert story.conditions == READY | {"Ready": ("True", "Pinned")}

@@ -188,13 +188,24 @@ def test_a_spec_that_cannot_be_read_is_told_by_its_field() -> None:
     assert "spec.pipeline.polynomialDegree" in story.message("Stalled")
 
 
-def test_a_schedule_that_is_none_is_told_and_the_rest_goes_on() -> None:
-    """What CEL cannot refuse."""
+@pytest.mark.parametrize(
+    ("schedule", "sentence"),
+    [
+        ("61 3 * * 1", 'retrain.schedule "61 3 * * 1": minute 61 is out of range 0-59'),
+        ("0 3 30 2 *", 'day of month "30" is not valid: write it as in "0 3 * * 1"'),
+        ("0 3 * * MOX", 'day of week "MOX" is not valid: write it as in "0 3 * * 1"'),
+    ],
+)
+def test_a_schedule_that_cannot_be_is_answered_with_one_sentence(
+    schedule: str, sentence: str
+) -> None:
+    """What CEL cannot refuse: the condition names the field, and the rest goes on."""
     story = served()
-    story.submit(retrain={"schedule": "61 3 * * 1"})
+    story.submit(retrain={"schedule": schedule})
     story.run()
 
     assert story.conditions["Stalled"] == ("True", "InvalidSchedule")
+    assert sentence in story.message("Stalled")
     assert story.conditions["Serving"] == ("True", "VersionServing")
 
 

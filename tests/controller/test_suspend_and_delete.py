@@ -5,6 +5,7 @@ Every look is by a new reconciler, so nothing can be remembered between two of t
 
 import copy
 
+import pytest
 from support.story import READY, Story, served
 from support.world import SETTINGS, dependents
 
@@ -42,13 +43,53 @@ def test_suspend_stops_a_run_and_leaves_serving_alone() -> None:
 
 
 def test_a_suspended_model_that_has_what_it_asks_for_is_ready() -> None:
-    """Suspending does not take the URL away."""
+    """Suspending does not take the URL away, and the reason of Ready shows it."""
     story = served()
     story.submit(suspend=True)
     story.world.pass_time(days=1)
     story.run()
 
-    assert story.conditions == READY
+    assert story.conditions == READY | {"Ready": ("True", "Suspended")}
+    assert "spec.suspend stops runs and switches: set it to false" in story.message("Ready")
+
+
+def test_a_suspended_and_pinned_model_says_both() -> None:
+    """Whoever resumes it learns that the pin still holds the version."""
+    story = served()
+    story.submit(suspend=True, pinnedVersion=story.live)
+    story.run()
+
+    assert story.conditions["Ready"] == ("True", "Suspended")
+    assert "spec.suspend" in story.message("Ready")
+    assert "spec.pinnedVersion" in story.message("Ready")
+
+
+@pytest.mark.parametrize("by", ["annotation", "schedule"])
+def test_a_run_that_is_suspended_has_not_failed(by: str) -> None:
+    """It is stopped, recorded as such, and begins again where it would have."""
+    schedule = {"retrain": {"schedule": "0 3 * * *"}} if by == "schedule" else {}
+    story = served(**schedule)
+    first = story.live
+    story.world.trains = False
+    story.world.pass_time(days=1)
+    annotation = "again" if by == "annotation" else ""
+    story.submit(annotation=annotation, **schedule)
+    story.run(3)
+    assert story.status.run is not None
+    version = story.status.run.version
+    story.submit(annotation=annotation, suspend=True, **schedule)
+    story.run(6)
+
+    assert story.outcomes[0][1:] == ("Unknown", "Suspended")
+    assert [name for name in story.world.named(JOB) if version in name] == []
+    assert story.conditions == READY | {"Ready": ("True", "Suspended")}
+
+    story.world.trains = True
+    story.world.pass_time(minutes=1)
+    story.submit(annotation=annotation, **schedule)
+    story.run()
+    assert story.live == version != first
+    assert [outcome for _, outcome, _ in story.outcomes] == ["Accepted", "Accepted"]
 
 
 def test_suspend_stops_a_switch() -> None:

@@ -13,12 +13,13 @@ Outcome = Callable[[RunRequest, int], Manifest]
 
 def accepted(request: RunRequest, _attempt: int) -> Manifest:
     """Return the pod state of a run whose version passed the gate."""
-    return ended(result(request, "Accepted", "LimitsMet", "roc_auc 0.9900 >= 0.8"))
+    return ended(result(request, "Accepted", "LimitsMet", "0.8 <= roc_auc 0.9900"))
 
 
 def refused(request: RunRequest, _attempt: int) -> Manifest:
     """Return the pod state of a run whose version the gate refused."""
-    return ended(result(request, "Refused", "LimitNotMet", "roc_auc 0.7000 is below 0.8"))
+    message = "roc_auc 0.7000 is below the limit 0.8"
+    return ended(result(request, "Refused", "LimitNotMet", message, value=0.7))
 
 
 def failed(reason: str, message: str = "the reason in one sentence") -> Outcome:
@@ -53,10 +54,13 @@ def ended(told: RunResult, *, exit_code: int = 0) -> Manifest:
     return {"terminated": {"exitCode": exit_code, "message": told.encode()}}
 
 
-def result(request: RunRequest, outcome: str, reason: str, message: str) -> RunResult:
+def result(
+    request: RunRequest, outcome: str, reason: str, message: str, *, value: float = 0.99
+) -> RunResult:
     """Return the trainer's answer for a version with a bundle."""
     figures = [
-        {"name": name, "value": 0.99, "low": 0.98, "high": 1.0} for name in ("roc_auc", "accuracy")
+        {"name": name, "value": value, "low": value - 0.01, "high": 1.0}
+        for name in ("roc_auc", "accuracy")
     ]
     return RunResult.model_validate(
         {

@@ -61,7 +61,11 @@ def model_body(name: str = "wine", namespace: str = "default", **spec: Any) -> M
         "apiVersion": names.API_VERSION,
         "kind": names.KIND,
         "metadata": {"name": name, "namespace": namespace},
-        "spec": {"dataset": {"uri": "s3://samples/wine.csv", "target": "cultivar"}, **spec},
+        "spec": {
+            "dataset": {"uri": "s3://samples/wine.csv", "target": "cultivar"},
+            "gate": {"limits": [{"metric": "roc_auc", "min": 0.8}]},
+            **spec,
+        },
     }
 
 

@@ -58,13 +58,8 @@ def names_taken(taken: tuple[str, ...]) -> Finding:
 def invalid_schedule(scene: Scene) -> Finding | None:
     """Report a schedule that is not a cron expression."""
     text = scene.model.spec.retrain.schedule
-    try:
-        if text:
-            schedule.next_slot(text, scene.now)
-    except schedule.InvalidSchedule as error:
-        message = f"retrain.schedule {text!r}: {error}: use five cron fields"
-        return Finding("InvalidSchedule", message)
-    return None
+    fault = schedule.fault(text, scene.now) if text else None
+    return Finding("InvalidSchedule", f'retrain.schedule "{text}": {fault}') if fault else None
 
 
 def something_unread(scene: Scene) -> Finding | None:

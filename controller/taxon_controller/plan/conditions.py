@@ -1,22 +1,31 @@
 """The conditions of a model, in the sense of kstatus."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
 
-from taxon_contracts.conditions import REASONS, ConditionType
+from taxon_contracts.reasons import REASONS, ConditionType
+from taxon_contracts.resource import Gate
 from taxon_contracts.status import Condition, VersionRecord
 from taxon_controller import clock
 from taxon_controller.domain.actions import Finding
-from taxon_controller.domain.history import find, latest_of_spec
+from taxon_controller.domain.history import find, has_result, latest_of_spec
 from taxon_controller.domain.model import Model
+from taxon_controller.plan import gating
 from taxon_controller.plan.blockers import SERVING_KINDS
 from taxon_controller.plan.decided import Decision
 from taxon_controller.plan.readiness import asked_for_is_live, first_finding, reported
 
 MESSAGE_CHARACTERS = 1024
-HELD_UP = ("CredentialsMissing", "WriteRefused", "ReadFailed", "ObjectBeingDeleted")
-"""Why a run cannot begin; reported even if it would be one in the background."""
+HELD_UP = (
+    "CredentialsMissing",
+    "ImagePullFailed",
+    "ObjectBeingDeleted",
+    "ReadFailed",
+    "Unschedulable",
+    "WriteRefused",
+)
+"""Why a run cannot begin or its pod cannot start; reported even of one in the background."""
 Truth = Literal["True", "False", "Unknown"]
 
 
@@ -65,7 +74,7 @@ def describe(decision: Decision, where: str) -> tuple[Statement, ...]:
     return (
         *_ready(decision, where),
         _trained(decision, latest),
-        _gate_passed(latest),
+        _gate_passed(latest, decision.scene.model.spec.gate),
         _serving(decision, latest, where),
     )
 
@@ -82,9 +91,22 @@ def _ready(decision: Decision, where: str) -> tuple[Statement, ...]:
         return not_ready(*found)
     live = decision.rollout.live
     assert live is not None  # noqa: S101 - the chain finds a model without one
-    return (
-        Statement("Ready", "True", Finding("VersionLive", f"{live.version} answers at {where}")),
-    )
+    return (Statement("Ready", "True", _live(decision, f"{live.version} answers at {where}")),)
+
+
+def _live(decision: Decision, answers: str) -> Finding:
+    """Return what is so of a model that is Ready: a person may have stopped or pinned it."""
+    spec = decision.scene.model.spec
+    pinned = "spec.pinnedVersion keeps it live: remove it to follow the newest version"
+    suspended = "spec.suspend stops runs and switches: set it to false to go on"
+    match spec.suspend, spec.pinned_version is not None:
+        case True, True:
+            return Finding("Suspended", f"{answers}; {suspended}; {pinned}")
+        case True, False:
+            return Finding("Suspended", f"{answers}; {suspended}")
+        case False, True:
+            return Finding("Pinned", f"{answers}; {pinned}")
+    return Finding("VersionLive", answers)
 
 
 def _trained(decision: Decision, latest: VersionRecord | None) -> Statement:
@@ -108,7 +130,7 @@ def _carried_out(decision: Decision) -> str:
     if not model.retrain or decision.runs.phase is not None:
         return ""
     record = find(decision.rollout.records, model.version(model.retrain))
-    if record is None:
+    if record is None or not has_result(record):
         return ""
     value = model.retrain.partition(":")[2]
     return (
@@ -117,15 +139,17 @@ def _carried_out(decision: Decision) -> str:
     )
 
 
-def _gate_passed(latest: VersionRecord | None) -> Statement:
+def _gate_passed(latest: VersionRecord | None, gate: Gate) -> Statement:
     if latest is None or latest.outcome == "Failed":
         nothing = Finding("NotJudged", "there is no version to judge yet")
         return Statement("GatePassed", "Unknown", nothing)
     if latest.outcome == "Refused":
-        refusal = reported(latest, "GatePassed")
-        message = f"{latest.version}: {refusal.message}"
-        return Statement("GatePassed", "False", replace(refusal, message=message))
-    message = "it passed the gate" if latest.outcome == "Abandoned" else latest.message
+        return Statement("GatePassed", "False", gating.refusal(latest, gate))
+    changed = gating.no_longer_met(latest, gate)
+    if changed is not None:
+        return Statement("GatePassed", "Unknown", changed)
+    abandoned = latest.outcome == "Abandoned"
+    message = "it passed the gate" if abandoned else gating.pass_message(latest, gate)
     passed = Finding("LimitsMet", f"{latest.version}: {message}")
     return Statement("GatePassed", "True", passed)
 

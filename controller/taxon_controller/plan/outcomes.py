@@ -60,6 +60,18 @@ def failed(
     )
 
 
+def stopped(attempts: Attempts, time: str, bundle_uri: str) -> VersionRecord:
+    """Return the record of a run that a person suspended: it has not failed, and begins again."""
+    record = unknown(attempts, bundle_uri)
+    return record.model_copy(
+        update={
+            "reason": "Suspended",
+            "message": "the run was stopped by spec.suspend and begins again when that is false",
+            "completion_time": time,
+        }
+    )
+
+
 def unknown(attempts: Attempts, bundle_uri: str) -> VersionRecord:
     """Return the record of a run whose result is lost; there may be a bundle."""
     last = attempts[-1]

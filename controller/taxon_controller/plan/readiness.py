@@ -6,14 +6,15 @@ The first that finds something decides; a model in which none does is Ready.
 from collections.abc import Callable
 from typing import Literal
 
-from taxon_contracts.conditions import REASONS, ConditionType
+from taxon_contracts.reasons import REASONS, ConditionType
 from taxon_contracts.status import VersionRecord
 from taxon_controller.domain.actions import Finding
 from taxon_controller.domain.history import find, latest_of_spec
+from taxon_controller.plan import gating
 from taxon_controller.plan.decided import Decision
 from taxon_controller.plan.edits import Edit
 
-RUNNING = ("Training", "RetryPending", "ObjectBeingDeleted")
+RUNNING = ("Training", "RetryPending", "ObjectBeingDeleted", "Unschedulable", "ImagePullFailed")
 
 Companion = Literal["Stalled", "Reconciling"] | None
 """The condition that is True beside Ready=False: a person has to act, or it is on its way."""
@@ -121,6 +122,8 @@ def no_version_passed(decision: Decision) -> Finding | None:
     latest = latest_of_spec(decision.scene.model, decision.rollout.records)
     if asked_for_is_live(decision) or latest is None or latest.outcome == "Accepted":
         return None
+    if latest.outcome == "Refused":
+        return gating.refusal(latest, decision.scene.model.spec.gate)
     return reported(latest, "Ready")
 
 

@@ -8,19 +8,29 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from taxon_contracts.search import describe_search
-from taxon_contracts.status import Run
+from taxon_contracts.status import Run, VersionRecord
 from taxon_controller import clock
 from taxon_controller.domain.actions import Create, Delete, Finding, Write
 from taxon_controller.domain.history import Records, find, with_record
 from taxon_controller.objects.training_job import training_job
 from taxon_controller.observe.observed import Attempt
 from taxon_controller.plan.blockers import RUN_BLOCKERS, first
-from taxon_controller.plan.outcomes import Attempts, failed, pause, record_of, unknown, why_failed
+from taxon_controller.plan.outcomes import (
+    Attempts,
+    failed,
+    pause,
+    record_of,
+    stopped,
+    unknown,
+    why_failed,
+)
+from taxon_controller.plan.pending import CANNOT_START, cannot_start, is_outdated
 from taxon_controller.plan.scene import Scene
 from taxon_controller.plan.target import champion
 from taxon_controller.plan.triggers import Going, Wanted, next_slot, wanted_run
 from taxon_kube.api import JOB, POD
 
+GIVEN_UP = ("Superseded", "Suspended")
 POD_LOOK = timedelta(seconds=20)
 """How often a running attempt's pod is looked at: pods are not watched."""
 
@@ -92,15 +102,22 @@ def _supersede(
         if version == kept:
             continue
         before = find(scene.records, version)
-        if before is not None and (before.manifest_digest or before.reason == "Superseded"):
+        if before is not None and (before.manifest_digest or before.reason in GIVEN_UP):
             writes = (*writes, *(Delete(JOB, one.body) for one in attempts))
             continue
         if attempts[-1].lost:
             records = with_record(records, unknown(attempts, scene.bundle_uri(version)))
             continue
-        why = Finding("Superseded", "the run was given up: the spec changed or was suspended")
-        records = with_record(records, failed(attempts, why, clock.text(scene.now), before))
+        records = with_record(records, _given_up(scene, attempts, before))
     return records, writes
+
+
+def _given_up(scene: Scene, attempts: Attempts, before: VersionRecord | None) -> VersionRecord:
+    now = clock.text(scene.now)
+    if scene.suspended:
+        return stopped(attempts, now, scene.bundle_uri(attempts[-1].version))
+    why = Finding("Superseded", "the run was given up: the spec changed")
+    return failed(attempts, why, now, before)
 
 
 def _swept(attempts: Attempts, records: Records, wanted: Wanted | None) -> tuple[Write, ...]:
@@ -133,11 +150,29 @@ def _continue(scene: Scene, wanted: Wanted, attempts: Attempts) -> RunPlan:
 
 def _wait_for_end(scene: Scene, wanted: Wanted, attempts: Attempts) -> RunPlan:
     last = attempts[-1]
+    run = _run(wanted, last.number, attempts[0].created)
+    due = (scene.now + POD_LOOK,)
+    if cannot_start(last):
+        return _wait_for_start(scene, wanted, attempts, RunPlan((), run, due=due))
     message = _running(scene, wanted, len(attempts))
     if last.trouble:
         message = f"{message}, but {last.trouble.reason}: {last.trouble.message}"
-    run = _run(wanted, last.number, attempts[0].created)
-    return RunPlan((), run, Finding("Training", message), due=(scene.now + POD_LOOK,))
+    return RunPlan((), run, Finding("Training", message), due=due)
+
+
+def _wait_for_start(scene: Scene, wanted: Wanted, attempts: Attempts, waiting: RunPlan) -> RunPlan:
+    """Report a pod that cannot start; replace it once spec.training asks for another."""
+    last = attempts[-1]
+    assert last.trouble is not None  # noqa: S101 - that is what its pod waits for
+    assert waiting.run is not None  # noqa: S101 - the caller put it there
+    attempt = f"attempt {len(attempts)} of {wanted.version}"
+    if is_outdated(scene, last, waiting.run):
+        said = f"{attempt} could not start and is replaced: spec.training was edited"
+        replaced = Finding("Training", said)
+        return replace(waiting, phase=replaced, writes=(Delete(JOB, last.body),))
+    reason = last.trouble.reason
+    said = f"{attempt} cannot start: {last.trouble.message}; {CANNOT_START[reason]}"
+    return replace(waiting, phase=Finding(reason, said))
 
 
 def _wait_for_retry(wanted: Wanted, attempts: Attempts, again: datetime) -> RunPlan:

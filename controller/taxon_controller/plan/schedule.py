@@ -4,7 +4,11 @@ from datetime import datetime, timedelta
 
 from cronsim import CronSim, CronSimError
 
+from taxon_contracts.resource import cron
 from taxon_controller import clock
+
+PARTS = ("minute", "hour", "day-of-month", "month", "day-of-week")
+"""The fields by the names cronsim gives them."""
 
 
 class InvalidSchedule(ValueError):  # noqa: N818 - a state, not a fault
@@ -35,6 +39,22 @@ def next_slot(schedule: str, now: datetime) -> datetime | None:
         return next(CronSim(schedule, now), None)
     except CronSimError as error:
         raise InvalidSchedule(str(error)) from error
+
+
+def fault(text: str, now: datetime) -> str | None:
+    """Return what is wrong with a schedule and how to write it, if anything is."""
+    known = cron.wrong_shape(text) or cron.out_of_range(text)
+    if known is not None:
+        return known
+    try:
+        next_slot(text, now)
+    except InvalidSchedule as error:
+        part = str(error).removeprefix("Bad ")
+        if part not in PARTS:
+            return f"it is not a cron schedule ({error}): write it as {cron.EXAMPLE}"
+        field = text.split(" ")[PARTS.index(part)]
+        return f'{part.replace("-", " ")} "{field}" is not valid: write it as in "{cron.EXAMPLE}"'
+    return None
 
 
 def token(slot: datetime) -> str:

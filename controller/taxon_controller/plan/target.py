@@ -1,6 +1,7 @@
 """Which version has the traffic, and which one should have it."""
 
 from taxon_contracts.run import Champion
+from taxon_contracts.status import VersionRecord
 from taxon_controller.domain.actions import Finding
 from taxon_controller.domain.history import can_serve, find
 from taxon_controller.plan.scene import Scene
@@ -55,11 +56,23 @@ def _newest(scene: Scene, live: str | None) -> str | None:
 def _pin_refusal(scene: Scene, pin: str, live: str | None) -> Finding | None:
     record = find(scene.records, pin)
     if record is None or not can_serve(record):
-        kept = ", ".join(one.version for one in scene.records if can_serve(one)) or "none"
-        return Finding("PinNotFound", f"pinnedVersion {pin} is not kept; kept are: {kept}")
-    if record.outcome in {"Refused", "Failed"} and pin != live:
+        return Finding("PinNotFound", f"pinnedVersion {pin} is not kept{_instead(scene)}")
+    if not _passed(record) and pin != live:
         return Finding(
             "PinNotAccepted",
-            f"pinnedVersion {pin} did not pass the gate in its last run: {record.message}",
+            f"pinnedVersion {pin} did not pass the gate in its last run: {record.message}"
+            f"{_instead(scene)}",
         )
     return None
+
+
+def _passed(record: VersionRecord) -> bool:
+    return record.outcome not in {"Refused", "Failed"}
+
+
+def _instead(scene: Scene) -> str:
+    """Return which versions can be pinned, and what to do."""
+    can = [one.version for one in scene.records if can_serve(one) and _passed(one)]
+    if not can:
+        return "; no version can be pinned: remove pinnedVersion"
+    return f"; pin one of {', '.join(can)}, or remove pinnedVersion"

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from datetime import datetime
 
-from taxon_contracts.status import Trigger
+from taxon_contracts.status import Trigger, VersionRecord
 from taxon_controller import clock
 from taxon_controller.domain.history import Records, find, has_result, latest_of_spec
 from taxon_controller.domain.model import Model
@@ -70,12 +70,19 @@ def _scheduled(scene: Scene, records: Records) -> Wanted | None:
     text = _schedule(scene)
     if text is None:
         return None
-    begun = [clock.parse(one.start_time or one.completion_time) for one in records]
+    begun = [
+        clock.parse(one.start_time or one.completion_time) for one in records if _has_begun(one)
+    ]
     slot = schedule.due_slot(text, max(begun, default=scene.model.created), scene.now)
     if slot is None:
         return None
     token = schedule.token(slot)
     return Wanted(scene.model.version(token), "Schedule", token)
+
+
+def _has_begun(record: VersionRecord) -> bool:
+    """Return whether a run has used up its slot: one that was suspended has not."""
+    return record.outcome != "Unknown"
 
 
 def _schedule(scene: Scene) -> str | None:
