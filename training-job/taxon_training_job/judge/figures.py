@@ -9,6 +9,7 @@ from taxon_training_job.data.split import Split
 from taxon_training_job.fit.training import Training
 from taxon_training_job.judge.evaluation import confusion_matrix, evaluate
 from taxon_training_job.judge.importance import permutation_importance
+from taxon_training_job.judge.repeats import repeats
 from taxon_training_job.measure import Answers
 
 
@@ -26,7 +27,11 @@ def held_out_figures(training: Training, classifier: Classifier) -> Figures:
     identity = training.request.identity
     answers = held_out_answers(classifier, training.examples, training.split)
     return Figures(
-        evaluate(answers, seed=identity.seed),
+        evaluate(
+            answers,
+            seed=identity.seed,
+            repeats=repeats(training.examples, training.split, classifier.labels),
+        ),
         confusion_matrix(answers),
         permutation_importance(
             classifier,
