@@ -43,7 +43,8 @@ class Dataset(Part):
         " from training.secretRef, never from the URI."
     )
     target: ColumnName = Field(
-        description="Column that holds the class. Immutable.",
+        description="Column of labels: text, or integers where every label is written as one."
+        " Immutable.",
         json_schema_extra={
             "x-kubernetes-validations": [
                 rule("self == oldSelf", "target is immutable: create another ClassifierModel")
@@ -52,8 +53,8 @@ class Dataset(Part):
     )
     positive_class: ClassName | None = Field(
         default=None,
-        description="Binary models: the class whose probability is compared with the threshold."
-        " Default: the last in sorted order.",
+        description="Binary models: the class whose probability is compared with the threshold,"
+        " written as in the table. Default: the last in sorted order.",
     )
     features: (
         Annotated[
