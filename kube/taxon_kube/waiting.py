@@ -1,7 +1,4 @@
-"""Waits for the API server, and for what others do, until stopped.
-
-Tenacity and not stamina: a pause has to end at once when the process is stopped.
-"""
+"""Waits for the API server, and for what others do, until stopped."""
 
 import logging
 import threading

@@ -4,11 +4,12 @@ A Job of the chart prepares the evaluation object store with it. Running it agai
 """
 
 import argparse
+import logging
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-import stamina
+import tenacity
 from pydantic import Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
@@ -16,6 +17,8 @@ from taxon_bundle.location import open_store
 from taxon_bundle.s3 import create_bucket
 from taxon_bundle.storage import BadURI, StorageDenied, StorageError
 from taxon_contracts import logs
+
+logger = logging.getLogger(__name__)
 
 TABLE_SUFFIXES = (".csv", ".parquet")
 """What the trainer reads."""
@@ -62,21 +65,19 @@ def main() -> None:
     logs.configure()
     settings = Settings()
     try:
-        for attempt in stamina.retry_context(
-            on=_may_pass,
-            attempts=None,
-            timeout=settings.patience_seconds,
-            wait_initial=settings.pause_seconds,
-            wait_max=settings.pause_seconds,
-            wait_jitter=0,
-        ):
-            with attempt:
-                provision(chosen.buckets, chosen.tables, chosen.into)
+        retrying = tenacity.Retrying(
+            retry=tenacity.retry_if_exception(_may_pass),
+            stop=tenacity.stop_after_delay(settings.patience_seconds),
+            wait=tenacity.wait_fixed(settings.pause_seconds),
+            before_sleep=tenacity.before_sleep_log(logger, logging.WARNING),
+            reraise=True,
+        )
+        retrying(provision, chosen.buckets, chosen.tables, chosen.into)
     except (StorageError, BadURI) as error:
         sys.exit(f"{error}.")
 
 
-def _may_pass(error: Exception) -> bool:
+def _may_pass(error: BaseException) -> bool:
     """Return whether another try may succeed: wrong credentials stay wrong."""
     return isinstance(error, StorageError) and not isinstance(error, StorageDenied)
 

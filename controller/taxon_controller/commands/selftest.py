@@ -12,7 +12,7 @@ from http.client import HTTPConnection, HTTPException
 from typing import Any, Protocol
 from urllib.parse import urlsplit
 
-import stamina
+import tenacity
 from pydantic import Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
@@ -122,17 +122,13 @@ def _await_ready(api: Models, settings: Settings) -> str:
 
 def _label(ask: Ask, url: str, settings: Settings) -> str:
     """Return the answer to one row: nodes learn of a new Service a moment after it is there."""
-    for attempt in stamina.retry_context(
-        on=TestFailed,
-        attempts=None,
-        timeout=settings.answer_seconds,
-        wait_initial=settings.pause_seconds,
-        wait_max=settings.pause_seconds,
-        wait_jitter=0,
-    ):
-        with attempt:
-            return str(ask(url, settings.name))
-    raise AssertionError("the last attempt returns or raises")
+    retrying = tenacity.Retrying(
+        retry=tenacity.retry_if_exception_type(TestFailed),
+        stop=tenacity.stop_after_delay(settings.answer_seconds),
+        wait=tenacity.wait_fixed(settings.pause_seconds),
+        reraise=True,
+    )
+    return str(retrying(ask, url, settings.name))
 
 
 def ask(url: str, model: str) -> Any:

@@ -1,15 +1,20 @@
 """`python -m taxon_datastore.commands.migrate`: bring the schema up to date, once it answers."""
 
+import logging
 import sys
 from collections.abc import Callable, Mapping
 
-import stamina
+import tenacity
 from pydantic import AliasChoices, Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from taxon_contracts import logs
 from taxon_datastore.database import DatabaseRefused, DatabaseUnavailable
 from taxon_datastore.schema import migrate
+
+logger = logging.getLogger(__name__)
+
+FIRST_PAUSE_SECONDS = 0.2
 
 
 class Settings(BaseSettings):
@@ -51,15 +56,14 @@ def until_it_answers(action: Callable[[], None], settings: Settings) -> None:
         DatabaseRefused: it never will.
         ValueError: its URL is not one of PostgreSQL.
     """
-    for attempt in stamina.retry_context(
-        on=DatabaseUnavailable,
-        attempts=None,
-        timeout=settings.patience_seconds,
-        wait_initial=min(0.2, settings.pause_seconds),
-        wait_max=settings.pause_seconds,
-    ):
-        with attempt:
-            action()
+    retrying = tenacity.Retrying(
+        retry=tenacity.retry_if_exception_type(DatabaseUnavailable),
+        stop=tenacity.stop_after_delay(settings.patience_seconds),
+        wait=tenacity.wait_exponential(FIRST_PAUSE_SECONDS, max=settings.pause_seconds),
+        before_sleep=tenacity.before_sleep_log(logger, logging.WARNING),
+        reraise=True,
+    )
+    retrying(action)
 
 
 def main() -> None:
