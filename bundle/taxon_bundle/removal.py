@@ -1,4 +1,4 @@
-"""Removes bundles: the manifests first, so that what is half removed is no bundle any more."""
+"""Removes bundles, manifests first: what is half removed does not open as a bundle."""
 
 from urllib.parse import urlsplit
 
@@ -6,7 +6,7 @@ from taxon_bundle.location import open_store
 from taxon_contracts.manifest import MANIFEST_NAME
 
 FOLDERS = 2
-"""A bundle stands below namespace and model: what is above is never removed."""
+"""A bundle is below namespace and model: nothing above that is ever removed."""
 
 
 def remove_below(uri: str) -> int:
@@ -14,7 +14,7 @@ def remove_below(uri: str) -> int:
 
     Raises:
         ValueError: the folder is so high up that it holds more than one model's bundles.
-        StorageError: storage did not do as asked; doing it again goes on.
+        StorageError: storage failed; another call continues.
     """
     if len(urlsplit(uri).path.strip("/").split("/")) < FOLDERS or not uri.endswith("/"):
         raise ValueError(f"{uri}: name the folder of a model or a version, ending with a slash")

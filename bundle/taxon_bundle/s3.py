@@ -79,7 +79,7 @@ class S3Store:
             )
 
     def delete(self, key: str) -> None:
-        """Delete an object; one that is gone is no error."""
+        """Delete an object; one that is gone is not an error."""
         with _errors(f"{self.uri}{key}"):
             self.client.delete_object(Bucket=self.bucket, Key=self.prefix + key)
 
@@ -121,7 +121,7 @@ def _code(error: ClientError) -> str:
 
 @contextlib.contextmanager
 def _errors(uri: str) -> Iterator[None]:
-    """Say S3's errors in the words of storage."""
+    """Raise S3's errors as errors of storage."""
     try:
         yield
     except ClientError as error:

@@ -10,11 +10,11 @@ from typing import Protocol
 
 
 class StorageError(Exception):
-    """Object storage did not do as asked; the message names the URI and the remedy."""
+    """Object storage failed; the message names the URI and the remedy."""
 
 
 class ObjectMissing(StorageError):  # noqa: N818 - a state, not a fault
-    """Nothing stands under this URI."""
+    """There is no object under this URI."""
 
 
 class StorageDenied(StorageError):  # noqa: N818 - a state, not a fault
@@ -55,7 +55,7 @@ class Store(Protocol):
         """Return the key of every object."""
 
     def delete(self, key: str) -> None:
-        """Delete an object; one that is gone is no error."""
+        """Delete an object; one that is gone is not an error."""
 
 
 @dataclass(frozen=True)
@@ -82,7 +82,7 @@ class FolderStore:
             temporary.replace(path)
 
     def create(self, key: str, content: bytes) -> bool:
-        """Write a file unless there is one: a hard link is made only where nothing stands."""
+        """Write a file unless there is one: a hard link is made only where there is no file."""
         path = self.folder / key
         with _folder_errors(path), self._written(path, content) as temporary:
             try:
@@ -125,7 +125,7 @@ class FolderStore:
 
 @contextlib.contextmanager
 def _folder_errors(path: Path) -> Iterator[None]:
-    """Say a file system's errors in the words of storage."""
+    """Raise a file system's errors as errors of storage."""
     try:
         yield
     except (FileNotFoundError, NotADirectoryError, IsADirectoryError) as error:

@@ -111,7 +111,7 @@ class Manifest(Document):
 
 
 def object_key(name: str, sha256: str) -> str:
-    """Return where a file stands below the bundle's folder.
+    """Return the key of a file below the bundle's folder.
 
     The key carries the content's digest, so two attempts of one run cannot mix their files.
     """

@@ -74,7 +74,7 @@ class InferResponse(Message):
 
 
 class TensorMetadata(Message):
-    """What a model takes or gives; -1 stands for any number of rows."""
+    """What a model takes or gives; -1 means any number of rows."""
 
     name: str
     datatype: Datatype

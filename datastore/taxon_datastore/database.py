@@ -93,7 +93,7 @@ def _told(error: BaseException) -> DatabaseUnavailable | DatabaseRefused:
 
 @contextlib.contextmanager
 def _bounded(connection: Connection) -> Iterator[None]:
-    """Cut the connection when the server falls silent: its own timeout cannot tell then."""
+    """Cut the connection when the server falls silent: its own timeout cannot help then."""
     with socket.socket(fileno=os.dup(connection.connection.fileno())) as wire:
         patience = connection.get_execution_options()["patience"]
         timer = threading.Timer(patience, _cut, [wire])

@@ -49,7 +49,7 @@ def _is_newer(present: str, steps: Sequence[str]) -> bool:
     """Say whether a schema's version comes after the steps of this release, which are numbered.
 
     Raises:
-        DatabaseRefused: it is no version of Taxon's.
+        DatabaseRefused: it is not a version of Taxon's.
     """
     if present in steps:
         return False

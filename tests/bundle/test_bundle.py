@@ -156,7 +156,7 @@ def test_what_is_no_manifest_is_refused(tmp_path: Path, content: bytes) -> None:
 
 
 def test_a_file_that_is_not_listed_is_not_read(bundle: Bundle) -> None:
-    """run.json stands beside the manifest, but no digest pins it."""
+    """run.json is beside the manifest, but no digest pins it."""
     with pytest.raises(BundleError, match="does not list it"):
         bundle.read(RUN_RECORD_NAME)
 

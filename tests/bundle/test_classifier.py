@@ -44,7 +44,7 @@ def test_it_answers_one_probability_per_class_and_row(classifier: Classifier) ->
 
 
 def test_no_rows_have_no_answers(classifier: Classifier) -> None:
-    """An empty batch is no fault."""
+    """An empty batch is not an error."""
     assert classifier.probabilities(np.empty((0, 3))).shape == (0, 2)
 
 

@@ -33,7 +33,7 @@ def test_buckets_and_tables_are_there_afterwards(
 def test_only_tables_are_written(
     s3_bucket: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """What stands beside the tables, a mounted folder's own entries among it, stays where it is."""
+    """Other files, a mounted folder's own entries among them, stay where they are."""
     for name in ("wine.csv", "shop.PARQUET", "wine.yaml", "README.md"):
         (tmp_path / name).touch()
     (tmp_path / "..data").mkdir()

@@ -90,7 +90,7 @@ def test_a_bare_name_is_in_the_current_folder(
 
 
 def test_another_scheme_is_refused_with_the_ones_there_are() -> None:
-    """A web address is no table's URI."""
+    """A web address is not a table's URI."""
     with pytest.raises(BadURI, match="use s3://"):
         open_store("https://example.com/table/")
 

@@ -98,7 +98,7 @@ def version_in(text: str) -> str:
 
 
 def test_the_metrics_come_with_their_intervals(first: Outcome) -> None:
-    """Every held-out metric stands with the interval it is known to."""
+    """Every held-out metric is shown with its interval."""
     for name in ("accuracy", "roc_auc", "log_loss", "brier", "ece"):
         row = rf"^  {name} +\d\.\d{{4}} +\d\.\d{{4}} to \d\.\d{{4}}$"
         assert re.search(row, first.out, re.MULTILINE)
@@ -214,7 +214,7 @@ def test_a_refused_version_is_not_served(workplace: Workplace) -> None:
 
 @pytest.mark.usefixtures("first")
 def test_a_broken_table_is_named_with_its_line(workplace: Workplace) -> None:
-    """A failed run says what to mend in the caller's own file, and ends as the trainer did."""
+    """A failed run says what to fix in the caller's own file, and ends as the trainer did."""
     table = workplace.write("mine.csv", "a,diagnosis\n1,benign\n2,benign,3\n")
     file = workplace.write("quick.yaml", quick(SAMPLE.read_text()))
 
@@ -266,7 +266,7 @@ def test_a_taken_port_is_told_before_any_work(tmp_path: Path, taken_port: int) -
 def test_a_call_at_fault_is_told_at_once(
     tmp_path: Path, arguments: list[str | Path], reason: str
 ) -> None:
-    """What the caller can mend is told in one sentence, with an exit code of its own."""
+    """What the caller can fix is one sentence, with an exit code of its own."""
     outcome = Workplace(tmp_path).call(*arguments)
 
     assert outcome.code == 2

@@ -150,7 +150,7 @@ def test_a_port_somebody_has_stops_the_start(state: Path, postgres: Postgres) ->
 
 
 def test_a_removed_state_folder_is_a_fresh_start(state: Path, own_ports: PortBlock) -> None:
-    """Removing the state folder is all it takes to begin anew, whatever root keeps elsewhere."""
+    """Removing the state folder is all it takes to start again, whatever root keeps elsewhere."""
     with running_postgres(state, own_ports.take()) as server:
         migrate(server.url)
     shutil.rmtree(state)

@@ -82,7 +82,7 @@ def test_the_second_sample_is_short() -> None:
 def test_a_wrong_field_is_named_by_its_path(
     tmp_path: Path, old: str, new: str, expected: str
 ) -> None:
-    """Every wrong field of a file is told, with where it stands and what is wrong with it."""
+    """Every wrong field of a file is reported, with its path and what is wrong with it."""
     assert message(tmp_path, WINE.replace(old, new)).startswith(expected)
 
 
@@ -113,7 +113,7 @@ def test_a_binary_file_is_refused(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(("name", "reason"), [("absent.yaml", "No such file"), (".", "directory")])
 def test_a_file_that_cannot_be_read_is_named(tmp_path: Path, name: str, reason: str) -> None:
-    """A mistyped path is told as such."""
+    """A mistyped path is reported as such."""
     with pytest.raises(BadFile, match=reason):
         read_model(tmp_path / name)
 

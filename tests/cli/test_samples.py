@@ -16,5 +16,5 @@ def test_a_sample_request_is_the_first_row_of_its_table(name: str) -> None:
 
 
 def test_every_table_is_written_by_the_script() -> None:
-    """No table stands there without its source."""
+    """No table is there without its source."""
     assert {file.name for file in samples.SAMPLES.glob("*.csv")} == set(samples.TABLES)

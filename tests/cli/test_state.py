@@ -48,7 +48,7 @@ def test_a_new_model_has_no_live_version(tmp_path: Path) -> None:
 
 
 def test_a_folder_is_used_by_one_call_at_a_time(tmp_path: Path) -> None:
-    """A second call is told about the first, and may come once that has ended."""
+    """A second call learns of the first, and may come once that has ended."""
     with (
         opened_state(tmp_path),
         pytest.raises(StateError, match="another `taxon local run` uses"),

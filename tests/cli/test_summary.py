@@ -100,7 +100,7 @@ def test_a_wide_exchange_is_laid_out_within_the_width(monkeypatch: pytest.Monkey
 
 @pytest.mark.parametrize(("keep", "offered"), [(False, True), (True, False)])
 def test_serving_on_is_offered_unless_it_was_asked_for(*, keep: bool, offered: bool) -> None:
-    """A call that ended at once tells how to keep the server."""
+    """A call that ended at once says how to keep the server."""
     plain = Exchange("POST", URL, {}, {})
 
     lines = summary.next_steps(Path("my model.yaml"), plain, Path("questions"), keep=keep)

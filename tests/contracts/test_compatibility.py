@@ -52,7 +52,7 @@ def mappings(node: Any, place: Place = ()) -> Iterator[Place]:
 
 
 def at(document: Any, place: Place) -> Any:
-    """Return what stands at a place of a document."""
+    """Return what is at a place of a document."""
     for part in place:
         document = document[part]
     return document
@@ -205,7 +205,7 @@ def test_who_writes_is_strict(name: str) -> None:
 
 
 @pytest.mark.parametrize("text", ["", "no JSON", "[]", "null", '{"a": '])
-def test_what_is_no_document_is_an_error(text: str) -> None:
-    """A reader tells nothing from a document with nothing in it."""
+def test_what_is_not_a_document_is_an_error(text: str) -> None:
+    """There is nothing to salvage."""
     with pytest.raises(ValidationError):
         salvage(VersionRecord, text)

@@ -72,7 +72,7 @@ def test_every_string_and_list_of_the_spec_is_bounded() -> None:
     assert unbounded == []
 
 
-def test_no_default_stands_inside_a_list() -> None:
+def test_there_is_no_default_inside_a_list() -> None:
     """Argo CD shows defaulted list items as drift."""
     assert [p for p, node in nodes(SCHEMA) if "[]" in p and "default" in node] == []
 

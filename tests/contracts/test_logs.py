@@ -45,7 +45,7 @@ def test_an_exception_is_one_field_of_one_line(stream: io.StringIO) -> None:
     assert line["exception"].endswith("ValueError: the reason")
 
 
-def test_bound_context_stands_in_every_line(stream: io.StringIO) -> None:
+def test_bound_context_is_in_every_line(stream: io.StringIO) -> None:
     """What a program binds once, as the model it works for, is in each of its lines."""
     with structlog.contextvars.bound_contextvars(model="default/iris"):
         logging.getLogger("taxon").info("Fitted")

@@ -10,7 +10,7 @@ import pytest
 from pydantic import ValidationError
 
 from taxon_contracts.crd import custom_resource_definition
-from taxon_contracts.resource import ClassifierModel, amount
+from taxon_contracts.resource import ClassifierModel, Http, amount
 from taxon_contracts.resource.cron import SHAPE_MESSAGE, out_of_range
 
 CRD = custom_resource_definition()
@@ -44,7 +44,7 @@ def defaulted(value: Any, schema: dict[str, Any]) -> Any:
 
 
 def broken_rules(value: Any, schema: dict[str, Any], old: Any = None) -> Iterator[str]:
-    """Yield the message of every CEL rule that ``value`` breaks, wherever it stands."""
+    """Yield the message of every CEL rule that ``value`` breaks, wherever that is."""
     for rule in schema.get("x-kubernetes-validations", []):
         transition = "oldSelf" in rule["rule"]
         if transition and old is None:
@@ -87,7 +87,7 @@ REFUSED = {
     "a feature without a name": minimal(dataset={"features": [{}]}),
     "an empty list of features": minimal(dataset={"features": []}),
     "credentials in the URI": minimal(dataset={"uri": "s3://key:secret@samples/wine.csv"}),
-    "a URI that is no table": minimal(dataset={"uri": "s3://samples/wine.xlsx"}),
+    "a URI of something else than a table": minimal(dataset={"uri": "s3://samples/wine.xlsx"}),
     "a way out of the bucket": minimal(dataset={"uri": "s3://samples/../wine.csv"}),
     "a way up within the bucket": minimal(dataset={"uri": "s3://samples/a/../wine.csv"}),
     "a folder that is this one": minimal(dataset={"uri": "s3://samples/./wine.csv"}),
@@ -101,7 +101,7 @@ REFUSED = {
     "several values without a search": minimal(
         search={"strategy": "None"}, pipeline={"classifier": {"parameters": [FOREST]}}
     ),
-    "a value that is no Python literal": minimal(
+    "a value that is not a Python literal": minimal(
         pipeline={"classifier": {"parameters": [{"name": "max_features", "values": ["sqrt"]}]}}
     ),
     "a value that is code": minimal(
@@ -135,7 +135,7 @@ REFUSED = {
     "a schedule of four fields": minimal(retrain={"schedule": "0 3 * *"}),
     "a schedule by nickname": minimal(retrain={"schedule": "@daily"}),
     "a schedule with a line break": minimal(retrain={"schedule": "0 3 * * 1\n"}),
-    "a pin that is no version": minimal(pinnedVersion="latest"),
+    "a pin that is not a version": minimal(pinnedVersion="latest"),
     "a history of one": minimal(versionHistoryLimit=1),
     "a history without end": minimal(versionHistoryLimit=51),
     "a deletion policy that does not exist": minimal(deletionPolicy="Orphan"),
@@ -195,7 +195,7 @@ def test_both_places_accept(resource: dict[str, Any]) -> None:
 def test_a_file_with_an_unknown_field_is_refused_by_its_path(
     path: str, resource: dict[str, Any]
 ) -> None:
-    """The API server prunes what it does not know; a file's author is told."""
+    """The API server prunes what it does not know; a file's author gets an error."""
     with pytest.raises(ValidationError) as refusal:
         ClassifierModel.model_validate(resource)
 
@@ -266,3 +266,16 @@ def test_a_wrong_schedule_is_answered_with_one_sentence(schedule: str, sentence:
 def test_a_number_out_of_range_is_named_with_the_range(schedule: str, sentence: str | None) -> None:
     """A person reads which field to correct, and to what."""
     assert out_of_range(schedule) == sentence
+
+
+def test_http_options_are_the_servers_variables() -> None:
+    """What is not set is left to the platform; lists are separated by commas."""
+    http = Http.model_validate(
+        {"corsOrigins": ["https://a.example", "https://b.example"], "accessLog": True, "maxRows": 5}
+    )
+
+    assert http.server_variables() == {
+        "TAXON_SERVER_CORS_ORIGINS": "https://a.example,https://b.example",
+        "TAXON_SERVER_ACCESS_LOG": "true",
+        "TAXON_SERVER_MAX_ROWS": "5",
+    }

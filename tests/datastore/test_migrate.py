@@ -50,7 +50,7 @@ def test_a_database_that_stays_silent_ends_the_job(
 
 
 def test_a_url_of_something_else_is_refused_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A URL that is not PostgreSQL's is no reason to wait."""
+    """Waiting does not make a URL PostgreSQL's."""
     monkeypatch.setenv("TAXON_DATABASE_URL", "mysql://u:p@127.0.0.1/x")
     with pytest.raises(SystemExit, match="database URL must be like"):
         migrate.main()

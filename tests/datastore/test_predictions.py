@@ -136,7 +136,7 @@ def test_nothing_to_store_needs_no_database() -> None:
 
 
 def test_values_postgresql_never_takes_are_refused(database: Engine) -> None:
-    """An event that is no event is refused, not tried for ever."""
+    """An event PostgreSQL can never take is refused, not tried for ever."""
     broken = event().model_copy(update={"latency_seconds": "soon"})
 
     with pytest.warns(UserWarning, match="serialized value"), pytest.raises(DatabaseRefused):

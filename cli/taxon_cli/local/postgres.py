@@ -123,7 +123,7 @@ def running_postgres(state: Path, port: int) -> Iterator[Postgres]:
 def _is_ready(data: Path, pid: int) -> bool:
     """Return whether the server says in its lock file that it takes connections.
 
-    A server that was killed leaves its lock file; the id in the first line tells whose it is.
+    A server that was killed leaves its lock file; the id in its first line says whose it is.
     """
     try:
         words = (data / "postmaster.pid").read_text().split()
@@ -133,7 +133,7 @@ def _is_ready(data: Path, pid: int) -> bool:
 
 
 def _initialize(installation: Installation, password_file: Path, log: Path) -> None:
-    """Make the data anew; the password is kept only once that is done."""
+    """Create the data from scratch; the password is kept only once that is done."""
     shutil.rmtree(installation.data, ignore_errors=True)
     installation.data.mkdir(mode=0o700, parents=True)
     password = secrets.token_urlsafe(24)

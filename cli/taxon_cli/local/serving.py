@@ -14,7 +14,7 @@ from taxon_cli.local.backends import Backends
 from taxon_cli.local.ports import HOST, PortTaken, is_free
 from taxon_cli.local.processes import Process, ProcessFailed
 from taxon_contracts import v2
-from taxon_contracts.resource import ClassifierModel
+from taxon_contracts.resource import ClassifierModel, Http
 from taxon_contracts.run import Champion
 
 START_SECONDS = 30
@@ -102,18 +102,23 @@ def running_server(
         ProcessFailed: it ended, or was not ready in time.
     """
     check_port(port)
-    environment = os.environ | {
-        "TAXON_SERVER_BUNDLE": version.bundle_uri,
-        "TAXON_SERVER_DIGEST": version.manifest_digest,
-        "TAXON_SERVER_NAME": model.metadata.name,
-        "TAXON_SERVER_NAMESPACE": model.metadata.namespace,
-        "TAXON_SERVER_HOST": HOST,
-        "TAXON_SERVER_PORT": str(port),
-        "TAXON_SERVER_DATABASE_URL": backends.postgres.url,
-        "TAXON_SERVER_LOG_MODE": model.spec.serving.prediction_log.mode,
-        "TAXON_SERVER_SPOOL_FOLDER": str(folder / "spool" / version.version),
-        "TAXON_SERVER_DRAIN_SECONDS": "0",  # nobody routes to it
-    }
+    http = model.spec.serving.http or Http()
+    environment = (
+        os.environ
+        | http.server_variables()
+        | {
+            "TAXON_SERVER_BUNDLE": version.bundle_uri,
+            "TAXON_SERVER_DIGEST": version.manifest_digest,
+            "TAXON_SERVER_NAME": model.metadata.name,
+            "TAXON_SERVER_NAMESPACE": model.metadata.namespace,
+            "TAXON_SERVER_HOST": HOST,
+            "TAXON_SERVER_PORT": str(port),
+            "TAXON_SERVER_DATABASE_URL": backends.postgres.url,
+            "TAXON_SERVER_LOG_MODE": model.spec.serving.prediction_log.mode,
+            "TAXON_SERVER_SPOOL_FOLDER": str(folder / "spool" / version.version),
+            "TAXON_SERVER_DRAIN_SECONDS": "0",  # nobody routes to it
+        }
+    )
     command = [str(Path(sysconfig.get_path("scripts")) / "taxon-server")]
     with Process(command, log=folder / "server.log", environment=environment) as process:
         server = Server(process, port)

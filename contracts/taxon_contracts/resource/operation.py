@@ -146,7 +146,7 @@ class Http(Part):
     ) = Field(
         default=None,
         description='Origins whose pages may call from a browser, as "https://app.example.com", or'
-        ' "*" for all. Default: none.',
+        ' "*" for all. Default: the platform\'s, none unless it sets some.',
     )
     access_log: bool | None = Field(
         default=None,
@@ -163,6 +163,25 @@ class Http(Part):
         description="Most rows of one request. Default: the platform's, 100000 unless it sets"
         " another.",
     )
+
+    def server_variables(self) -> dict[str, str]:
+        """Return the server's environment variables for the fields that are set."""
+        texts = {
+            name: _variable(value)
+            for name in Http.model_fields
+            if (value := getattr(self, name)) is not None
+        }
+        return {f"TAXON_SERVER_{name.upper()}": text for name, text in texts.items()}
+
+
+def _variable(value: object) -> str:
+    match value:
+        case bool():
+            return str(value).lower()
+        case tuple():
+            return ",".join(value)
+        case _:
+            return str(value)
 
 
 class Rollout(Part):

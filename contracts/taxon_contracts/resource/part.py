@@ -38,7 +38,7 @@ SUFFIXES = {
 
 
 def amount(quantity: str) -> Decimal:
-    """Return the number a Kubernetes quantity (``500m``, ``2Gi``) stands for."""
+    """Return the number a Kubernetes quantity (``500m``, ``2Gi``) means."""
     digits = quantity.rstrip("mkMGTi")
     return Decimal(digits) * SUFFIXES[quantity[len(digits) :]]
 

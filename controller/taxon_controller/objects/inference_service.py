@@ -1,7 +1,5 @@
 """The InferenceService that serves one version."""
 
-from collections.abc import Iterator
-
 from taxon_contracts import names
 from taxon_contracts.canonical import canonical_json
 from taxon_contracts.resource import Http
@@ -80,25 +78,11 @@ def storage_uri(record: VersionRecord) -> str:
     return f"taxon+{folder}?manifest={record.manifest_digest}"
 
 
-def _http(http: Http) -> Iterator[Manifest]:
-    """Yield the server's variable for every field that is set."""
-    for name in Http.model_fields:
-        match getattr(http, name):
-            case None:
-                continue
-            case bool(on):
-                value = str(on).lower()
-            case tuple(origins):
-                value = ",".join(origins)
-            case other:
-                value = str(other)
-        yield {"name": f"TAXON_SERVER_{name.upper()}", "value": value}
-
-
 def _environment(model: Model, settings: Settings) -> list[Manifest]:
+    http = model.spec.serving.http or Http()
     variables: list[Manifest] = [
         {"name": "TAXON_SERVER_LOG_MODE", "value": model.spec.serving.prediction_log.mode},
-        *_http(model.spec.serving.http or Http()),
+        *({"name": name, "value": value} for name, value in http.server_variables().items()),
     ]
     if settings.database_secret:
         reference = {"name": settings.database_secret, "key": "url", "optional": True}
