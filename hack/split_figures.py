@@ -48,7 +48,7 @@ class Outcome:
     means: dict[ScoreName, float]
 
     def covered(self, name: ScoreName) -> bool:
-        """Tell whether a metric's interval holds the mean of repeated splits."""
+        """Return whether a metric's interval holds the mean of repeated splits."""
         (figure,) = (one for one in self.figures if one.name == name)
         return figure.low - SHOWN <= self.means[name] <= figure.high + SHOWN
 
@@ -59,7 +59,7 @@ class Outcome:
 
     @property
     def has_its_share(self) -> bool:
-        """Tell whether the held-out share is within a fifth of the fraction."""
+        """Return whether the held-out share is within a fifth of the fraction."""
         return abs(self.share - FRACTION) <= FRACTION / 5
 
 

@@ -28,7 +28,7 @@ ROWS = 40
 
 
 def csv_table(**columns: Any) -> Table:
-    """Return a CSV table of ``x``, ``label`` and these columns, cells written as they stand."""
+    """Return a CSV table of ``x``, ``label`` and these columns, cells written as they are."""
     columns = {"x": range(ROWS), "label": ["no", "yes", "no", "yes"] * 10, **columns}
     lines = [
         ",".join(columns),

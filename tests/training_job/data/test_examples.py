@@ -197,7 +197,7 @@ def test_an_unfit_table_is_refused(case: str) -> None:
 
 
 def test_a_copy_in_text_is_not_used() -> None:
-    """A text column is no feature, so a copy in words cannot be learned from."""
+    """A text column is not a feature, so a copy in words cannot be learned from."""
     examples = examine(as_read(with_column("diagnosis", BINARY["label"])), small_identity())
 
     assert "diagnosis" not in examples.features

@@ -25,7 +25,7 @@ DIGEST = "sha256:" + "0" * 64
 
 
 def csv_table(*labels: str) -> Table:
-    """Return a CSV table with these labels, written as they stand."""
+    """Return a CSV table with these labels, written as they are."""
     lines = "".join(f"{row},{label}\n" for row, label in enumerate(labels))
     frame, other = csv_columns(f"x,label\n{lines}".encode(), "label")
     return Table(frame, DIGEST, other)
@@ -190,7 +190,7 @@ def test_an_unknown_positive_class_is_refused_without_the_labels() -> None:
 
 
 def test_a_table_without_a_header_is_refused_without_its_first_row() -> None:
-    """Its cells stand where names should be."""
+    """Its cells are where names should be."""
     frame, other = csv_columns(b"1.5,secret\n2.5,b\n", "label")
     failure = refusal(Table(frame, DIGEST, other))
 

@@ -1,6 +1,6 @@
 """Whether a row is held out depends on what is in it, and on nothing that may change around it.
 
-Where few different rows make up a table, its repeats stand on both sides, each class in its share.
+Where few different rows make up a table, its repeats are on both sides, each class in its share.
 """
 
 import json
@@ -89,7 +89,7 @@ def test_no_row_that_was_fitted_on_is_held_out_once_the_table_has_grown(
 
 @given(tables(), st.randoms(use_true_random=False))
 @settings(max_examples=100, deadline=None)
-def test_a_row_keeps_its_side_wherever_it_stands(table: Any, random: Any) -> None:
+def test_a_row_keeps_its_side_wherever_it_is(table: Any, random: Any) -> None:
     """The order of the table is no reason to hold a row out."""
     rows, target = table
     order = list(range(len(rows)))
@@ -125,7 +125,7 @@ def test_every_class_has_a_row_held_out(table: Any) -> None:
 @given(tables())
 @settings(max_examples=100, deadline=None)
 def test_duplicates_are_counted_with_their_class(table: Any) -> None:
-    """A row of another class is no duplicate."""
+    """A row of another class is not a duplicate."""
     rows, target = table
 
     distinct = contents(rows, target, range(len(rows)))
@@ -211,7 +211,7 @@ def test_few_different_rows_are_held_out_in_their_share(table: Any, fraction: fl
 
 @given(few(), st.randoms(use_true_random=False))
 @settings(max_examples=50, deadline=None)
-def test_repeats_are_divided_alike_wherever_they_stand(table: Any, random: Any) -> None:
+def test_repeats_are_divided_alike_wherever_they_are(table: Any, random: Any) -> None:
     """As many of each row are held out, in any order of the table."""
     rows, target = table
     order = list(range(len(rows)))

@@ -1,4 +1,4 @@
-"""A number in [0, 1) for every row, by its content: what decides on which side a row stands."""
+"""A number in [0, 1) for every row, by its content: it decides whether a row is held out."""
 
 import hashlib
 

@@ -68,7 +68,7 @@ def examine(table: Table, identity: Identity) -> Examples:
 
 
 def _copies(values: NDArray[np.float64], target: NDArray[np.intp], classes: int) -> bool:
-    """Tell whether a feature's values and the classes stand one to one."""
+    """Return whether each value of a feature belongs to one class, and each class to one value."""
     distinct, codes = np.unique(values, return_inverse=True)
     if len(distinct) != classes:
         return False

@@ -81,7 +81,7 @@ class Rule:
         classes: Classes,
         features: tuple[str, ...],
     ) -> NDArray[np.bool_]:
-        """Tell of each row of a table whether it is held out, shape [n].
+        """Return whether each row of a table is held out, shape [n].
 
         Args:
             rows: features, shape [n, features]; the whole table where contents are divided.
@@ -188,7 +188,7 @@ def _check(
 
 
 def _divided(contents: NDArray[np.float64]) -> Divided:
-    """Return which contents are too large a part of the table to stand on one side."""
+    """Return which contents are too large a part of the table to be on one side."""
     values, counts = np.unique(contents, return_counts=True)
     rows = len(contents)
     effective = rows**2 / float((counts.astype(np.float64) ** 2).sum())

@@ -7,7 +7,7 @@ MISSING_WORDS = frozenset({"na", "n/a", "nan", "null", "none", "?", "-"})
 
 
 def missing(column: pd.Series) -> pd.Series:
-    """Tell of each cell whether it is empty or a word for missing."""
+    """Return whether each cell is empty or a word for missing."""
     absent = column.isna()
     if pd.api.types.is_numeric_dtype(column):
         return absent

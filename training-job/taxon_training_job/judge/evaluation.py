@@ -34,7 +34,7 @@ def evaluate(
     Args:
         answers: the answers on the held-out rows.
         seed: of the resamples.
-        repeats: the rows by content, where contents stand on both sides of the split.
+        repeats: the rows by content, where contents are on both sides of the split.
     """
     rows, classes = answers.probabilities.shape
     generator = np.random.default_rng([seed, rows])

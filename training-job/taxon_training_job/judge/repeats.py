@@ -44,7 +44,7 @@ def repeats(
     sides: Split,
     labels: Callable[[NDArray[np.float64]], NDArray[np.intp]],
 ) -> Repeats | None:
-    """Return the held-out rows by content; None where no content stands on both sides."""
+    """Return the held-out rows by content; None where no content is on both sides."""
     divided = sides.rule.divided
     if not divided:
         return None
