@@ -5,10 +5,12 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+import pytest
 
 from taxon_bundle.bundle import Bundle, open_bundle
 from taxon_contracts.resource import Identity
 from taxon_contracts.run import RunRequest
+from taxon_training_job.failure import RunFailed
 from taxon_training_job.progress import Progress
 from taxon_training_job.run import Outcome, carry_out
 
@@ -76,3 +78,10 @@ def train(request: RunRequest) -> Bundle:
     assert result.bundle_uri is not None
     assert result.manifest_digest is not None
     return open_bundle(result.bundle_uri, result.manifest_digest)
+
+
+def failing(request: RunRequest) -> RunFailed:
+    """Return how a run fails."""
+    with pytest.raises(RunFailed) as caught:
+        carried_out(request)
+    return caught.value

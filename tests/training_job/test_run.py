@@ -13,6 +13,7 @@ from sklearn import metrics as reference
 from support.training import (
     VERSION,
     carried_out,
+    failing,
     forest,
     run_request,
     small_identity,
@@ -32,17 +33,9 @@ from taxon_contracts.manifest import (
     REFERENCE_NAME,
     RUN_RECORD_NAME,
 )
-from taxon_contracts.run import RunRequest
 from taxon_training_job import run
 from taxon_training_job.bundle.serving import serving
 from taxon_training_job.failure import RunFailed
-
-
-def failing(request: RunRequest) -> RunFailed:
-    """Return how a run fails."""
-    with pytest.raises(RunFailed) as caught:
-        carried_out(request)
-    return caught.value
 
 
 def figures(bundle: Bundle) -> dict[str, Any]:
@@ -352,62 +345,6 @@ def test_a_linear_model_that_does_not_converge_is_reported(
     train(run_request(small_table(), tmp_path, identity=identity))
 
     assert '"NotConverged"' in log.getvalue()
-
-
-def test_a_second_run_judges_the_bundle_again_without_fitting(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """And gives a full result."""
-    request = run_request(small_table(), tmp_path)
-    first = carried_out(request)
-    monkeypatch.delattr(run, "fit")
-    monkeypatch.delattr(run, "sealed_bundle")
-    second = carried_out(request)
-
-    assert second.training is None
-    assert second.result == first.result.model_copy(update={"reused": True})
-
-
-def test_a_second_run_verifies_the_bundle(tmp_path: Path) -> None:
-    """A flipped byte is found before it is judged."""
-    request = run_request(small_table(), tmp_path)
-    bundle = train(request)
-    for file in Path(bundle.uri).rglob(MODEL_NAME):
-        file.write_bytes(file.read_bytes()[:-1] + b"?")
-
-    failure = failing(request)
-    assert failure.reason == "BundleCorrupt"
-    assert MODEL_NAME in failure.message
-
-
-def test_a_second_run_uses_todays_gate(tmp_path: Path) -> None:
-    """The bundle's figures stay, the verdict is new."""
-    request = run_request(small_table(), tmp_path)
-    train(request)
-    strict = request.model_copy(
-        update={"gate": request.gate.model_validate({"limits": [{"metric": "brier", "max": 0}]})}
-    )
-    result = carried_out(strict).result
-
-    assert (result.outcome, result.reason, result.reused) == ("Refused", "LimitNotMet", True)
-
-
-def test_changed_data_behind_the_same_uri_is_reported_with_the_annotation(tmp_path: Path) -> None:
-    """A version is immutable; changed data makes another one."""
-    train(run_request(small_table(), tmp_path))
-    failure = failing(run_request(small_table(seed=1), tmp_path))
-
-    assert failure.reason == "DatasetChanged"
-    assert "set the annotation taxon.dev/retrain" in failure.message
-
-
-def test_another_models_bundle_at_the_destination_is_refused(tmp_path: Path) -> None:
-    """It is not judged as if it were this one's."""
-    train(run_request(small_table(), tmp_path))
-    failure = failing(run_request(small_table(), tmp_path, version="v9999999999"))
-
-    assert failure.reason == "BundleCorrupt"
-    assert f"holds the bundle of default/small/{VERSION}" in failure.message
 
 
 @pytest.mark.parametrize("field", ["source", "destination"])
