@@ -1,4 +1,4 @@
-"""The chart's Grafana dashboards, written in Python so that what they share is said once."""
+"""The chart's Grafana dashboards, written in Python so that they share code."""
 
 from hack.dashboards import api, model, system
 from hack.dashboards.grafana import Dashboard

@@ -1,4 +1,4 @@
-"""API performance: what clients ask for and how well it is answered."""
+"""API performance: requests, errors, latency and saturation."""
 
 from hack.dashboards.grafana import VERSION, Dashboard, Panel, Query, Row, of_servers
 
@@ -12,13 +12,13 @@ LATENCY_BUDGET = 0.01
 
 
 def requests(more: str = "", *, window: str = "$__rate_interval", by: str = "") -> str:
-    """Return the rate of predicting requests."""
+    """Return the rate of prediction requests."""
     chosen = ",".join(filter(None, (VERSION, ASKED, more)))
     return f"sum{f' by ({by})' if by else ''} (rate(requests_total{{{chosen}}}[{window}]))"
 
 
 def share(more: str, *, window: str = "$__rate_interval") -> str:
-    """Return the share of predicting requests that ended so; 0 where none did."""
+    """Return the share of prediction requests that match; 0 if none does."""
     every = requests(window=window)
     return f"({requests(more, window=window)} or 0 * {every}) / {every}"
 
@@ -41,7 +41,7 @@ AT_A_GLANCE = Row(
     (
         Panel(
             "Requests",
-            "Predicting requests a second, over every chosen model and version.",
+            "Prediction requests per second, all selected models and versions.",
             "reqps",
             (Query(requests()),),
             kind="stat",
@@ -49,7 +49,7 @@ AT_A_GLANCE = Row(
         ),
         Panel(
             "Failed requests",
-            "Share of predicting requests that ended in a 5xx. The objective is below 0.1 %.",
+            "Share of prediction requests that ended in a 5xx. The objective is below 0.1 %.",
             "percentunit",
             (Query(share(FAILED)),),
             kind="stat",
@@ -67,7 +67,7 @@ AT_A_GLANCE = Row(
         ),
         Panel(
             "Ready servers",
-            "Server pods with a verified bundle, over every chosen model and version.",
+            "Server pods with a verified bundle, all selected models and versions.",
             "none",
             (Query(f"sum(model_loaded{{{VERSION}}})"),),
             kind="stat",
@@ -81,8 +81,8 @@ TRAFFIC = Row(
     (
         Panel(
             "Requests by endpoint",
-            "Every request by its route. Probes and scrapes are among them; unmatched are paths"
-            " the server does not have.",
+            "All requests by route, including probes and scrapes. unmatched: the path does not"
+            " exist.",
             "reqps",
             (
                 Query(
@@ -100,7 +100,7 @@ TRAFFIC = Row(
         ),
         Panel(
             "Error rate",
-            "Share of predicting requests that were refused (4xx) and that failed (5xx).",
+            "Share of prediction requests that were refused (4xx) and that failed (5xx).",
             "percentunit",
             (Query(share(FAILED), "5xx"), Query(share(REFUSED), "4xx")),
         ),
@@ -111,14 +111,14 @@ LATENCY = Row(
     (
         Panel(
             "Latency",
-            "From a request's last byte to its answer, in the server. The network and the Gateway"
-            " come on top.",
+            "From a request's last byte to its answer, measured in the server, without the network"
+            " and the Gateway.",
             "s",
             tuple(Query(quantile(part), f"p{part * 100:.0f}") for part in (0.5, 0.95, 0.99)),
         ),
         Panel(
             "p99 latency by version",
-            "A new version that is slower than the one before shows here first.",
+            "Shows whether a new version is slower than the previous one.",
             "s",
             (
                 Query(
@@ -128,8 +128,8 @@ LATENCY = Row(
             ),
         ),
         Panel(
-            "Where requests lie",
-            "How many requests took how long: the darker, the more.",
+            "Latency distribution",
+            "Number of requests by latency: darker means more.",
             "s",
             (
                 Query(
@@ -147,7 +147,7 @@ SATURATION = Row(
     (
         Panel(
             "Processor time by server",
-            "Cores each server uses. One answers on one core at most: near 1, add replicas.",
+            "Cores used by each server. Small requests use one core: near 1, add replicas.",
             "none",
             (
                 Query(
@@ -159,21 +159,21 @@ SATURATION = Row(
         ),
         Panel(
             "Open connections and files",
-            "Share of the file descriptors a server may open that it has open. Near 1, it refuses"
+            "Open file descriptors as a share of the server's limit. Near 1, the server refuses"
             " connections.",
             "percentunit",
             (Query(of_servers("process_open_fds / process_max_fds"), "{{model}} {{pod}}"),),
             maximum=1,
         ),
         Panel(
-            "Turned away",
-            "Requests a second refused for being too many (429), too large (413), or before the"
-            " model was loaded (503).",
+            "Refused requests",
+            "Requests per second that were over the rate limit (429), too large (413), or sent"
+            " before the model was loaded (503).",
             "reqps",
             (
                 Query(
                     f"{requests(TURNED_AWAY)} or 0 * {requests()}",
-                    "turned away",
+                    "refused",
                 ),
             ),
         ),
@@ -183,9 +183,9 @@ OBJECTIVES = Row(
     "Objectives",
     (
         Panel(
-            "Burn of the availability objective",
-            "How many times faster than allowed errors use up the budget of 0.1 %. Above 14.4 in"
-            " the hour, the budget of 30 days is gone in two.",
+            "Burn rate of the availability objective",
+            "How many times faster than allowed errors use up the budget of 0.1 %. Above 14.4 over"
+            " one hour, the budget of 30 days is used up in two days.",
             "none",
             tuple(
                 Query(f"({share(FAILED, window=window)}) / {AVAILABILITY_BUDGET}", window)
@@ -195,7 +195,7 @@ OBJECTIVES = Row(
             steps=(6, 14.4),
         ),
         Panel(
-            "Burn of the latency objective",
+            "Burn rate of the latency objective",
             "The same for the budget of 1 % of requests that may take longer than 100 ms.",
             "none",
             tuple(
@@ -211,6 +211,6 @@ OBJECTIVES = Row(
 DASHBOARD = Dashboard(
     "taxon-api",
     "Taxon / API performance",
-    "What clients ask of the models, how fast and how well it is answered, and how much more fits.",
+    "Traffic, errors, latency and saturation of the models' servers.",
     (AT_A_GLANCE, TRAFFIC, LATENCY, SATURATION, OBJECTIVES),
 )

@@ -1,4 +1,4 @@
-"""What a dashboard is made of, and its JSON as Grafana reads it."""
+"""The elements of a dashboard, and its JSON as Grafana reads it."""
 
 import json
 from dataclasses import dataclass
@@ -15,7 +15,7 @@ VERSION = f'{MODEL},version=~"$version"'
 
 @dataclass(frozen=True)
 class Query:
-    """One query, and what its series are called."""
+    """One query, and the name of its series."""
 
     expr: str
     legend: str = ""
@@ -23,10 +23,10 @@ class Query:
 
 @dataclass(frozen=True)
 class Panel:
-    """One picture: the question is its title, the description says how to read it.
+    """One panel: the description says how to read it.
 
-    ``unit`` is one of Grafana's units; ``steps`` are values from which green turns yellow and red,
-    in rising order, or red turns green where there is only one; ``matrix`` makes a table of
+    ``unit`` is one of Grafana's units; ``steps`` are the values at which green turns yellow and
+    then red, or, if there is only one, at which red turns green; ``matrix`` makes a table of
     these labels: rows, columns.
     """
 
@@ -52,7 +52,7 @@ class Row:
 
 @dataclass(frozen=True)
 class Dashboard:
-    """One page."""
+    """One dashboard."""
 
     uid: str
     title: str
@@ -65,12 +65,12 @@ class Dashboard:
 
 
 def of_servers(expr: str) -> str:
-    """Return a figure of processes for the chosen models' servers, with model and version."""
+    """Return an expression for the selected models' servers, with the labels model and version."""
     return f"{expr} * on (namespace, pod) group_left (model, version) model_loaded{{{VERSION}}}"
 
 
 def of_controller(expr: str) -> str:
-    """Return a figure of processes for the controller."""
+    """Return an expression for the controller."""
     return f"{expr} and on (namespace, pod) taxon_lease_held"
 
 
@@ -103,7 +103,7 @@ def _dashboard(dashboard: Dashboard) -> dict[str, Any]:
 
 
 def _rollouts() -> dict[str, Any]:
-    """Return the marks of rollouts: each at the time the metric's value gives."""
+    """Return the annotations of rollouts, each at the time of the metric's value."""
     return {
         "name": "Rollouts",
         "datasource": DATASOURCE,
@@ -192,7 +192,7 @@ def _panel(panel: Panel) -> dict[str, Any]:
 
 
 def _steps(values: tuple[float, ...]) -> list[dict[str, Any]]:
-    """Return thresholds: one value is what must be reached, two are what must not be."""
+    """Return thresholds: one value must be reached, two must not be."""
     if len(values) == 1:
         return [{"color": "red", "value": None}, {"color": "green", "value": values[0]}]
     colors = ("yellow", "red")

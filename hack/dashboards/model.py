@@ -1,4 +1,4 @@
-"""Model: what the versions answer, how sure they are, and how good they were found to be."""
+"""Model: predictions, confidence and metrics of the versions."""
 
 from hack.dashboards.grafana import MODEL, VERSION, Dashboard, Panel, Query, Row
 
@@ -13,7 +13,7 @@ LIVE_NOW = Row(
     (
         Panel(
             "Live version",
-            "The version that has the traffic, and how long ago it got it.",
+            "The version that has the traffic, and since when.",
             "dateTimeFromNow",
             (Query(f"{LIVE} * 1000", "{{namespace}}/{{model}} {{version}}"),),
             kind="stat",
@@ -33,7 +33,7 @@ LIVE_NOW = Row(
         ),
         Panel(
             "Predictions",
-            "Rows answered a second.",
+            "Rows answered per second.",
             "ops",
             (Query(ALL_CLASSES),),
             kind="stat",
@@ -41,18 +41,18 @@ LIVE_NOW = Row(
     ),
 )
 ANSWERS = Row(
-    "What it answers",
+    "Predictions",
     (
         Panel(
             "Predictions by class",
-            "Rows answered a second, by the label they got.",
+            "Rows answered per second, by label.",
             "ops",
             (Query(BY_CLASS, "{{label}}"),),
             stacked=True,
         ),
         Panel(
             "Share of each class",
-            "A class whose share moves without a rollout means that what is asked has changed.",
+            "If a class's share changes without a rollout, the requests have changed.",
             "percentunit",
             (Query(f"{BY_CLASS} / on () group_left () {ALL_CLASSES}", "{{label}}"),),
             stacked=True,
@@ -60,7 +60,8 @@ ANSWERS = Row(
         ),
         Panel(
             "Predictions by version",
-            "Rows answered a second, by version: during a rollout, from one to the other.",
+            "Rows answered per second, by version. During a rollout the traffic moves from one to"
+            " the other.",
             "ops",
             (
                 Query(
@@ -74,20 +75,19 @@ ANSWERS = Row(
     ),
 )
 SURENESS = Row(
-    "How sure it is",
+    "Confidence",
     (
         Panel(
             "Confidence distribution",
-            "Probability of the label that was answered, by how many rows had it: the darker, the"
-            " more.",
+            "Number of rows by the probability of the predicted label: darker means more.",
             "percentunit",
             (Query(f"sum by (le) (increase({CONFIDENCE}))", "{{le}}"),),
             kind="heatmap",
         ),
         Panel(
             "Median and lowest confidence",
-            "Half of the rows are answered with more than the median, nine in ten with more than"
-            " the lower line.",
+            "Half of the rows have a higher confidence than the median, nine in ten a higher one"
+            " than the lower line.",
             "percentunit",
             tuple(
                 Query(f"histogram_quantile({part}, sum by (le) (rate({CONFIDENCE})))", name)
@@ -96,8 +96,8 @@ SURENESS = Row(
             maximum=1,
         ),
         Panel(
-            "Unsure answers",
-            "Share of rows whose label had a probability of 0.7 or less.",
+            "Low-confidence predictions",
+            "Share of rows whose predicted label has a probability of 0.7 or less.",
             "percentunit",
             (
                 Query(
@@ -113,11 +113,11 @@ SURENESS = Row(
     ),
 )
 QUALITY = Row(
-    "How good it was found to be",
+    "Metrics",
     (
         Panel(
             "Every metric by version",
-            "On the held-out rows of each kept version, as its run found them.",
+            "Measured on the held-out rows by the run of each kept version.",
             "none",
             (Query(f"max by (version, metric) (model_metric{{{VERSION}}})"),),
             kind="table",
@@ -126,7 +126,7 @@ QUALITY = Row(
         ),
         Panel(
             "Accuracy by version",
-            "On the held-out rows. The rows can differ from version to version when the table did.",
+            "Measured on the held-out rows, which differ between versions if the table does.",
             "percentunit",
             (
                 Query(
@@ -154,7 +154,7 @@ QUALITY = Row(
         ),
         Panel(
             "Mean accuracy of evaluations",
-            "Over every version evaluated since the controller started, refused ones too.",
+            "All versions evaluated since the controller started, including refused ones.",
             "percentunit",
             (
                 Query(
@@ -167,8 +167,8 @@ QUALITY = Row(
         ),
         Panel(
             "Feature importance",
-            "How much the model's metric fell when a feature's values were shuffled, for the"
-            " twenty features that matter most.",
+            "How much the model's metric fell when a feature's values were shuffled. Shows the"
+            " twenty most important features.",
             "none",
             (
                 Query(
@@ -184,6 +184,6 @@ QUALITY = Row(
 DASHBOARD = Dashboard(
     "taxon-model",
     "Taxon / Model",
-    "What the versions of a model answer, how sure they are, and how good they were found to be.",
+    "Predictions, confidence and metrics of a model's versions.",
     (LIVE_NOW, ANSWERS, SURENESS, QUALITY),
 )

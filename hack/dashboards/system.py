@@ -22,7 +22,7 @@ CPU = "rate(process_cpu_seconds_total[$__rate_interval])"
 
 
 def both(expr: str) -> tuple[Query, ...]:
-    """Return a figure of processes for servers and controller."""
+    """Return queries of a process metric for servers and controller."""
     return (
         Query(of_servers(expr), "{{model}} {{pod}}"),
         Query(of_controller(expr), "controller {{pod}}"),
@@ -39,7 +39,8 @@ MODELS = Row(
     (
         Panel(
             "Models that are not ready",
-            "Models whose spec is not what is live and answers. The table says what holds of each.",
+            "Models whose desired version is not live or does not answer. The table shows the"
+            " conditions of each.",
             "none",
             (
                 Query(
@@ -50,8 +51,8 @@ MODELS = Row(
             steps=(1, 2),
         ),
         Panel(
-            "Controller leads",
-            "1 while one controller is the one writer. 0 is a controller that waits or has lost"
+            "Controller is leader",
+            "1 while a controller holds the Lease. 0 while it waits for the Lease or cannot reach"
             " the API server.",
             "none",
             (Query("sum(taxon_lease_held)"),),
@@ -60,7 +61,7 @@ MODELS = Row(
         ),
         Panel(
             "Events not yet in the database",
-            "Over every chosen server.",
+            "All selected servers.",
             "none",
             (Query(f"sum({of_servers('prediction_log_spool_events')})"),),
             kind="stat",
@@ -68,7 +69,7 @@ MODELS = Row(
         ),
         Panel(
             "Conditions",
-            "What the controller says of each model; docs/conditions.md has every reason.",
+            "The conditions of each model; docs/conditions.md lists every reason.",
             "bool_yes_no",
             (Query(f'label_join({HOLDS}, "name", "/", "namespace", "model")'),),
             kind="table",
@@ -82,17 +83,17 @@ PROCESSES = Row(
     (
         Panel(
             "Uptime",
-            "Since each process started. A saw is a process that is restarted again and again.",
+            "Time since each process started. A sawtooth is a process that restarts repeatedly.",
             "s",
             both("(time() - process_start_time_seconds)"),
         ),
         Panel(
             "Memory",
-            "Resident memory. A line that only rises ends at the container's limit.",
+            "Resident memory. If it only rises, the process will reach the container's limit.",
             "bytes",
             both("process_resident_memory_bytes"),
         ),
-        Panel("Processor time", "Cores each process uses.", "none", both(CPU)),
+        Panel("Processor time", "Cores used by each process.", "none", both(CPU)),
     ),
 )
 LOG = Row(
@@ -101,13 +102,13 @@ LOG = Row(
         Panel(
             "Spool",
             "Predictions on a server's disk that are not in the database yet. It grows while the"
-            " database is away, and empties by itself.",
+            " database is down; afterwards the server stores them.",
             "none",
             (Query(of_servers("prediction_log_spool_events"), "{{model}} {{pod}}"),),
         ),
         Panel(
             "Stored in the database",
-            "Predictions a second that each server stores.",
+            "Predictions stored per second, by server.",
             "ops",
             (
                 Query(
@@ -118,7 +119,7 @@ LOG = Row(
         ),
         Panel(
             "Dropped",
-            "Predictions a second that were given up, by reason. Anything above 0 is lost.",
+            "Predictions dropped per second, by reason. They are missing from the log.",
             "ops",
             (
                 Query(
@@ -130,18 +131,18 @@ LOG = Row(
         ),
         Panel(
             "Connections to the database",
-            "Open at this moment, and on average over time, those being opened too. A server opens"
-            " one for a batch and keeps none; PostgreSQL's max_connections is the limit.",
+            "Open now, and on average over time, including those being opened. A server opens one"
+            " for each batch; PostgreSQL's max_connections is the limit.",
             "none",
             (
-                Query(f"sum({of_servers('database_connections')})", "at this moment"),
+                Query(f"sum({of_servers('database_connections')})", "now"),
                 Query(f"sum({of_servers(STORING)})", "on average"),
             ),
         ),
         Panel(
             "Time to store a batch",
-            "From opening the connection to the commit, in the median and 19 times in 20. A batch"
-            " holds up to 2,000 predictions.",
+            "From opening the connection to the commit: median and 95th percentile. A batch has up"
+            " to 2,000 predictions.",
             "s",
             tuple(
                 Query(quantile(part, of_servers(STORED)), f"p{part * 100:.0f}")
@@ -150,8 +151,8 @@ LOG = Row(
         ),
         Panel(
             "Batches that were not stored",
-            "Tries a second. After unavailable a batch stays in the spool and is tried again;"
-            " after refused it is halved until the rows at fault are found and dropped.",
+            "Tries per second. unavailable: the batch stays in the spool and is retried. refused:"
+            " the batch is halved until the rows at fault are found and dropped.",
             "ops",
             (Query(f"sum by (outcome) ({of_servers(NOT_STORED)})", "{{outcome}}"),),
         ),
@@ -162,7 +163,7 @@ CONTROLLER = Row(
     (
         Panel(
             "Reconciles",
-            "Looks at a model a second, and those that failed, by reason.",
+            "Reconciliations per second, and failed ones by reason.",
             "ops",
             (
                 Query("sum(rate(taxon_reconcile_seconds_count[$__rate_interval]))", "all"),
@@ -175,7 +176,7 @@ CONTROLLER = Row(
         ),
         Panel(
             "Time of one reconcile",
-            "Most of it is waiting for the API server.",
+            "Median and 95th percentile. Most of the time is spent waiting for the API server.",
             "s",
             tuple(
                 Query(
@@ -187,7 +188,7 @@ CONTROLLER = Row(
         ),
         Panel(
             "Waiting before a reconcile",
-            "How long a model that is due waits for a worker, 19 times in 20.",
+            "How long a model that is due waits for a worker: 95th percentile.",
             "s",
             (
                 Query(
@@ -197,21 +198,21 @@ CONTROLLER = Row(
         ),
         Panel(
             "Models that are due",
-            "A queue that does not empty wants more workers.",
+            "If the queue does not empty, add workers.",
             "none",
             (Query("max(taxon_queue_depth)", "due"),),
         ),
         Panel(
             "Age of the heartbeat",
-            "Since the controller last saw its own heartbeat through its watch. Above 180 s it is"
-            " blind and is restarted.",
+            "Time since the controller's watch last delivered its own heartbeat. Above 180 s the"
+            " controller is restarted.",
             "s",
             (Query("max by (pod) (taxon_heartbeat_age_seconds)", "{{pod}}"),),
             steps=(60, 180),
         ),
         Panel(
             "Writes to the API server",
-            "By verb and kind. A quiet cluster has none but the lease.",
+            "By verb and kind. Without changes there are only those of the Lease.",
             "wps",
             (
                 Query(
@@ -240,8 +241,8 @@ RUNS = Row(
         ),
         Panel(
             "Time of a run",
-            "From the first attempt to the outcome, in the median and 19 times in 20, over the"
-            " last day and every model.",
+            "From the first attempt to the outcome: median and 95th percentile over the last day,"
+            " all models.",
             "s",
             tuple(
                 Query(
@@ -258,6 +259,6 @@ RUNS = Row(
 DASHBOARD = Dashboard(
     "taxon-system",
     "Taxon / System health",
-    "Whether servers, prediction log, controller and runs do what they should.",
+    "Health of servers, prediction log, controller and runs.",
     (MODELS, PROCESSES, LOG, CONTROLLER, RUNS),
 )

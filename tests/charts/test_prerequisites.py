@@ -93,9 +93,9 @@ def test_a_cluster_that_has_what_is_asked_for_gets_what_is_reviewed(
 
 
 @pytest.mark.parametrize("release", ["1st", "team.taxon", "a" * 39])
-def test_a_release_whose_name_services_cannot_begin_with_is_refused(release: str) -> None:
-    """Helm allows names that Kubernetes refuses half-way through an install."""
-    with pytest.raises(charts.Refused, match=f'the release name "{release}" cannot begin'):
+def test_a_release_name_that_cannot_start_a_service_name_is_refused(release: str) -> None:
+    """Helm allows release names that Kubernetes would refuse in the middle of an install."""
+    with pytest.raises(charts.Refused, match=f'the release name "{release}" cannot start'):
         charts.render({}, release=release)
 
 

@@ -99,20 +99,20 @@ imagePullSecrets:
 {{- end }}
 {{- end }}
 
-{{/* On what outlives its place in the release: neither Helm nor Argo CD removes it. */}}
+{{/* For objects that outlive the release: neither Helm nor Argo CD removes them. */}}
 {{- define "taxon.kept" -}}
 helm.sh/resource-policy: keep
 argocd.argoproj.io/sync-options: Prune=false
 {{- end }}
 
-{{/* Name of the ClusterServingRuntime. It follows the content, because a version keeps the one it
-began with: an upgrade makes another and leaves the servers alone. */}}
+{{/* Name of the ClusterServingRuntime, with a digest of its content: a version keeps its runtime, so
+an upgrade creates another and does not restart servers. */}}
 {{- define "taxon.runtimeName" -}}
 {{- $digest := include "taxon.runtimeSpec" . | sha256sum | trunc 8 -}}
 {{ printf "%s-%s-%s" .Release.Name .Chart.AppVersion $digest }}
 {{- end }}
 
-{{/* What serves a version. The controller sets resources, log mode and database for each model; KServe
+{{/* Spec of the ClusterServingRuntime. The controller sets resources, log mode and database for each model; KServe
 copies an InferenceService's labels and annotations to its pods. */}}
 {{- define "taxon.runtimeSpec" -}}
 supportedModelFormats:
@@ -162,7 +162,7 @@ volumes:
   emptyDir: {sizeLimit: 512Mi}
 {{- end }}
 
-{{/* What every server starts with; a model's own settings come after these and override them. */}}
+{{/* Defaults of every server; the settings of a model come after these and override them. */}}
 {{- define "taxon.httpEnv" -}}
 - {name: TAXON_SERVER_ACCESS_LOG, value: {{ .accessLog | quote }}}
 - {name: TAXON_SERVER_MAX_BODY_BYTES, value: {{ .maxBodyBytes | int64 | quote }}}
@@ -178,7 +178,7 @@ volumes:
 {{- end }}
 {{- end }}
 
-{{/* Whether the Gateway can be asked to retry. */}}
+{{/* Whether to render the retry policy. */}}
 {{- define "taxon.retries" -}}
 {{- $known := .Capabilities.APIVersions.Has "gateway.envoyproxy.io/v1alpha1/BackendTrafficPolicy" }}
 {{- $wanted := .Values.gateway.retries }}
@@ -196,8 +196,8 @@ volumes:
 {{- .Values.objectStore.bundles | trimPrefix "s3://" | splitList "/" | first -}}
 {{- end }}
 
-{{/* Key of the object store's configuration. It follows the content, so that the store's pod starts
-again with it, and not before the credentials Job has written it. */}}
+{{/* Key of the object store's configuration, with a digest of its content: the store's pod restarts
+when it changes, after the credentials Job has written it. */}}
 {{- define "taxon.s3Configuration" -}}
 {{- $content := list .Values.objectStore.bundles (sortAlpha .Values.modelNamespaces) (include "taxon.image" (list . "controller")) -}}
 {{ printf "s3-%s.json" ($content | toJson | sha256sum | trunc 8) }}
@@ -259,8 +259,8 @@ again with it, and not before the credentials Job has written it. */}}
 {{- end }}
 {{- end }}
 
-{{/* Refuses a cluster that lacks a kind; call with (list $ "group/version" "Kind" "remedy"). Only who
-asked a cluster knows v1/Pod by name: rendering without one refuses nothing. */}}
+{{/* Refuses a cluster that lacks a kind; call with (list $ "group/version" "Kind" "remedy"). Only a
+cluster's API versions contain v1/Pod: rendering without a cluster refuses nothing. */}}
 {{- define "taxon.require" -}}
 {{- $known := (first .).Capabilities.APIVersions }}
 {{- if and ($known.Has "v1/Pod") (not ($known.Has (printf "%s/%s" (index . 1) (index . 2)))) }}
