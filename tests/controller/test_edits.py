@@ -6,6 +6,7 @@ Every look is by a new reconciler, so nothing can be remembered between two of t
 from typing import Any
 
 import pytest
+from support.other_controllers import deployment_conditions
 from support.story import READY, Story, served
 from support.world import World
 
@@ -28,6 +29,7 @@ KILLED = {
 def edited(serving: dict[str, Any], **switches: Any) -> Story:
     """Return the story of a Ready model whose serving was just edited in place."""
     story = served(serving=ROOMY)
+    story.world.put("ServiceAccount", story.namespace, "reader")
     for name, value in switches.items():
         setattr(story.world, name, value)
     story.world.pass_time(minutes=5)
@@ -39,7 +41,7 @@ def edited(serving: dict[str, Any], **switches: Any) -> Story:
     "serving",
     [
         TIGHT,
-        ROOMY | {"minReplicas": 3},
+        ROOMY | {"serviceAccountName": "reader"},
         ROOMY | {"predictionLog": {"mode": "Disabled"}},
         ROOMY | {"http": {"rateLimit": "5/second"}},
     ],
@@ -90,7 +92,7 @@ def test_an_edit_that_is_stuck_can_be_taken_back() -> None:
 
 def test_the_deadline_counts_from_when_the_edit_last_came_further() -> None:
     """Many servers may take longer in all than one may."""
-    story = edited(ROOMY | {"minReplicas": 2}, updates=False)
+    story = edited(TIGHT | {"minReplicas": 2}, updates=False)
     story.run(3)
     story.world.pass_time(seconds=599)
     [deployment] = story.world.named_deployments()
@@ -99,6 +101,55 @@ def test_the_deadline_counts_from_when_the_edit_last_came_further() -> None:
         "lastUpdateTime"
     ].replace("12:05", "12:14")
     story.world.pass_time(seconds=30)
+    story.look()
+
+    assert story.conditions["Reconciling"] == ("True", "ServersUpdating")
+
+
+def test_more_servers_have_their_whole_time_however_old_the_last_rollout_is() -> None:
+    """Kubernetes notes no progress where only the number of pods changes."""
+    story = served(serving=ROOMY)
+    story.world.updates = False
+    story.world.pass_time(hours=5)
+    story.submit(serving=ROOMY | {"minReplicas": 3})
+    story.run(5)
+    assert story.conditions["Reconciling"] == ("True", "ServersUpdating")
+    assert "1 of 3 servers" in story.message("Ready")
+
+    story.world.pass_time(seconds=601)
+    story.look()
+    assert story.conditions["Stalled"] == ("True", "ProgressDeadlineExceeded")
+
+    story.world.updates = True
+    story.run()
+    assert story.conditions == READY
+
+
+def test_a_server_that_is_lost_leaves_the_model_ready_while_it_is_replaced() -> None:
+    """A node is drained long after the last rollout: another server answers meanwhile."""
+    story = served(serving=ROOMY | {"minReplicas": 2})
+    story.world.pass_time(hours=5)
+    [deployment] = story.world.named_deployments()
+    counts = {"replicas": 2, "updatedReplicas": 2, "availableReplicas": 1}
+    conditions = deployment_conditions(story.world, deployment, counts)
+    deployment["status"] |= counts | {"conditions": conditions}
+    story.look()
+    assert story.conditions == READY
+
+    story.world.pass_time(seconds=601)
+    story.look()
+    assert story.conditions["Stalled"] == ("True", "ProgressDeadlineExceeded")
+
+
+def test_what_is_said_of_the_spec_before_an_edit_does_not_stall_it() -> None:
+    """KServe has changed the Deployment, which Kubernetes has not looked at yet."""
+    story = edited(TIGHT)
+    story.world.pass_time(hours=5)
+    story.look()
+    story.world.settle()
+    [deployment] = story.world.named_deployments()
+    deployment["status"]["observedGeneration"] -= 1
+    deployment["status"]["conditions"][0]["lastUpdateTime"] = "2026-01-01T00:00:00Z"
     story.look()
 
     assert story.conditions["Reconciling"] == ("True", "ServersUpdating")

@@ -110,7 +110,12 @@ def _deploy(world: "World", body: Manifest) -> None:
     }
     spec = {
         "replicas": predictor["minReplicas"],
-        "template": {"spec": {"containers": [container]}},
+        "template": {
+            "spec": {
+                "serviceAccountName": predictor["serviceAccountName"],
+                "containers": [container],
+            }
+        },
     }
     name = f"{metadata['name']}-predictor"
     there = world.objects.get((DEPLOYMENT.name, metadata["namespace"], name))
@@ -126,12 +131,36 @@ def _deploy(world: "World", body: Manifest) -> None:
     _roll_out(world, body, there)
 
 
+def deployment_conditions(world: "World", there: Manifest, status: Manifest) -> list[Manifest]:
+    """Return what Kubernetes says of a Deployment with these counts.
+
+    As there, what was rolled out once notes no further progress until its template changes.
+    """
+    before = {one["type"]: one for one in there["status"].get("conditions", ())}
+    now, whole = clock.text(world.now), status["replicas"] == status["updatedReplicas"]
+    progress = before.get("Progressing", {})
+    if not (whole and progress.get("reason") == "NewReplicaSetAvailable"):
+        reason = "NewReplicaSetAvailable" if whole else "ReplicaSetUpdated"
+        progress = {"type": "Progressing", "status": "True", "reason": reason,
+                    "lastUpdateTime": now}  # fmt: skip
+    enough = str(status["availableReplicas"] >= there["spec"]["replicas"])
+    available = before.get("Available", {})
+    if available.get("status") != enough:
+        available = {"type": "Available", "status": enough, "lastTransitionTime": now}
+    return [progress, available]
+
+
 def _roll_out(world: "World", body: Manifest, there: Manifest) -> None:
     """Replace the pods of the spec that ran by pods of the newest, if those become ready."""
     spec, before = there["spec"], there["ran"]["replicas"]
     arrives = world.updates or spec == there["ran"]
     count = spec["replicas"]
-    counts = (count, count, count if world.serves else 0) if arrives else (before + 1, 1, before)
+    if arrives:
+        counts = (count, count, count if world.serves else 0)
+    elif spec.get("template") == there["ran"].get("template"):
+        counts = (count, count, min(before, count))
+    else:
+        counts = (before + 1, 1, before)
     status = {
         "observedGeneration": there["metadata"]["generation"],
         **dict(zip(("replicas", "updatedReplicas", "availableReplicas"), counts, strict=True)),
@@ -139,10 +168,7 @@ def _roll_out(world: "World", body: Manifest, there: Manifest) -> None:
     known = {key: there["status"].get(key) for key in status}
     if known == status:
         return
-    progress = {
-        "type": "Progressing", "status": "True", "lastUpdateTime": clock.text(world.now),
-    }  # fmt: skip
-    there["status"] = status | {"conditions": [progress]}
+    there["status"] = status | {"conditions": deployment_conditions(world, there, status)}
     surplus = ("Pod", body["metadata"]["namespace"], f"{body['metadata']['name']}-next")
     if arrives:
         there["ran"] = copy.deepcopy(spec)

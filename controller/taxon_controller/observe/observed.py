@@ -39,8 +39,9 @@ class Deployment:
     """What KServe has made of an InferenceService: which pods run, and which spec they run.
 
     ``current``: the counts are about the newest spec. ``updated`` pods of all ``pods`` run it.
-    ``progressed`` is when the newest spec last came further. ``container`` is what is asked of
-    the server's container.
+    ``progressed`` is when the newest spec last came further, or pods of it began to be missing.
+    ``account`` is the ServiceAccount of the pods, and ``container`` what is asked of the server's
+    container.
     """
 
     current: bool
@@ -49,6 +50,7 @@ class Deployment:
     updated: int
     available: int
     progressed: datetime | None
+    account: str
     container: Manifest = field(repr=False)
 
 

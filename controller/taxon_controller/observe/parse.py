@@ -223,19 +223,27 @@ def read_deployment(body: Manifest) -> Deployment:
         updated=status.get("updatedReplicas", 0),
         available=status.get("availableReplicas", 0),
         progressed=_progressed(body),
+        account=spec["template"]["spec"].get("serviceAccountName", ""),
         container=next((one for one in containers if one["name"] == SERVER_CONTAINER), {}),
     )
 
 
 def _progressed(deployment: Manifest) -> datetime | None:
-    """Return when a Deployment last came further; its own deadline notes a time after that."""
-    conditions = deployment.get("status", {}).get("conditions", ())
-    for one in conditions:
+    """Return when a Deployment last came further, or began to lack pods, whichever is later.
+
+    Kubernetes notes no progress where only the number of pods changes, or one of them is lost: then
+    the time of the last rollout stays, however long ago that was. Its own deadline notes a time
+    after the last progress.
+    """
+    times = []
+    for one in deployment.get("status", {}).get("conditions", ()):
         if one["type"] == "Progressing" and "lastUpdateTime" in one:
             seconds = deployment["spec"].get("progressDeadlineSeconds", DEPLOYMENT_SECONDS)
             late = timedelta(seconds=seconds if one["status"] == "False" else 0)
-            return clock.parse(one["lastUpdateTime"]) - late
-    return None
+            times.append(clock.parse(one["lastUpdateTime"]) - late)
+        if one["type"] == "Available" and one["status"] == "False" and "lastTransitionTime" in one:
+            times.append(clock.parse(one["lastTransitionTime"]))
+    return max(times, default=None)
 
 
 def _is_ready(pod: Manifest) -> bool:

@@ -1,4 +1,4 @@
-"""Whether what was edited in place (resources, replicas, log mode, HTTP) runs everywhere.
+"""Whether what was edited in place (resources, replicas, account, log mode, HTTP) runs everywhere.
 
 KServe carries an edit over to a Deployment, and that to one pod after the other. A pod that does
 not become ready stops it there: the servers before it serve on, and so nothing else would show it.
@@ -67,10 +67,12 @@ def _edit(scene: Scene, server: Server, wanted: Manifest) -> Edit | None:
 
 def _carries(server: Server, deployment: Deployment, wanted: Manifest) -> bool:
     """Return whether a Deployment asks of its pods what the model asks for."""
-    asked = wanted["spec"]["predictor"]["model"]
+    predictor = wanted["spec"]["predictor"]
+    asked = predictor["model"]
     there = {one["name"]: one for one in deployment.container.get("env", ())}
     return (
         matches(server.body, wanted)
+        and deployment.account == predictor["serviceAccountName"]
         and matches(deployment.container.get("resources", {}), asked["resources"])
         and all(matches(there.get(one["name"], {}), one) for one in asked["env"])
     )
@@ -85,9 +87,9 @@ def _runs_everywhere(scene: Scene, deployment: Deployment) -> bool:
 
 
 def _is_late(scene: Scene, deployment: Deployment) -> bool:
-    return (
-        deployment.progressed is not None and _deadline(scene, deployment.progressed) <= scene.now
-    )
+    """Return whether the newest spec comes no further; what is said of one before it is old."""
+    since = deployment.progressed
+    return deployment.current and since is not None and _deadline(scene, since) <= scene.now
 
 
 def _deadline(scene: Scene, since: datetime) -> datetime:
