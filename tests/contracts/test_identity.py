@@ -18,6 +18,49 @@ def test_the_id_of_a_known_spec_never_changes() -> None:
     assert version_id(identity()) == "v33936ec098"
 
 
+@pytest.mark.parametrize(
+    ("fields", "annotation", "known"),
+    [
+        (
+            {
+                "dataset": {
+                    "uri": "s3://samples/b.parquet",
+                    "target": "diagnosis",
+                    "positiveClass": "malignant",
+                    "features": [{"name": "mean radius"}, {"name": "mean texture"}],
+                    "testFraction": 0.25,
+                },
+                "pipeline": {
+                    "scaler": "None",
+                    "polynomialDegree": 2,
+                    "classifier": {
+                        "type": "LogisticRegression",
+                        "parameters": [
+                            {"name": "C", "values": ["0.1", "1.0"]},
+                            {"name": "penalty", "values": ["'l2'", "None"]},
+                        ],
+                    },
+                    "threshold": 0.3,
+                },
+                "search": {"strategy": "Random", "folds": 3, "trials": 12},
+                "metric": "f1",
+                "seed": 7,
+            },
+            None,
+            "ved80c24070",
+        ),
+        ({}, "1764201234", "v436a502d29"),
+        ({}, "x" * 100, "v3e513555bf"),
+    ],
+    ids=["every field", "annotation", "long annotation"],
+)
+def test_ids_are_those_of_the_first_release(
+    fields: dict[str, object], annotation: str | None, known: str
+) -> None:
+    """They were computed by it: an upgrade trains nothing again."""
+    assert version_id(identity(**fields), trigger=retrain_trigger(annotation)) == known
+
+
 def test_a_field_set_to_its_default_does_not_count() -> None:
     """A field added later with a default retrains nobody."""
     assert version_id(identity(seed=42, pipeline={"scaler": "Standard"})) == version_id(identity())

@@ -10,9 +10,23 @@ from support.world import World
 
 from taxon_contracts import names
 from taxon_contracts.run import RunRequest
-from taxon_kube.api import JOB, MODEL, POD, Manifest, Refused
+from taxon_kube.api import INFERENCE_SERVICE, JOB, MODEL, POD, Manifest, Refused
 
 RECORD = names.ANNOTATION_RECORD
+FIELDS_BEFORE = {
+    "bundleURI",
+    "completionTime",
+    "manifestDigest",
+    "message",
+    "metrics",
+    "outcome",
+    "reason",
+    "startTime",
+    "token",
+    "trigger",
+    "version",
+}
+"""What a record had before releases ignored the fields they do not know."""
 
 
 def with_history(*, settled: bool = True) -> Story:
@@ -192,6 +206,40 @@ def test_a_reason_of_a_newer_release_is_reported_as_unknown() -> None:
     assert story.conditions["Ready"] == ("False", "Unknown")
     assert story.conditions["GatePassed"] == ("False", "Unknown")
     assert "worse than v1" in story.message("GatePassed")
+
+
+def test_the_release_before_can_read_what_servers_carry() -> None:
+    """After a rollback it rebuilds a lost status from there, and it knows no parameters."""
+
+    def with_parameters(request: RunRequest, attempt: int) -> Manifest:
+        state = accepted(request, attempt)
+        result = json.loads(state["terminated"]["message"])
+        result["parameters"] = [{"name": "C", "value": "0.1"}]
+        state["terminated"]["message"] = json.dumps(result)
+        return state
+
+    story = Story(World(train=with_parameters))
+    story.submit()
+    story.run()
+    [record] = story.status.versions or ()
+    [server] = story.world.named(INFERENCE_SERVICE).values()
+
+    assert record.parameters
+    assert json.loads(server["metadata"]["annotations"][RECORD]).keys() <= FIELDS_BEFORE
+
+
+def test_servers_of_a_newer_release_are_left_as_they_are() -> None:
+    """KServe copies annotations to the pods: one that is written again restarts them."""
+    story = served()
+    [server] = story.world.named(INFERENCE_SERVICE).values()
+    annotations = server["metadata"]["annotations"]
+    newer = json.dumps(json.loads(annotations[RECORD]) | {"explanation": "of a newer release"})
+    annotations[RECORD] = newer
+    story.run()
+    [server] = story.world.named(INFERENCE_SERVICE).values()
+
+    assert server["metadata"]["annotations"][RECORD] == newer
+    assert story.conditions == READY
 
 
 def test_a_failed_run_is_kept_on_its_job_as_well() -> None:

@@ -12,6 +12,8 @@ from taxon_kube.api import Manifest
 REQUESTS = {"cpu": "100m", "memory": "256Mi"}
 LIMITS = {"cpu": "1", "memory": "1Gi"}
 CPU_PERCENT = 80
+NOT_BEFORE = {"parameters"}
+"""Fields of a record that releases before them cannot read, and would lose the record for."""
 
 
 def inference_service(
@@ -37,7 +39,7 @@ def inference_service(
         "serving.kserve.io/deploymentMode": "Standard",
         names.ANNOTATION_DIGEST: record.manifest_digest or "",
         names.ANNOTATION_RECORD: canonical_json(
-            record.model_dump(by_alias=True, exclude_none=True)
+            record.model_dump(by_alias=True, exclude_none=True, exclude=NOT_BEFORE)
         ).decode(),
         names.ANNOTATION_RUNTIME: runtime,
     }

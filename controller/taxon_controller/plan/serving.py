@@ -1,5 +1,6 @@
 """The objects that give each version in use its servers, and the traffic its way."""
 
+from taxon_contracts import names
 from taxon_controller.domain.actions import Apply, Delete, Write
 from taxon_controller.domain.history import can_serve, find
 from taxon_controller.domain.hosts import outside_host
@@ -7,6 +8,7 @@ from taxon_controller.objects.disruption_budget import disruption_budget
 from taxon_controller.objects.http_route import http_route
 from taxon_controller.objects.inference_service import inference_service
 from taxon_controller.objects.service import service
+from taxon_controller.observe.parse import annotation
 from taxon_controller.plan.scene import Scene
 from taxon_kube.api import DISRUPTION_BUDGET, INFERENCE_SERVICE, Manifest
 
@@ -45,7 +47,11 @@ def wanted_servers(scene: Scene, version: str) -> Manifest | None:
     kept = first.model_copy(
         update={"bundle_uri": record.bundle_uri, "manifest_digest": record.manifest_digest}
     )
-    return inference_service(scene.model, kept, runtime=runtime, settings=scene.settings)
+    manifest = inference_service(scene.model, kept, runtime=runtime, settings=scene.settings)
+    if there is not None and there.record == kept:  # as written, also by another release
+        annotations = manifest["metadata"]["annotations"]
+        annotations[names.ANNOTATION_RECORD] = annotation(there.body, names.ANNOTATION_RECORD)
+    return manifest
 
 
 def _servers(scene: Scene, version: str) -> list[Write]:
