@@ -113,3 +113,12 @@ def test_an_annotation_that_was_carried_out_says_so() -> None:
     message = story.message("Trained")
     assert f"taxon.dev/retrain=again-0 was carried out by {version} at 2026-" in message
     assert "$(date +%s)" in message
+
+
+def test_a_url_that_stops_answering_is_a_warning() -> None:
+    """Clients get no answer, so a person should look, though nothing is stalled."""
+    story = served()
+    story.world.routes = False
+    story.look()
+
+    assert events(story)["URLNotAnswering"][0] == "Warning"

@@ -12,6 +12,7 @@ from taxon_controller.domain.model import Model
 
 NO_EVENT = ("NotRun", "NotJudged", "NoVersion")
 REPORTED = ("Ready", "Trained", "GatePassed", "Serving")
+NOT_ANSWERING = ("ServersNotReady", "URLNotAnswering")
 
 
 def events_between(before: Status, after: Status, model: Model | None = None) -> tuple[Event, ...]:
@@ -50,11 +51,12 @@ def _changed(before: Condition | None, after: Condition) -> bool:
 
 
 def _is_warning(status: Status, condition: Condition) -> bool:
-    """Return whether a person should look: something is stalled, or the gate has refused."""
+    """Return whether a person should look: nothing more happens, or clients get no answer."""
     stalled = any(
         one.type == "Stalled" and one.reason == condition.reason for one in status.conditions or ()
     )
-    return condition.status == "False" and (stalled or condition.type == "GatePassed")
+    alarming = stalled or condition.type == "GatePassed" or condition.reason in NOT_ANSWERING
+    return condition.status == "False" and alarming
 
 
 def _begins(before: Status, run: Run) -> bool:
