@@ -251,10 +251,22 @@ def test_a_large_part_of_equal_rows_is_divided_and_the_rest_is_not() -> None:
     assert np.array_equal(held_out[400:410], held_out[410:420])
 
 
-def test_copies_of_continuous_rows_stay_together() -> None:
-    """Even three of each: a row that was fitted on says nothing about itself."""
-    once = np.random.default_rng(0).normal(size=(100, 2))
-    rows, target = np.tile(once, (3, 1)), np.tile(np.arange(100) % 2, 3)
+def test_many_different_rows_are_divided_where_their_repeats_have_several_classes() -> None:
+    """Rows of the same features and another class are not copies of each other."""
+    generator = np.random.default_rng(0)
+    content = generator.integers(0, 300, 3000)
+    target = (generator.random(3000) < 0.5).astype(np.intp)
+    sides = split_of(np.stack(np.divmod(content, 20), axis=1).astype(np.float64), target)
+
+    assert sides.rule.divided.every
+    assert len(sides.test) == pytest.approx(600, abs=60)
+
+
+@pytest.mark.parametrize(("different", "copies"), [(90, 3), (300, 8)])
+def test_copies_of_continuous_rows_stay_together(different: int, copies: int) -> None:
+    """A row that was fitted on says nothing about itself."""
+    once = np.random.default_rng(0).normal(size=(different, 2))
+    rows, target = np.tile(once, (copies, 1)), np.tile(np.arange(different) % 2, copies)
     sides = split_of(rows, target)
 
     assert not sides.rule.divided

@@ -130,7 +130,7 @@ def test_a_live_version_that_held_out_whole_contents_is_compared_on_those(
 ) -> None:
     """As versions before 0.2 did, whatever the table."""
     with monkeypatch.context() as earlier:
-        earlier.setattr(split, "_divided", lambda _: split.Divided())
+        earlier.setattr(split, "_divided", lambda *_: split.Divided())
         live = train(run_request(few_rows(1000), tmp_path / "live"))
     held_out = split.Rule.of(json.loads(live.read(METRICS_NAME))["split"])
     result = challenged(tmp_path / "next", few_rows(1000), live)
@@ -147,7 +147,7 @@ def test_a_bundle_found_again_is_compared_on_the_rows_it_held_out_itself(
     table = few_rows(1000)
     live = train(run_request(table, tmp_path / "live", version="v2222222222"))
     with monkeypatch.context() as earlier:
-        earlier.setattr(split, "_divided", lambda _: split.Divided())
+        earlier.setattr(split, "_divided", lambda *_: split.Divided())
         train(run_request(table, tmp_path / "next", version="v1111111111"))
     found = challenged(tmp_path / "next", table, live)
 

@@ -14,6 +14,7 @@ FEW_CONTENTS = 100
 """Contents, weighted by their rows, below which holding whole ones out misses the fraction."""
 MANY_REPEATS = 3
 """Rows per content above which repeats are what the data is like, not copies of a row."""
+MOSTLY = 0.5
 LARGE_SHARE = 0.02
 LARGE_ROWS = 20
 SLACK = 0.1
@@ -129,7 +130,7 @@ def split(
         RunFailed: a class keeps too few rows for the folds, or the held-out rows are all alike.
     """
     contents = row_draws(rows, features, seed)
-    divided = _divided(contents)
+    divided = _divided(contents, target)
     draws = _draws(contents, target, classes, divided, seed)
     below = tuple(
         _bound(np.sort(draws[target == index]), fraction, exact=bool(divided))
@@ -187,12 +188,19 @@ def _check(
         )
 
 
-def _divided(contents: NDArray[np.float64]) -> Divided:
-    """Return which contents are too large a part of the table to be on one side."""
-    values, counts = np.unique(contents, return_counts=True)
+def _divided(contents: NDArray[np.float64], target: NDArray[np.intp]) -> Divided:
+    """Return which contents are too large a part of the table to be on one side.
+
+    Rows of the same features and another class are not copies of each other: where most rows have
+    such a repeat, repeats are what the data is like, however many contents there are.
+    """
+    values, which, counts = np.unique(contents, return_inverse=True, return_counts=True)
     rows = len(contents)
     effective = rows**2 / float((counts.astype(np.float64) ** 2).sum())
-    if rows > MANY_REPEATS * len(values) and effective < FEW_CONTENTS:
+    pairs = np.unique(np.column_stack([which, target]), axis=0)
+    several = np.bincount(pairs[:, 0]) > 1
+    mixed = counts[several].sum() > MOSTLY * rows
+    if rows > MANY_REPEATS * len(values) and (effective < FEW_CONTENTS or mixed):
         return Divided(every=True)
     large = values[counts >= max(LARGE_ROWS, LARGE_SHARE * rows)]
     return Divided(contents=tuple(large.tolist()))
