@@ -1,4 +1,4 @@
-# `make help` lists everything; there is no other entry point.
+# `make help` lists all targets.
 .DEFAULT_GOAL := help
 SHELL := bash
 .SHELLFLAGS := -eu -o pipefail -c
@@ -15,11 +15,11 @@ help: ## Show this list
 setup: .venv/.dev ## Install everything development needs into .venv
 
 .PHONY: demo
-demo: .venv/.local ## Train, gate and serve a classifier on real data, and ask it questions
+demo: .venv/.local ## Train, gate and serve a classifier on real data, and send it requests
 	rm -rf .taxon/local
 	$(BIN)/taxon local run manifests/samples/breast-cancer.yaml
 
-# Without bytecode every test process would spend most of its time compiling what it imports.
+# Write bytecode: without it every test process spends most of its time compiling its imports.
 .PHONY: test
 test: export PYTHONDONTWRITEBYTECODE :=
 test: .venv/.dev ## Run every test that needs no cluster, with coverage
@@ -36,7 +36,7 @@ charts: .venv/.build ## Lint Taxon's chart and package it into .taxon/charts
 	.taxon/bin/helm package charts/taxon --destination .taxon/charts
 
 .PHONY: charts-stack
-charts-stack: charts ## The same for the umbrella, whose other charts it fetches
+charts-stack: charts ## The same for the umbrella chart, with its dependencies
 	.taxon/bin/helm dependency update charts/taxon-stack
 	.taxon/bin/helm lint --strict charts/taxon-stack
 	.taxon/bin/helm package charts/taxon-stack --destination .taxon/charts
@@ -60,12 +60,12 @@ format: .venv/.dev ## Format the code and fix what the linter can fix
 	$(BIN)/ruff format $(SOURCES)
 
 .PHONY: cluster
-cluster: .venv/.local ## Make a Kubernetes cluster on this machine (PROVIDER=kind|local forces one)
+cluster: .venv/.local ## Create a Kubernetes cluster on this machine (PROVIDER=kind|local)
 	@compgen -G '.taxon/images/*.tar' >/dev/null || $(MAKE) images
 	$(BIN)/python -m hack.cluster up
 
 .PHONY: cluster-status
-cluster-status: .venv/.local ## Show what the cluster is made of and whether it works
+cluster-status: .venv/.local ## Show the cluster's components and whether they work
 	$(BIN)/python -m hack.cluster status
 
 .PHONY: cluster-down
@@ -81,7 +81,7 @@ bench-controller: .venv/.dev ## Measure the controller with 100 and 1,000 models
 	$(BIN)/python -m hack.bench_controller
 
 .PHONY: generate
-generate: .venv/.dev ## Write the files that are generated from the contracts
+generate: .venv/.dev ## Write the generated files: CRD, reference pages, dashboards
 	$(BIN)/python -m hack.generate
 
 .PHONY: lock
@@ -89,7 +89,7 @@ lock: .venv/.build ## Resolve the dependencies once and export them per extra
 	$(BIN)/python -m hack.lock
 
 .PHONY: clean
-clean: ## Remove the virtual environment and .taxon, unless a cluster lives in it
+clean: ## Remove the virtual environment and .taxon, unless there is a cluster
 	@test ! -e .taxon/cluster || { echo 'There is a cluster: run `make cluster-down` first.' >&2; exit 1; }
 	rm -rf .venv .taxon
 

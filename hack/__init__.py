@@ -1,1 +1,1 @@
-"""What developing Taxon needs and no part of it imports."""
+"""Tools for developing Taxon; no part of Taxon imports them."""

@@ -1,6 +1,6 @@
-"""Measure a training, one call and the served model on this machine; figures and ratios of one run.
+"""Measure a training, one call and the served model on this machine: values and ratios of one run.
 
-Needs wrk on the path (Debian: ``apt-get install wrk``). All load goes to loopback and stops by
+Needs wrk on the path (Debian: ``apt-get install wrk``). All load stays on loopback and stops by
 itself.
 """
 
@@ -52,7 +52,7 @@ done = function(summary, latency, requests)
   io.write(string.format("RATE %f %d\\n", summary.requests / summary.duration * 1e6, failed))
 end
 """
-"""What wrk runs at its end: requests per second, and how many failed."""
+"""The script wrk runs at its end: it prints requests per second, and how many failed."""
 CLASSES = (2, 10, 100)
 ROWS_OF_CLASSES = 4000
 FOREST = {"n_estimators": "100", "max_depth": "10"}
@@ -124,7 +124,7 @@ def _train(folder: Path, *, forest: dict[str, str] | None) -> tuple[Bundle, floa
 
 
 def _print_calls(bundle: Bundle) -> None:
-    """Print the time of one call beside scikit-learn's, over rows of the table."""
+    """Print the time of one call and scikit-learn's for the same rows."""
     classifier = Classifier.load(bundle)
     pipeline = joblib.load(io.BytesIO(bundle.read(MODEL_NAME)))  # written by _train a moment ago
     for count in BATCHES:
@@ -218,7 +218,7 @@ def _resident_mb(pid: int) -> float:
 
 
 def _print_load(server: Server, bundle: Bundle, folder: Path) -> None:
-    """Print requests per second, and as a share of what the server does for an empty answer."""
+    """Print requests per second, also as a share of the rate of empty answers."""
     floor = {c: _wrk(server.url + "/v2/health/live", c, folder, body=None) for c in CONNECTIONS}
     print("requests per second                     1 connection   8 connections  64 connections")
     print(

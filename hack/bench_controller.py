@@ -1,6 +1,6 @@
 """Measure the controller against a real kube-apiserver; figures of one run on this machine.
 
-Behind the API server is nothing: a small loop here ends Jobs and makes InferenceServices ready, and
+No other controllers run: a small loop here completes Jobs and makes InferenceServices ready, and
 shares the cores with what is measured. The programs are those of the cluster without containers.
 """
 
@@ -29,12 +29,12 @@ ROOT = Path(__file__).resolve().parent.parent
 FEW, MANY = 100, 1000
 PER_NAMESPACE = 50
 TRIES = 10
-"""Models applied one after the other for the time until their Job is there.
+"""Models applied one after the other to measure the time until their Job exists.
 
-The first does not count: the API server takes 2 s to tell of the first object of a new kind.
+The first does not count: the API server needs 2 s to report the first object of a new kind.
 """
 IDLE_MINUTES = 10
-"""Length of the idle window: every model has its resync in it."""
+"""Length of the idle window: it includes the resync of every model."""
 LONGEST_SECONDS = 1800.0
 SYSTEM = "taxon-system"
 CONDITION = re.compile(
@@ -87,7 +87,7 @@ def _measure(bench: "Bench") -> None:
     with bench.controller():
         bench.await_looks(MANY)
         cold = time.monotonic() - began
-        _say(f"{MANY} models looked at from a cold start", cold, "s", "under 60")
+        _say(f"{MANY} models reconciled after a cold start", cold, "s", "under 60")
         _say(f"resident memory with {MANY} models", bench.resident_mb(), "MB", "under 240")
         _say("  at its highest", bench.resident_mb("VmHWM"), "MB")
 
@@ -112,7 +112,7 @@ def _place(number: int) -> tuple[str, str]:
 
 
 class Bench:
-    """The API server, and everyone but the controller."""
+    """The API server, and every client but the controller."""
 
     def __init__(self, server: ApiServer, folder: Path, port: int, gateway: str) -> None:
         self._server, self._folder, self._port = server, folder, port
@@ -122,7 +122,7 @@ class Bench:
 
     @contextmanager
     def controller(self) -> Iterator[None]:
-        """Run ``taxon-controller`` as it is run in a pod."""
+        """Run ``taxon-controller`` as a pod runs it."""
         settings = {
             "NAMESPACE": SYSTEM,
             "IDENTITY": "bench",
@@ -176,7 +176,7 @@ class Bench:
             )
 
     def until_job(self, number: int) -> float:
-        """Create a model once the controller is at work; return the seconds until it has a Job."""
+        """Create a model once the controller works; return the seconds until it has a Job."""
         self._await(lambda: self._page("readyz") != "", "the controller watches")
         namespace, name = _place(number)
         began = time.monotonic()
@@ -188,7 +188,7 @@ class Bench:
         return time.monotonic() - began
 
     def await_ready(self, count: int) -> None:
-        """Wait until so many models are Ready in the API server's eyes."""
+        """Wait until the API server has ``count`` Ready models."""
 
         def ready() -> bool:
             models = self._admin.list(MODEL, None)
@@ -197,9 +197,9 @@ class Bench:
         self._await(ready, f"{count} models become Ready")
 
     def await_looks(self, count: int) -> None:
-        """Wait until the controller itself has seen so many models to be Ready."""
+        """Wait until the controller reports ``count`` Ready models."""
         self._await(
-            lambda: len(CONDITION.findall(self._page())) == count, f"{count} models are looked at"
+            lambda: len(CONDITION.findall(self._page())) == count, f"{count} models are reconciled"
         )
 
     def _await(self, condition: Callable[[], bool], what: str) -> None:
@@ -226,7 +226,7 @@ class Bench:
         )
 
     def cpu_seconds(self) -> float:
-        """Return the processor time the controller has had."""
+        """Return the processor time the controller has used."""
         fields = Path(f"/proc/{self._pid}/stat").read_text().rpartition(")")[2].split()
         return (int(fields[11]) + int(fields[12])) / TICKS
 

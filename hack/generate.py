@@ -21,18 +21,18 @@ KEEP = {
 
 
 def rendered_crd() -> str:
-    """Return the CustomResourceDefinition as the committed file holds it."""
+    """Return the text of the committed CustomResourceDefinition."""
     return HEADER + yaml.safe_dump(custom_resource_definition(), sort_keys=False, width=100)
 
 
 def chart_crd() -> str:
     """Return the CustomResourceDefinition as a template of the chart.
 
-    Helm never upgrades what stands in a ``crds`` folder; a template is upgraded, and the annotation
-    keeps it, and with it every model, when the release is uninstalled.
+    Helm never upgrades files in a ``crds`` folder. It upgrades a template, and the annotation keeps
+    the definition, and with it every model, when the release is uninstalled.
 
     Raises:
-        ValueError: the definition holds what Helm would take for an action.
+        ValueError: the definition contains text that Helm would evaluate.
     """
     definition = custom_resource_definition()
     kept = {"name": definition["metadata"]["name"], "annotations": KEEP}

@@ -1,7 +1,7 @@
 """Resolve every extra and group together, then export one hashed requirements file for each.
 
-The first resolution constrains the others, so no two parts ever disagree on a version.
-Exports name hashes and no index address: any mirror may serve them.
+The first resolution constrains the others, so all parts use the same versions.
+Exports have hashes and no index address: any mirror may serve them.
 """
 
 import subprocess

@@ -20,8 +20,8 @@ def resource_page(definition: Schema) -> str:
         "",
         (
             f"`apiVersion: {definition['spec']['group']}/{version['name']}`, short name"
-            f" `{names['shortNames'][0]}`. `kubectl explain {names['shortNames'][0]}.spec` says the"
-            " same in a terminal."
+            f" `{names['shortNames'][0]}`. `kubectl explain {names['shortNames'][0]}.spec` shows"
+            " the same in a terminal."
         ),
         "",
         (
@@ -39,7 +39,7 @@ def resource_page(definition: Schema) -> str:
 
 
 def _fields(schema: Schema, part: str) -> Iterator[tuple[str, Schema, bool]]:
-    """Yield every field below ``part`` with its path and whether it must be there."""
+    """Yield every field below ``part`` with its path and whether it is required."""
     node = schema["properties"][part]
     required = node.get("required", [])
     for name in node.get("properties", {}):
@@ -62,7 +62,7 @@ def _row(path: str, node: Schema, *, required: bool) -> str:
 
 
 def _rules(node: Schema, path: str) -> Iterator[tuple[str, str]]:
-    """Yield the message of every CEL rule with the path it guards, each once."""
+    """Yield the message of every CEL rule with its path, each once."""
     messages = [rule["message"] for rule in node.get("x-kubernetes-validations", [])]
     for message in dict.fromkeys(messages):
         yield f"`{path or 'metadata.name'}`", message

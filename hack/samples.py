@@ -30,7 +30,7 @@ def row(name: str) -> str:
 
 
 def row_file(name: str) -> Path:
-    """Return where the first row of a sample table is kept."""
+    """Return the path of the file with the first row of a sample table."""
     return SAMPLES / name.replace(".csv", "-row.json")
 
 

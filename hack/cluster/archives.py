@@ -1,4 +1,4 @@
-"""Images that hold one program each, written as archives without any image tool."""
+"""Images with one program each, written as archives without an image tool."""
 
 import hashlib
 import io
@@ -40,7 +40,7 @@ def write(image: ProgramImage, archive: Path) -> None:
 
 
 def configuration(image: ProgramImage, layer: str) -> dict[str, object]:
-    """Return what the image says about itself; every user of it runs as a plain number."""
+    """Return the image's configuration; it sets no user, because its pods set a number."""
     return {
         "architecture": "amd64",
         "os": "linux",

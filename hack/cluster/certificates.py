@@ -1,4 +1,4 @@
-"""The cluster's own certificate authority, and what it signs."""
+"""The cluster's own certificate authority and its certificates."""
 
 import base64
 import json
@@ -22,7 +22,7 @@ class Pair:
 
 @dataclass(frozen=True)
 class Identity:
-    """Whom a certificate names: a user with its group, or a server with its addresses."""
+    """The subject of a certificate: a user with its group, or a server with its addresses."""
 
     name: str
     common_name: str
@@ -63,8 +63,8 @@ def make_authority() -> None:
 
 
 def new_key(path: Path) -> None:
-    """Write a new private key nobody else may read."""
-    # The API server takes this older form only.
+    """Write a new private key that only its owner may read."""
+    # The API server accepts only this older format.
     unfinished = path.with_suffix(".unfinished")
     openssl("ecparam", "-name", "prime256v1", "-genkey", "-noout", "-out", unfinished)
     unfinished.chmod(0o600)

@@ -50,7 +50,7 @@ def etcd(node: Path) -> Part:
 
 
 def api_server(node: Path) -> Part:
-    """Return the API server, with an audit log of what clients ask of it."""
+    """Return the API server, with an audit log of requests."""
     serving, client, store = issue(API_SERVER), issue(API_SERVER_AS_CLIENT), issue(ETCD)
     policy = layout.CONFIG / "audit.json"
     arguments = flags(
@@ -94,7 +94,7 @@ def token_flags(tokens: Pair) -> dict[str, object]:
 
 
 def aggregation_flags(client: Pair) -> dict[str, object]:
-    """Return the flags with which the API server vouches for users before other API servers."""
+    """Return the flags with which the API server identifies users to other API servers."""
     return {
         "requestheader_client_ca_file": pair(AUTHORITY).certificate,
         "requestheader_allowed_names": AGGREGATOR.common_name,
@@ -107,7 +107,7 @@ def aggregation_flags(client: Pair) -> dict[str, object]:
 
 
 def audit_policy() -> dict[str, object]:
-    """Return what is written down: every request of a service account outside kube-system."""
+    """Return the audit policy: log every request of a service account outside kube-system."""
     return {
         "apiVersion": "audit.k8s.io/v1",
         "kind": "Policy",
@@ -121,7 +121,7 @@ def audit_policy() -> dict[str, object]:
 
 
 def controller_manager(node: Path) -> Part:
-    """Return the controllers Kubernetes brings itself."""
+    """Return the controllers that are part of Kubernetes."""
     config, authority = kubeconfig(CONTROLLER_MANAGER), pair(AUTHORITY)
     arguments = flags(
         kubeconfig=config,
@@ -140,7 +140,7 @@ def controller_manager(node: Path) -> Part:
 
 
 def scheduler(node: Path) -> Part:
-    """Return what assigns pods to the node."""
+    """Return the scheduler."""
     config = kubeconfig(SCHEDULER)
     arguments = flags(
         kubeconfig=config,

@@ -1,4 +1,4 @@
-"""Prints why a cluster does not come up, for a person or a log that outlives it."""
+"""Prints why a cluster does not start, for a terminal or a CI log."""
 
 from collections.abc import Iterator
 
@@ -12,7 +12,7 @@ POD_NAMES = "{range .items[*]}{.metadata.namespace} {.metadata.name}{'\\n'}{end}
 
 
 def report() -> str:
-    """Return what has ended, what runs, the API's warnings and the last lines of the pods' logs."""
+    """Return ended processes, pods, the API's warnings and the last lines of the pods' logs."""
     pods = said("get", "pods", "--all-namespaces", f"--output=jsonpath={POD_NAMES}")
     commands = [
         ("get", "pods", "--all-namespaces", "--output=wide"),
@@ -44,7 +44,7 @@ def tail(log: str) -> str:
 
 
 def said(*command: str) -> str:
-    """Return what kubectl prints, nothing where it fails: a report is made of what there is."""
+    """Return what kubectl prints, empty if it fails: a report contains what is available."""
     try:
         return kubectl(*command, "--request-timeout=10s")
     except ClusterError:

@@ -9,7 +9,7 @@ from hack.cluster.steps import run, step, succeeds
 
 
 def start(pause: ProgramImage) -> None:
-    """Start containerd with the image every pod begins with."""
+    """Start containerd and load the image that every pod needs."""
     start_containerd(pause)
     if not any(process.name == "kubelet" for process in processes.recorded()):
         forget_containers(pause)
@@ -23,7 +23,7 @@ def start_containerd(pause: ProgramImage) -> None:
 
 
 def forget_containers(pause: ProgramImage) -> None:
-    """Forget the containers of an earlier cluster, which ended without being asked."""
+    """Remove the records of an earlier cluster's containers, which ended with the machine."""
     containers = ctr("containers", "list", "--quiet").split()
     if not containers:
         return
@@ -56,7 +56,7 @@ def load_programs(images: Iterable[ProgramImage]) -> None:
 
 
 def load(image: ProgramImage) -> None:
-    """Make one program's image known to the node, unless it is."""
+    """Load one program's image into the node, unless it has it."""
     if image.reference in names():
         return
     archive = layout.HOME / "image.tar"

@@ -27,14 +27,14 @@ def config() -> dict[str, object]:
 
 
 def check() -> None:
-    """Refuse a machine that cannot run the cluster, before anything is started."""
+    """Refuse a machine that cannot run the cluster, before anything starts."""
     for program in ("go", "openssl"):
         if shutil.which(program) is None:
             raise ClusterError(f"PROVIDER=kind needs {program} on the PATH: install it")
 
 
 def up() -> None:
-    """Make the cluster, or whatever is missing of it."""
+    """Create the cluster, or what is missing of it."""
     layout.CONFIG.mkdir(parents=True, exist_ok=True)
     builds.install_tools()
     if NAME not in clusters():
@@ -60,8 +60,8 @@ def down() -> None:
 
 
 def status() -> Iterator[str]:
-    """Yield whether the cluster's node container is there."""
-    yield f"kind cluster {NAME} {'is there' if NAME in clusters() else 'is missing'}"
+    """Yield whether the cluster's node container exists."""
+    yield f"kind cluster {NAME} {'exists' if NAME in clusters() else 'is missing'}"
 
 
 def kind(*words: str) -> str:

@@ -22,8 +22,8 @@ def kserve_chart(name: str) -> Path:
 def kserve(images: Images | None) -> list[Object]:
     """Return KServe in Standard mode with the Gateway API, and its certificate.
 
-    Its chart expects cert-manager to fill in a certificate, and a proxy before its own metrics;
-    one certificate of the cluster's authority takes the place of the first, nothing the second's.
+    Its chart expects cert-manager to fill in a certificate, and a proxy in front of its metrics. A
+    certificate of the cluster's authority replaces the first; the second is left out.
     """
     image, tag = images.kserve.rsplit(":", 1) if images else ("kserve/kserve-controller", "")
     values = {
@@ -53,7 +53,7 @@ def kserve(images: Images | None) -> list[Object]:
 
 
 def wanted(manifest: Object) -> bool:
-    """Say whether an object of KServe's chart is needed without cert-manager."""
+    """Return whether an object of KServe's chart is needed without cert-manager."""
     return not str(manifest["apiVersion"]).startswith("cert-manager.io/")
 
 

@@ -32,7 +32,7 @@ def as_list(objects: Iterable[Object]) -> str:
 
 
 def answers(*words: str) -> bool:
-    """Say whether a kubectl command succeeds now."""
+    """Return whether a kubectl command succeeds now."""
     return succeeds(lambda: kubectl(*words, log="probes"))
 
 

@@ -1,4 +1,4 @@
-"""Where the cluster keeps what it makes, and the addresses it answers on."""
+"""The cluster's folders, files and addresses."""
 
 import os
 from pathlib import Path
@@ -11,7 +11,7 @@ IMAGES = ROOT / ".taxon" / "images"
 CACHE = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "taxon" / "cluster"
 """Built and fetched programs, kept from one cluster to the next."""
 STORE = CACHE / "containerd"
-"""Loaded images, kept for the next cluster as what is built is."""
+"""Loaded images, kept for the next cluster."""
 RUN = Path("/run/taxon-cluster")
 """Sockets and mounts: their paths must be short and end with the machine's uptime."""
 
@@ -32,7 +32,7 @@ GATEWAY_PORT = 30080
 
 
 def owner() -> Path | None:
-    """Return the ``HOME`` of the machine's cluster; None where there is none."""
+    """Return the ``HOME`` of the machine's cluster; None if there is none."""
     return Path(OWNER.read_text()) if OWNER.exists() else None
 
 
@@ -50,7 +50,7 @@ def write_whole(path: Path, text: str) -> None:
 
 
 def environment() -> dict[str, str]:
-    """Return the variables that keep kubectl and helm off the user's own files."""
+    """Return the variables that keep kubectl and helm from using the user's own files."""
     return os.environ | {
         "KUBECONFIG": str(KUBECONFIG),
         "KUBECACHEDIR": str(HOME / "cache"),

@@ -24,11 +24,11 @@ from hack.cluster.kubectl import answers, apply, as_list, kubectl
 from hack.cluster.steps import ClusterError, step
 
 NAME_SERVERS = (Path("/run/systemd/resolve/resolv.conf"), Path("/etc/resolv.conf"))
-"""Where the machine's name servers stand: a local resolver keeps the real ones in the first."""
+"""Files with the machine's name servers: a local resolver keeps the real ones in the first."""
 
 
 def check() -> None:
-    """Refuse a machine that cannot run the cluster, before anything is started."""
+    """Refuse a machine that cannot run the cluster, before anything starts."""
     recover()
     preflight.check_local()
     layout.RUN.mkdir(exist_ok=True)
@@ -36,7 +36,7 @@ def check() -> None:
 
 
 def up() -> None:
-    """Make the cluster, or whatever is missing of it."""
+    """Create the cluster, or what is missing of it."""
     layout.LOGS.mkdir(parents=True, exist_ok=True)
     preflight.install_packages()
     with step("Getting the programs"):
@@ -62,7 +62,7 @@ def up() -> None:
 
 
 def down() -> None:
-    """Remove everything ``up`` made on this machine; what it built stays in the cache."""
+    """Remove everything ``up`` created on this machine; builds stay in the cache."""
     with step("Ending the processes"):
         processes.end_all()
     with step("Putting network, kernel settings and mounts back"):
@@ -89,8 +89,8 @@ def status() -> Iterator[str]:
 def recover() -> None:
     """Remove what is left of a cluster that ended without ``down``.
 
-    A restart of the machine leaves its files only. Whoever ends the processes of a cluster but not
-    its pods leaves these behind, with addresses the next cluster would give to its own.
+    After a restart of the machine only its files are left. If somebody ends the processes of a
+    cluster but not its pods, these keep running, with addresses the next cluster would use.
 
     Raises:
         ClusterError: another copy of the project has a cluster here that runs.
@@ -137,7 +137,7 @@ def start_node(programs: builds.Programs, images: dict[str, ProgramImage]) -> No
 
 
 def upstream_dns() -> list[str]:
-    """Return the name servers outside names are asked of."""
+    """Return the name servers for names outside the cluster."""
     path = next(path for path in NAME_SERVERS if path.exists())
     return node.upstream_dns(path.read_text())
 

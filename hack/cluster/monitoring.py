@@ -90,11 +90,11 @@ def prometheus_rules() -> list[Object]:
 
 
 def metrics_server(images: Images | None) -> str:
-    """Return what `kubectl top` and autoscalers ask."""
+    """Return metrics-server, for `kubectl top` and autoscalers."""
     chart = builds.source(builds.ADDONS, METRICS_SERVER) / "charts" / "metrics-server"
     values: Object = {
         "fullnameOverride": "metrics-server",
-        # The kubelet's certificate is the cluster's own, which metrics-server is not given.
+        # metrics-server lacks the cluster's authority, which signs the kubelet's certificate.
         "args": ["--kubelet-insecure-tls"],
         "readinessProbe": {"initialDelaySeconds": 2},
         "resources": {"requests": {"cpu": "20m", "memory": "50Mi"}},

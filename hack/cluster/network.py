@@ -59,7 +59,7 @@ class Before:
 
 
 def record_path() -> Path:
-    """Return where the machine's former state is kept: gone when the machine restarts, as is it."""
+    """Return the file with the machine's former state; a restart resets both."""
     return layout.RUN / "before.json"
 
 
@@ -70,7 +70,7 @@ def recorded() -> Before | None:
 
 
 def prepare() -> None:
-    """Record what is about to change, then make the bridge, the rule and the settings."""
+    """Record the current state, then create the bridge, the rule and the settings."""
     if not Path("/proc/sys/net/bridge").is_dir() and shutil.which("modprobe"):
         run(["modprobe", "br_netfilter"], log="network")
     if recorded() is None:
@@ -81,7 +81,7 @@ def prepare() -> None:
         ip("link", "add", BRIDGE, "type", "bridge")
     ip("address", "replace", f"{NODE_ADDRESS}/24", "dev", BRIDGE)
     ip("link", "set", BRIDGE, "up")
-    # What is asked of a Service that has no pods yet must not leave the machine.
+    # A request to a Service without pods must not leave the machine.
     ip("route", "replace", SERVICES, "dev", BRIDGE)
     if not masquerades():
         run(["iptables", "-t", "nat", "-A", "POSTROUTING", *MASQUERADE], log="network")
@@ -111,13 +111,13 @@ def known_settings() -> list[str]:
 
 
 def masquerades() -> bool:
-    """Say whether the rule that lets pods reach other machines is there."""
+    """Return whether the rule that lets pods reach other machines is there."""
     command = ["iptables", "-t", "nat", "-C", "POSTROUTING", *MASQUERADE]
     return subprocess.run(command, capture_output=True, check=False).returncode == 0
 
 
 def restore() -> None:
-    """Undo everything ``prepare`` and Kubernetes did; harmless where nothing was done."""
+    """Undo everything ``prepare`` and Kubernetes did; without effect if nothing was done."""
     before = recorded()
     unmount()
     remove_shim_sockets()
@@ -150,7 +150,7 @@ def rules(family: str, table: str) -> list[str]:
 
 
 def kubernetes_chains(saved: list[str]) -> list[str]:
-    """Return the chains in ``saved`` rules that kube-proxy and the kubelet make."""
+    """Return the chains in ``saved`` rules that kube-proxy and the kubelet create."""
     return [m[1] for line in saved if (m := re.match(r":(KUBE-\S+) ", line))]
 
 
@@ -165,7 +165,7 @@ def remove_chains(family: str, table: str, *, keep: set[str]) -> None:
 
 
 def jumps(saved: list[str], chains: list[str]) -> Iterator[list[str]]:
-    """Yield the rules of other chains that lead into ``chains``, each as iptables' arguments."""
+    """Yield the rules of other chains that jump to ``chains``, each as iptables' arguments."""
     for line in saved:
         words = shlex.split(line)
         if words[:1] == ["-A"] and words[1] not in chains and words[-1] in chains:
@@ -219,7 +219,7 @@ def remove_foreign_files() -> None:
 
 
 def remove_if_empty(*folders: Path) -> None:
-    """Remove ``folders`` that hold nothing."""
+    """Remove empty ``folders``."""
     for folder in folders:
         with suppress(OSError):
             folder.rmdir()

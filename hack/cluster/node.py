@@ -108,7 +108,7 @@ def kubelet_config(serving: Pair, resolv_conf: Path) -> dict[str, object]:
         "evictionHard": {"memory.available": "100Mi", "nodefs.available": "1Gi"},
         "failCgroupV1": False,
         "failSwapOn": False,
-        # An image is loaded, never pulled: one that was collected would be gone for good.
+        # Images are loaded, never pulled: a collected one could not be restored.
         "imageGCHighThresholdPercent": 100,
         "localStorageCapacityIsolation": False,
         "podLogsDir": str(layout.LOGS / "pods"),
@@ -120,7 +120,7 @@ def kubelet_config(serving: Pair, resolv_conf: Path) -> dict[str, object]:
 
 
 def proxy(node: Path) -> Part:
-    """Return what makes Services reachable; NodePorts answer on the loopback only."""
+    """Return kube-proxy, which makes Services reachable; NodePorts answer on the loopback only."""
     path = layout.CONFIG / "kube-proxy.json"
     config = {
         "apiVersion": "kubeproxy.config.k8s.io/v1alpha1",
@@ -165,7 +165,7 @@ def dns(node: Path, upstream_dns: list[str]) -> Part:
 
 
 def volumes(program: Path) -> Part:
-    """Return what makes a folder for every claim on the default StorageClass."""
+    """Return the provisioner: it creates a folder for every claim on the default StorageClass."""
     arguments = flags(kubeconfig=kubeconfig(ADMIN), name=PROVISIONER, root=layout.VOLUMES)
     return Part("volumes", (str(program), *arguments))
 

@@ -28,7 +28,7 @@ class Part:
 
     @property
     def inputs(self) -> str:
-        """Return a digest of everything that, when it changes, calls for a new process."""
+        """Return a digest of everything whose change requires a new process."""
         files = {str(path): text for path, text in self.files.items()}
         everything = json.dumps([self.command, files, dict(self.variables)])
         return hashlib.sha256(everything.encode()).hexdigest()
@@ -36,7 +36,7 @@ class Part:
     def start(self) -> None:
         """Write the files and start the process, unless it already runs from the same inputs."""
         for path, text in self.files.items():
-            # Some parts end when their file is written, whatever is written.
+            # Some parts end when their file is written, even with the same content.
             if not path.exists() or path.read_text() != text:
                 layout.write_whole(path, text)
         processes.start(self.name, self.command, inputs=self.inputs, variables=self.variables)

@@ -1,6 +1,6 @@
-"""Plays the controllers behind an API server: the Job controller, KServe and the Gateway.
+"""Simulates the controllers of a cluster: the Job controller, KServe and the Gateway.
 
-Every training Job ends well at once, and every InferenceService is ready at once.
+Every training Job succeeds at once, and every InferenceService is ready at once.
 """
 
 import json
@@ -32,7 +32,7 @@ from taxon_kube.api import (
 
 @contextmanager
 def playing(server: ApiServer) -> Iterator[str]:
-    """Play on until the block ends; yield the URL of the Gateway."""
+    """Simulate until the block ends; yield the URL of the Gateway."""
     played = Played(server, server.cluster())
     gateway = ThreadingHTTPServer(("127.0.0.1", 0), _gateway(played.admin))
     for part in (played.jobs, played.servers, gateway.serve_forever):
@@ -44,7 +44,7 @@ def playing(server: ApiServer) -> Iterator[str]:
 
 @dataclass(frozen=True)
 class Played:
-    """What is done with objects that have no status yet, as long as the server lives."""
+    """Sets the status of objects that have none, as long as the server runs."""
 
     server: ApiServer
     admin: Admin
@@ -71,7 +71,7 @@ class Played:
             self._status(body, {"conditions": [{"type": "PredictorReady", "status": "True"}]})
 
     def _end(self, job: Manifest) -> None:
-        """End a training Job well; its pod comes first, as its Job is done only then."""
+        """Complete a training Job; its pod is written first, because the Job completes after it."""
         if job.get("status", {}).get("conditions"):
             return
         with suppress(AlreadyExists):
@@ -85,7 +85,7 @@ class Played:
         self._status(job, times | {"succeeded": 1, "conditions": conditions})
 
     def _leave_result(self, job: Manifest) -> None:
-        """Make the pod of a training Job, ended with its result."""
+        """Create the pod of a training Job, terminated with its result."""
         metadata, template = job["metadata"], job["spec"]["template"]
         environment = template["spec"]["containers"][0]["env"]
         run = next(one["value"] for one in environment if one["name"] == "TAXON_RUN")
@@ -122,7 +122,7 @@ def _result(request: RunRequest) -> str:
 
 def _gateway(admin: Admin) -> type[BaseHTTPRequestHandler]:
     class Gateway(BaseHTTPRequestHandler):
-        """Answers as the version a model's HTTPRoute leads to."""
+        """Answers as the version a model's HTTPRoute points at."""
 
         def do_GET(self) -> None:
             model, namespace, _ = self.headers["Host"].split(".", 2)

@@ -1,4 +1,4 @@
-"""What a machine must have, said before anything is started."""
+"""Requirements for the machine, checked before anything starts."""
 
 import os
 import platform
@@ -41,7 +41,7 @@ PORTS = {
 
 
 def docker_answers() -> bool:
-    """Say whether a Docker engine can be asked for containers."""
+    """Return whether a Docker engine answers."""
     docker = shutil.which("docker")
     if docker is None:
         return False
@@ -53,13 +53,13 @@ def docker_answers() -> bool:
 
 
 def provider(wanted: str | None, *, docker: bool, system: str, root: bool) -> str:
-    """Return ``kind`` or ``local``: the one asked for, else the one this machine can run.
+    """Return ``kind`` or ``local``: the requested one, or one this machine can run.
 
     Raises:
-        ClusterError: the machine can run neither, or not the one asked for.
+        ClusterError: the machine can run neither, or not the requested one.
     """
     if wanted not in {None, "", "kind", "local"}:
-        raise ClusterError(f"PROVIDER={wanted} is not known: use kind or local")
+        raise ClusterError(f"PROVIDER={wanted} is not a provider: use kind or local")
     if wanted == "kind" and not docker:
         raise ClusterError("PROVIDER=kind needs a Docker engine that answers `docker info`")
     if wanted == "local" and not (system == "Linux" and root):
@@ -77,7 +77,7 @@ def check_local() -> None:
     """Refuse a machine on which the ``local`` provider cannot work.
 
     Raises:
-        ClusterError: says which one thing is missing.
+        ClusterError: names the first missing requirement.
     """
     problems = [
         architecture(platform.machine()),
@@ -93,26 +93,26 @@ def check_local() -> None:
 
 
 def existing_parent(path: Path) -> Path:
-    """Return the nearest folder above ``path`` that is there already."""
+    """Return the nearest existing folder above ``path``."""
     return path if path.exists() else existing_parent(path.parent)
 
 
 def architecture(machine: str) -> str | None:
-    """Return a sentence where the processor is not the one the fetched programs are for."""
+    """Return a sentence if the fetched programs do not run on the processor."""
     if machine == "x86_64":
         return None
     return f"PROVIDER=local needs an x86-64 processor and this one is {machine}: use kind"
 
 
 def go(program: str | None) -> str | None:
-    """Return a sentence where there is no Go toolchain."""
+    """Return a sentence if there is no Go toolchain."""
     return (
         None if program else "PROVIDER=local needs Go on the PATH to build Kubernetes: install it"
     )
 
 
 def disk(free: int) -> str | None:
-    """Return a sentence where ``free`` bytes are too few."""
+    """Return a sentence if ``free`` bytes are too few."""
     if free >= DISK:
         return None
     return f"A cluster needs {DISK / GIB:.0f} GiB of free disk and there are {free / GIB:.1f}"
@@ -125,7 +125,7 @@ def meminfo(text: str) -> int:
 
 
 def memory(available: int, used_by_cluster: int) -> str | None:
-    """Return a sentence where memory is short; what a running cluster holds counts as free."""
+    """Return a sentence if memory is short; memory used by a running cluster counts as free."""
     usable = available + used_by_cluster
     if usable >= MEMORY:
         return None
@@ -135,17 +135,17 @@ def memory(available: int, used_by_cluster: int) -> str | None:
 def ports(
     running: set[str], listening: Mapping[str, tuple[tuple[str, int], ...]] = PORTS
 ) -> Iterator[str]:
-    """Yield a sentence for every port that something else than a ``running`` part holds."""
+    """Yield a sentence for every port that is in use by something other than a ``running`` part."""
     for part, addresses in listening.items():
         if part in running:
             continue
         for address, port in addresses:
             if is_taken(address, port):
-                yield f"Port {port} is in use and {part} needs it: end what listens there"
+                yield f"Port {port} is in use and {part} needs it: stop what listens there"
 
 
 def is_taken(address: str, port: int) -> bool:
-    """Say whether nothing can listen on ``port`` of ``address`` now."""
+    """Return whether ``port`` of ``address`` is in use."""
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:

@@ -1,8 +1,8 @@
-"""The processes a cluster is made of: started once, found again, ended by their ids.
+"""The processes of a cluster: started once, found again, ended by their ids.
 
-A record names the process by its id, its start time and the boot it belongs to, so an id that
-the machine has given to another process since is never mistaken for ours. All of them, and all
-they start, live in one cgroup, so nothing has to be looked for by name.
+A record identifies the process by its id, its start time and the machine's boot, so an id that
+now belongs to another process is never mistaken for ours. All of them, and all
+they start, are in one cgroup, so nothing has to be found by name.
 """
 
 import json
@@ -22,7 +22,7 @@ CGROUP = "taxon-cluster"
 
 @dataclass(frozen=True)
 class Process:
-    """One started process; ``inputs`` says what it was started from."""
+    """One started process; ``inputs`` is a digest of what it was started from."""
 
     name: str
     pid: int
@@ -42,7 +42,7 @@ def start_time(pid: int) -> str | None:
         stat = Path(f"/proc/{pid}/stat").read_text()
     except OSError:
         return None
-    # The second field is the program's name in parentheses and may hold anything.
+    # The second field is the program's name in parentheses and may contain any character.
     state, *fields = stat[stat.rindex(")") + 2 :].split()
     threads, started = fields[16], fields[18]
     # A process that has ended may wait for its parent, or for its last threads, which hold ports.
@@ -50,7 +50,7 @@ def start_time(pid: int) -> str | None:
 
 
 def is_alive(process: Process) -> bool:
-    """Say whether the very process that was started still runs."""
+    """Return whether the same process still runs."""
     return process.boot == boot() and start_time(process.pid) == process.started
 
 
@@ -62,7 +62,7 @@ def recorded(folder: Path | None = None) -> list[Process]:
 
 
 def runs(name: str) -> bool:
-    """Say whether the process recorded as ``name`` runs."""
+    """Return whether the process recorded as ``name`` runs."""
     return any(process.name == name and is_alive(process) for process in recorded())
 
 
@@ -70,7 +70,7 @@ def await_answer(part: str, answers: Callable[[], bool]) -> None:
     """Wait until ``part`` answers.
 
     Raises:
-        ClusterError: the part has ended, or stays silent.
+        ClusterError: the part has ended, or does not answer.
     """
 
     def ready() -> bool:
@@ -91,7 +91,7 @@ def start(
 ) -> None:
     """Run ``command`` in the background unless it already runs from the same ``inputs``.
 
-    It gets the PATH and ``variables`` only: a proxy of the user's is not meant for the cluster.
+    It gets only the PATH and ``variables``: the user's proxy is not for the cluster.
     """
     record = layout.PROCESSES / f"{name}.json"
     if record.exists():
@@ -185,7 +185,7 @@ def walk(root: Path) -> Iterator[Path]:
 
 
 def read(path: Path) -> str:
-    """Return a file's text, empty where the file has just gone."""
+    """Return a file's text, empty if the file no longer exists."""
     try:
         return path.read_text()
     except OSError:
@@ -209,7 +209,7 @@ def end_all() -> None:
 
 
 def remove_cgroup(folder: Path, deadline: float) -> None:
-    """Remove an empty cgroup; the kernel may take a moment to let go of its last process."""
+    """Remove an empty cgroup; the kernel may need a moment to release its last process."""
     while folder.exists():
         try:
             folder.rmdir()
@@ -220,7 +220,7 @@ def remove_cgroup(folder: Path, deadline: float) -> None:
 
 
 def memory() -> int:
-    """Return the bytes of memory all processes of the cluster hold, shared pages counted once."""
+    """Return the bytes of memory all processes of the cluster use, shared pages counted once."""
     rollups = [read(Path(f"/proc/{pid}/smaps_rollup")) for pid in members()]
     lines = [line for rollup in rollups for line in rollup.splitlines() if line.startswith("Pss:")]
     return sum(int(line.split()[1]) * 1024 for line in lines)

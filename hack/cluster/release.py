@@ -1,4 +1,4 @@
-"""Taxon itself, installed by its own chart as anyone would."""
+"""Taxon itself, installed with its chart."""
 
 import json
 
@@ -41,7 +41,7 @@ def forget_cut_short() -> None:
 
 
 def image_built() -> list[str]:
-    """Return the value that makes a new pod of an image that was built again under the same tag."""
+    """Return the value that causes a new pod when an image was built again under the same tag."""
     identity = layout.IMAGES / "controller.id"
     if not identity.exists():
         return []

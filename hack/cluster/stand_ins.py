@@ -1,4 +1,4 @@
-"""Images the cluster's own pods run where no registry can be asked."""
+"""Images for the cluster's own pods, used without a registry."""
 
 from dataclasses import dataclass
 
@@ -8,7 +8,7 @@ from hack.cluster.builds import Programs
 
 @dataclass(frozen=True)
 class Images:
-    """The names of the images that stand in for the charts' own."""
+    """The names of the images that replace the charts' own."""
 
     kserve: str
     envoy_gateway: str

@@ -1,4 +1,4 @@
-"""Steps that say what they do, how long it took, and where to look when they fail."""
+"""Steps that print what they do and how long it took, and name a log file when they fail."""
 
 import shutil
 import subprocess
@@ -11,7 +11,7 @@ from hack.cluster import layout
 
 
 class ClusterError(Exception):
-    """One sentence for the person who asked for the cluster."""
+    """A failure of `make cluster`; the message is one sentence for its user."""
 
 
 def say(line: str) -> None:
@@ -66,7 +66,7 @@ def run(
 
 
 def succeeds(action: Callable[[], object]) -> bool:
-    """Say whether ``action`` ends without a ClusterError."""
+    """Return whether ``action`` ends without a ClusterError."""
     try:
         action()
     except ClusterError:
@@ -75,7 +75,7 @@ def succeeds(action: Callable[[], object]) -> bool:
 
 
 def wait(ready: Callable[[], bool], *, what: str, seconds: float, log: str) -> None:
-    """Return once ``ready`` says so.
+    """Wait until ``ready`` returns True.
 
     Raises:
         ClusterError: it did not within ``seconds``.

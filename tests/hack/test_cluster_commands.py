@@ -42,7 +42,7 @@ def test_status_without_a_cluster_fails_in_one_sentence(
 ) -> None:
     """Asking about a cluster that is not there fails and says what makes one."""
     assert run(monkeypatch, "status") == 1
-    assert capsys.readouterr().err == "There is no cluster: `make cluster` makes one.\n"
+    assert capsys.readouterr().err == "There is no cluster: `make cluster` creates one.\n"
 
 
 def test_two_commands_do_not_change_the_cluster_at_once(
@@ -60,7 +60,7 @@ def test_unknown_provider_starts_nothing(
     """A mistake in PROVIDER is told before anything is written."""
     monkeypatch.setenv("PROVIDER", "minikube")
     assert run(monkeypatch, "up") == 1
-    assert "PROVIDER=minikube is not known" in capsys.readouterr().err
+    assert "PROVIDER=minikube is not a provider" in capsys.readouterr().err
     assert not layout.HOME.exists()
 
 

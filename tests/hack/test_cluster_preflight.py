@@ -38,7 +38,7 @@ def test_provider_follows_the_machine_unless_forced(
         ("kind", "Linux", True, "PROVIDER=kind needs a Docker engine"),
         ("local", "Linux", False, "PROVIDER=local needs Linux and root"),
         ("local", "Darwin", True, "PROVIDER=local needs Linux and root"),
-        ("minikube", "Linux", True, "PROVIDER=minikube is not known"),
+        ("minikube", "Linux", True, "PROVIDER=minikube is not a provider"),
     ],
 )
 def test_machine_without_docker_is_told_what_it_lacks(
@@ -100,7 +100,7 @@ def taken() -> Iterator[int]:
 def test_port_in_use_is_named_with_the_part_that_needs_it(taken: int) -> None:
     """The sentence names the port and the part, so that one knows what to end."""
     sentences = list(preflight.ports(set(), {"kubelet": (("127.0.0.1", taken),)}))
-    assert sentences == [f"Port {taken} is in use and kubelet needs it: end what listens there"]
+    assert sentences == [f"Port {taken} is in use and kubelet needs it: stop what listens there"]
 
 
 def test_port_of_a_running_part_is_its_own(taken: int) -> None:

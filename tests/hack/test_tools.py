@@ -41,7 +41,7 @@ def test_a_missing_program_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     """A machine with neither is told which program to install."""
     monkeypatch.setattr(platform, "machine", lambda: "arm64")
     monkeypatch.setattr(shutil, "which", lambda _name: None)
-    with pytest.raises(tools.ToolMissing, match="helm is not fetched for this machine"):
+    with pytest.raises(tools.ToolMissing, match="helm cannot be fetched for this machine"):
         tools.install(tmp_path / "bin")
 
 

@@ -30,7 +30,7 @@ def choose() -> Builder:
 
 
 def make(image: Image, builder: Builder) -> None:
-    """Build an image, and keep it when it is not the one kept already."""
+    """Build an image, and save it if it differs from the saved one."""
     with step(f"Building {image.reference}"):
         built = builder.build(image)
         if is_kept(image, built):
@@ -62,7 +62,7 @@ def report(images: Sequence[Image], builder: Builder) -> None:
 
 
 def is_kept(image: Image, built: str) -> bool:
-    """Say whether the archive holds the image with the id ``built``."""
+    """Return whether the archive holds the image with the id ``built``."""
     kept = image.archive.exists() and image.identity.exists()
     return kept and image.identity.read_text() == built
 

@@ -1,7 +1,7 @@
-"""Images built by buildah on a bare Linux machine, on a stand-in for the upstream base.
+"""Images built by buildah on a bare Linux machine, on a replacement for the upstream base.
 
 Without a registry there is no python:3.11-slim. Debian's own packages make a base with the same
-programs at the same paths, committed under that very name, so the Dockerfiles stay as they are.
+programs at the same paths, committed under the same name, so the Dockerfiles need no change.
 """
 
 import json
@@ -32,11 +32,11 @@ class Buildah:
     """buildah as root, with a store of its own."""
 
     def prepare_base(self) -> None:
-        """Install the tools and commit the stand-in, unless they are there."""
+        """Install the tools and commit the replacement, unless they exist."""
         install_packages()
         if succeeds(lambda: buildah("inspect", "--type", "image", BASE_REFERENCE)):
             return
-        with step(f"Making a stand-in for {BASE}"):
+        with step(f"Making a replacement for {BASE}"):
             archive = STORE / "base.tar"
             archive.parent.mkdir(parents=True, exist_ok=True)
             run(base_command(archive), log="image-base")
@@ -72,13 +72,13 @@ class Buildah:
 def buildah(*words: str, log: str = "images") -> str:
     """Run buildah on the store of this project's images."""
     store = ["--root", str(STORE / "storage"), "--runroot", str(STATE)]
-    # No mount stays behind, so the folder can simply be removed.
+    # No mount is left, so the folder can simply be removed.
     driver = ["--storage-driver=overlay", "--storage-opt=overlay.skip_mount_home=true"]
     return run(["buildah", *store, *driver, *words], log=log).strip()
 
 
 def base_command(archive: Path) -> Sequence[str | Path]:
-    """Return the command that writes the stand-in's files: /usr/local is a virtual environment."""
+    """Return the command that writes the base's files: /usr/local is a virtual environment."""
     return [
         "mmdebstrap",
         "--variant=minbase",

@@ -25,7 +25,7 @@ class Image:
 
     @property
     def reference(self) -> str:
-        """Return the name a pod asks for."""
+        """Return the name that pods use."""
         return f"docker.io/taxon/{self.name}:{self.version}"
 
     @property
@@ -43,7 +43,7 @@ class Builder(Protocol):
     """A tool that builds images from Dockerfiles."""
 
     def prepare_base(self) -> None:
-        """Make sure that BASE is there."""
+        """Make sure that BASE exists."""
 
     def build(self, image: Image) -> str:
         """Build an image and return its id."""

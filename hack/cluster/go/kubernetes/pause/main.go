@@ -1,4 +1,4 @@
-// The process that holds a pod's namespaces open until it is told to end.
+// The process that keeps a pod's namespaces open until it gets a signal to end.
 package main
 
 import (
