@@ -85,6 +85,21 @@ def test_a_lost_status_is_rebuilt_from_servers_and_jobs() -> None:
     assert len(story.world.named(JOB)) == 3
 
 
+def test_records_that_an_older_release_lost_are_rebuilt() -> None:
+    """A rollback to a release that failed what it had no evidence of costs nothing for good."""
+    story = with_history()
+    before = story.status
+    without_pods(story)
+    for record in written(story)["versions"][1:]:
+        record |= {"outcome": "Failed", "reason": "Superseded", "message": "the run was given up"}
+        for key in ("bundleURI", "manifestDigest", "metrics"):
+            del record[key]
+    story.run()
+
+    assert story.status.versions == before.versions
+    assert story.conditions == READY
+
+
 def test_a_rebuilt_version_can_be_pinned() -> None:
     """It kept its bundle and its digest."""
     story = with_history()

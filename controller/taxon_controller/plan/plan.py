@@ -60,12 +60,18 @@ def after_writes(planned: Plan, setbacks_: Setbacks) -> Plan:
 
 
 def known_records(model: Model, observed: Observed) -> Records:
-    """Return the records of the status, and those it lost that servers and Jobs carry."""
+    """Return the records of the status, and those it lost that servers and Jobs carry.
+
+    A status that does not know a version's digest has lost it: no run forgets one.
+    """
     records = tuple(model.status.versions or ())
     attempts = sorted(observed.attempts, key=lambda one: one.number, reverse=True)
     carriers = (*(one.record for one in attempts), *(one.record for one in observed.servers))
     for carried in carriers:
-        if carried is not None and find(records, carried.version) is None:
+        if carried is None:
+            continue
+        written = find(records, carried.version)
+        if written is None or (carried.manifest_digest and not written.manifest_digest):
             records = with_record(records, carried)
     return newest_first(records)
 
