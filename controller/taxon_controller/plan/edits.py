@@ -31,8 +31,8 @@ class Edit:
 def edit_on_its_way(scene: Scene, version: str) -> Edit | None:
     """Return the edit that does not run on every server of a version, if there is one.
 
-    Once a generation was Ready, what moves pods is no edit of it: scaling, an upgrade of KServe, a
-    repair. It is reported all the same when it does not come to an end.
+    Once a generation was Ready, what moves pods is not an edit of it: scaling, a repair, an upgrade
+    of KServe. It is reported all the same when it does not come to an end.
     """
     server, wanted = scene.observed.server(version), wanted_servers(scene, version)
     if server is None or wanted is None:

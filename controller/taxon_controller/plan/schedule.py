@@ -12,14 +12,14 @@ PARTS = ("minute", "hour", "day-of-month", "month", "day-of-week")
 
 
 class InvalidSchedule(ValueError):  # noqa: N818 - a state, not a fault
-    """The text is no schedule."""
+    """The text is not a cron schedule."""
 
 
 def due_slot(schedule: str, since: datetime, now: datetime) -> datetime | None:
     """Return the newest slot after ``since`` and not after ``now``: missed ones run once.
 
     Raises:
-        InvalidSchedule: the text is no schedule.
+        InvalidSchedule: the text is not a cron schedule.
     """
     second_after = now.replace(microsecond=0) + timedelta(seconds=1)
     try:
@@ -33,7 +33,7 @@ def next_slot(schedule: str, now: datetime) -> datetime | None:
     """Return the first slot after ``now``.
 
     Raises:
-        InvalidSchedule: the text is no schedule.
+        InvalidSchedule: the text is not a cron schedule.
     """
     try:
         return next(CronSim(schedule, now), None)
