@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 from support.training import VERSION, carried_out, failing, run_request, small_table, train
 
+from taxon_bundle.bundle import seal
 from taxon_contracts.manifest import MODEL_NAME
 from taxon_training_job import run
 
@@ -52,6 +53,21 @@ def test_changed_data_behind_the_same_uri_is_reported_with_the_annotation(tmp_pa
     train(run_request(small_table(), tmp_path))
     failure = failing(run_request(small_table(seed=1), tmp_path))
 
+    assert failure.reason == "DatasetChanged"
+    assert "set the annotation taxon.dev/retrain" in failure.message
+
+
+def test_a_bundle_whose_labels_were_read_in_another_way_is_reported(tmp_path: Path) -> None:
+    """Earlier releases took 01 and 1 for one class: its rule is not one for today's classes."""
+    request = run_request(small_table(classes=3), tmp_path)
+    bundle = train(request)
+    contents = {name: bundle.read(name) for name in bundle.manifest.files}
+    merged = bundle.manifest.classes[:2]
+    fewer = {"classes": merged, "positive_class": merged[1], "threshold": 0.5}
+    other = f"{tmp_path}/other/"
+    seal(other, bundle.manifest.model_copy(update=fewer), contents, run_record=b"{}")
+
+    failure = failing(request.model_copy(update={"destination": other}))
     assert failure.reason == "DatasetChanged"
     assert "set the annotation taxon.dev/retrain" in failure.message
 

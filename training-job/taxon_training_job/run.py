@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from taxon_bundle.bundle import Bundle, BundleError
 from taxon_bundle.storage import BadURI
+from taxon_contracts.names import ANNOTATION_RETRAIN
 from taxon_contracts.run import RunRequest, RunResult
 from taxon_training_job.bundle.contents import contents, golden, golden_rows
 from taxon_training_job.bundle.sealed import existing_bundle, sealed_bundle
@@ -70,6 +71,13 @@ def _sides(request: RunRequest, examples: Examples, sealed: Bundle | None) -> Sp
     """Return which rows to fit on, or which a bundle that is sealed already was fitted on."""
     table = (examples.rows, examples.target, examples.classes, examples.features)
     if sealed is not None:
+        if sealed.manifest.classes != examples.classes:
+            raise RunFailed(
+                "DatasetChanged",
+                f"{sealed.uri} was sealed by a release that read the labels of {request.source} in"
+                f" another way: set the annotation {ANNOTATION_RETRAIN} to a new value to ask for a"
+                " new version",
+            )
         try:
             return recorded_split(recorded_rule(sealed), *table)
         except BundleError as error:
