@@ -1,10 +1,13 @@
 """What the controller's metrics say of a model beside its conditions."""
 
+from support.outcomes import ended, result
 from support.story import Story
 from support.world import World
 
+from taxon_contracts.run import RunRequest
 from taxon_controller.domain.model import Model, read_model
 from taxon_controller.telemetry import Telemetry
+from taxon_kube.api import Manifest
 
 KEY = {"namespace": "default", "model": "wine"}
 GATE = {"limits": [{"metric": "accuracy", "min": 0.5}, {"metric": "brier", "max": 0.9}]}
@@ -36,6 +39,24 @@ def test_limits_of_the_gate_are_shown() -> None:
     for metric, bound, value in (("accuracy", "min", 0.5), ("brier", "max", 0.9)):
         labels = {**KEY, "metric": metric, "bound": bound}
         assert telemetry.registry.get_sample_value("model_gate_limit", labels) == value
+
+
+def test_a_metric_is_compared_exactly_and_its_score_is_short() -> None:
+    """An alert that compares 0.79996 with the limit 0.8 fires; rounded it would not."""
+
+    def close(request: RunRequest, _attempt: int) -> Manifest:
+        return ended(result(request, "Accepted", "LimitsMet", "no limits", value=0.79996))
+
+    story, telemetry = Story(World(train=close)), Telemetry()
+    story.submit(gate={})
+    story.run()
+    model = read_model(story.world.model())
+    telemetry.show(model, model.status)
+    labels = {**KEY, "version": story.live, "metric": "roc_auc"}
+
+    assert telemetry.registry.get_sample_value("model_metric", labels) == 0.79996
+    assert story.status.live is not None
+    assert story.status.live.score == "0.8000"
 
 
 def test_runs_of_a_model_start_at_zero_and_are_counted_by_outcome() -> None:
