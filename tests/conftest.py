@@ -19,13 +19,13 @@ from taxon_datastore import schema
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """Let golden files be written anew."""
-    parser.addoption("--update-golden", action="store_true", help="write the golden files anew")
+    """Let golden files be written again."""
+    parser.addoption("--update-golden", action="store_true", help="write the golden files again")
 
 
 @pytest.fixture(scope="session")
 def update_golden(pytestconfig: pytest.Config) -> bool:
-    """Return whether golden files are to be written anew."""
+    """Return whether golden files are to be written again."""
     return bool(pytestconfig.getoption("--update-golden"))
 
 

@@ -9,11 +9,11 @@ OWN_PREFIXES = ("AWS_", "TAXON_")
 
 @contextlib.contextmanager
 def leading_to(variables: dict[str, str], *, host: str) -> Iterator[None]:
-    """Lead this process and all it starts to one object store, past any other and any proxy.
+    """Point S3 clients of this process and its children at one object store, without a proxy.
 
     Args:
-        variables: what leads there, the only variables of S3 and Taxon meanwhile.
-        host: the host that is asked without a proxy.
+        variables: the store's variables; all others of S3 and Taxon are unset meanwhile.
+        host: the host that is reached without a proxy.
     """
     before = dict(os.environ)
     kept = {name: value for name, value in before.items() if not name.startswith(OWN_PREFIXES)}

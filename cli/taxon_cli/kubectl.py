@@ -1,4 +1,4 @@
-"""What the command needs of a cluster, through the caller's own kubectl and its rights."""
+"""Access to a cluster through the user's kubectl, with the user's rights."""
 
 import base64
 import binascii
@@ -16,11 +16,11 @@ FORWARDING = re.compile(r"Forwarding from 127\.0\.0\.1:([0-9]+) ->")
 
 
 class ClusterError(Exception):
-    """The cluster did not do as asked; the message is one sentence with the remedy."""
+    """A request to the cluster failed; the message is one sentence with the remedy."""
 
 
 def secret_values(namespace: str, name: str) -> dict[str, str]:
-    """Return what a Secret holds.
+    """Return the values of a Secret.
 
     Raises:
         ClusterError: kubectl is missing, or the Secret cannot be read.
@@ -43,12 +43,14 @@ def secret_values(namespace: str, name: str) -> dict[str, str]:
         data = json.loads(done.stdout).get("data") or {}
         return {key: base64.b64decode(value).decode() for key, value in data.items()}
     except (ValueError, AttributeError, binascii.Error) as error:
-        raise ClusterError(f"Secret {namespace}/{name} does not hold text") from error
+        raise ClusterError(
+            f"Secret {namespace}/{name} contains values that are not text"
+        ) from error
 
 
 @contextlib.contextmanager
 def forwarded(namespace: str, service: str, port: int) -> Iterator[int]:
-    """Yield a port of 127.0.0.1 whose connections end at a Service's pod.
+    """Yield a port of 127.0.0.1 that is forwarded to a Service's pod.
 
     Raises:
         ClusterError: kubectl is missing, or does not forward.
@@ -71,7 +73,7 @@ def forwarded(namespace: str, service: str, port: int) -> Iterator[int]:
 
 
 def _announced_port(process: "subprocess.Popen[str]", what: str) -> int:
-    """Return the port kubectl says it forwards from; what it says later is read and dropped."""
+    """Return the port kubectl reports; read and drop its later output."""
     assert process.stdout is not None  # noqa: S101 - it was started with a pipe
     timer = threading.Timer(FORWARD_SECONDS, process.terminate)
     timer.start()
@@ -86,8 +88,8 @@ def _announced_port(process: "subprocess.Popen[str]", what: str) -> int:
         timer.cancel()
     raise ClusterError(
         f"no connection to Service {what} ({_last_line(said) or 'kubectl port-forward ended'}):"
-        " you need the right to forward ports there; or pass keys and AWS_ENDPOINT_URL of an"
-        " address you reach"
+        " you need the right to forward ports there; or set keys and an AWS_ENDPOINT_URL that you"
+        " can reach"
     )
 
 

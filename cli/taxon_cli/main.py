@@ -1,4 +1,4 @@
-"""`taxon`: run models on one machine, and put tables where they are trained from."""
+"""`taxon`: run models on this machine, and store tables for training."""
 
 import argparse
 import sys
@@ -13,12 +13,12 @@ from taxon_cli.signals import Interrupted, interruptible
 DEFAULT_PORT = 8000
 LAST_PORT = 65_535
 RUN_CODES = (
-    "exit codes: 0 served; 1 this machine is at fault; 2 the call or the file is; 3 the gate"
-    " refused the version; 65 training failed for good; 75 training may be tried again"
+    "exit codes: 0 served; 1 a program or port on this machine failed; 2 wrong arguments or file;"
+    " 3 the gate refused the version; 65 training failed, another try cannot help; 75 training"
+    " failed, try again"
 )
 PUT_CODES = (
-    "exit codes: 0 stored; 1 the cluster or the object store did not do it; 2 the call or the file"
-    " is at fault"
+    "exit codes: 0 stored; 1 the cluster or the object store failed; 2 wrong arguments or file"
 )
 TABLES_SECRET = "taxon-tables"  # noqa: S105 - the name of a Secret
 
@@ -66,10 +66,10 @@ def _add_run(verbs: "argparse._SubParsersAction[argparse.ArgumentParser]") -> No
 def _add_put(verbs: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
     put = verbs.add_parser(
         "put",
-        help="store a CSV or Parquet file where models can be trained from it",
+        help="store a CSV or Parquet file for training",
         description="Store a CSV or Parquet file in object storage and print its URI. Keys come"
-        " from the environment (AWS_*) or, with --namespace, from a Secret of the cluster kubectl"
-        " points at; a store inside that cluster is reached through kubectl port-forward.",
+        " from the environment (AWS_*) or, with --namespace, from a Secret in the cluster of"
+        " kubectl's context; a store inside that cluster is reached through kubectl port-forward.",
         epilog=PUT_CODES,
     )
     put.set_defaults(carry_out=_put_table)
@@ -78,7 +78,7 @@ def _add_put(verbs: "argparse._SubParsersAction[argparse.ArgumentParser]") -> No
         "uri",
         nargs="?",
         metavar="s3://BUCKET/KEY",
-        help="where it goes; with --namespace, by default s3://tables/NAMESPACE/ and its name",
+        help="its URI; with --namespace, by default s3://tables/NAMESPACE/ and the file's name",
     )
     put.add_argument("--namespace", "-n", help="namespace of the model, to use its Secret")
     put.add_argument(

@@ -12,11 +12,11 @@ from taxon_contracts.resource import ClassifierModel
 
 
 class BadFile(Exception):  # noqa: N818 - the file is at fault, not this program
-    """A file is not what it should be; the message names the place and the remedy."""
+    """A file is wrong; the message names the place and the remedy."""
 
 
 class _Loader(yaml.SafeLoader):
-    """YAML as the API server takes it: a key appears once."""
+    """YAML as the API server reads it: a repeated key is an error."""
 
     def construct_mapping(
         self,
@@ -35,10 +35,10 @@ class _Loader(yaml.SafeLoader):
 
 
 def read_model(file: Path) -> ClassifierModel:
-    """Return the model a YAML file holds.
+    """Return the model in a YAML file.
 
     Raises:
-        BadFile: it holds none, or a field is wrong; every wrong field is named by its path.
+        BadFile: it contains none, or a field is wrong; every wrong field is named by its path.
     """
     document = _only_document(file)
     document.pop("status", None)  # what `kubectl get -o yaml` adds
@@ -63,10 +63,10 @@ def _only_document(file: Path) -> dict[str, Any]:
         raise BadFile(f"{file}: {str(error).splitlines()[0]}") from error
     documents = [document for document in documents if document is not None]
     if len(documents) != 1:
-        raise BadFile(f"{file} holds {len(documents)} documents: keep one ClassifierModel in it")
+        raise BadFile(f"{file} contains {len(documents)} documents: keep one ClassifierModel")
     [document] = documents
     if not isinstance(document, dict):
-        raise BadFile(f"{file} holds no ClassifierModel: it must start with apiVersion and kind")
+        raise BadFile(f"{file} is not a ClassifierModel: it needs apiVersion and kind")
     return document
 
 
@@ -79,7 +79,7 @@ def _sentence(problem: ErrorDetails) -> str:
     value = problem["input"]
     match problem["type"]:
         case "extra_forbidden":
-            return f"{path}: there is no such field: remove it or fix its name"
+            return f"{path}: unknown field: remove it or correct its name"
         case "missing":
             return f"{path}: it is missing: add it"
         case "string_type" if isinstance(value, (int, float)):

@@ -1,4 +1,4 @@
-"""Ending when asked to, with everything put away."""
+"""Ending on a signal, after cleaning up."""
 
 import contextlib
 import signal
@@ -10,7 +10,7 @@ NUMBERS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 class Interrupted(BaseException):
-    """A signal asks this program to end."""
+    """A signal to end was received."""
 
     def __init__(self, number: int) -> None:
         super().__init__(number)
@@ -19,9 +19,9 @@ class Interrupted(BaseException):
 
 @contextlib.contextmanager
 def interruptible() -> Iterator[None]:
-    """Turn the first signal that asks for an end into an exception, so that all is put away.
+    """Turn the first signal to end into an exception, so that everything is cleaned up.
 
-    Putting away takes bounded time, and later signals do not cut it short.
+    Cleaning up takes bounded time, and later signals do not interrupt it.
     """
 
     def interrupt(number: int, _: FrameType | None) -> NoReturn:

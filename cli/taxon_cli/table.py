@@ -1,4 +1,4 @@
-"""`taxon table put`: a table from disk into the object store models are trained from."""
+"""`taxon table put`: store a table from disk in the object store."""
 
 import contextlib
 import os
@@ -32,7 +32,7 @@ _TABLE_URI: TypeAdapter[str] = TypeAdapter(TableURI)
 
 
 class BadCall(Exception):  # noqa: N818 - the call is at fault, not this program
-    """The command was called in a way that cannot work; the message says how it can."""
+    """The arguments are wrong; the message has the remedy."""
 
 
 @dataclass(frozen=True)
@@ -47,7 +47,7 @@ class Call:
 
 
 def put_table(call: Call) -> int:
-    """Store a table and say how to use it; return the exit code."""
+    """Store a table and print how to use it; return the exit code."""
     try:
         table = read_table_file(call.file)
         uri = _uri(call)
@@ -65,13 +65,13 @@ def put_table(call: Call) -> int:
 
 
 def _uri(call: Call) -> str:
-    """Return where the table goes.
+    """Return the URI for the table.
 
     Raises:
-        BadCall: nobody says where, or trainers could not read it there.
+        BadCall: neither URI nor namespace is given, or trainers could not read the URI.
     """
     if call.uri is None and call.namespace is None:
-        raise BadCall("where to? Pass s3://bucket/key, or --namespace for a cluster's own store")
+        raise BadCall("pass s3://bucket/key, or --namespace to use a cluster's own object store")
     uri = call.uri or f"s3://{TABLES_BUCKET}/{call.namespace}/{call.file.name}"
     try:
         _TABLE_URI.validate_python(uri)
@@ -79,7 +79,7 @@ def _uri(call: Call) -> str:
         sentence = error.errors()[0]["msg"].removeprefix("Value error, ")
         raise BadCall(f"{uri}: {sentence}") from error
     if Path(uri).suffix.lower() != call.file.suffix.lower():
-        raise BadCall(f"{uri} and {call.file} must have the same ending: it says what they hold")
+        raise BadCall(f"{uri} and {call.file} must have the same suffix, which names the format")
     return uri
 
 
@@ -87,8 +87,8 @@ def _stored(table: TableFile, uri: str, *, replace: bool) -> str:
     """Store a table; return what was done.
 
     Raises:
-        BadCall: another table is there.
-        StorageError: the object store did not do as asked.
+        BadCall: the URI has another table.
+        StorageError: the request to the object store failed.
     """
     folder, _, name = uri.rpartition("/")
     store = open_store(f"{folder}/")
@@ -100,19 +100,19 @@ def _stored(table: TableFile, uri: str, *, replace: bool) -> str:
         return f"stored {table.file} ({size})"
     with contextlib.suppress(ObjectMissing):
         if read_object(uri) == table.content:
-            return f"{table.file} was stored there already"
+            return f"{table.file} was already stored"
     raise BadCall(
-        f"another table is at {uri}: choose another name, or pass --replace; a model that was"
-        " trained on the other one then needs a new value of the annotation taxon.dev/retrain"
+        f"{uri} exists with another content: choose another name, or pass --replace; to train on"
+        " the new table, then set the annotation taxon.dev/retrain to a new value"
     )
 
 
 @contextlib.contextmanager
 def _reachable_store(call: Call) -> Iterator[None]:
-    """Lead S3 clients to the caller's store: that of the environment, or a cluster's.
+    """Point S3 clients at the user's store: that of the environment, or a cluster's.
 
     Raises:
-        BadCall: the environment names no keys.
+        BadCall: the environment has no keys.
         ClusterError: the Secret or the object store cannot be reached.
     """
     if call.namespace is None:
@@ -138,7 +138,7 @@ def _reachable_store(call: Call) -> Iterator[None]:
 
 @contextlib.contextmanager
 def _endpoint(url: str) -> Iterator[tuple[dict[str, str], str]]:
-    """Yield the variable that leads to an endpoint from here, and its host."""
+    """Yield the variable with an endpoint that this machine can reach, and its host."""
     parts = urlsplit(url)
     inside = INSIDE.fullmatch(parts.hostname or "")
     if inside is None:
@@ -152,4 +152,6 @@ def _endpoint(url: str) -> Iterator[tuple[dict[str, str], str]]:
 def _hint(call: Call) -> str:
     if call.namespace is None or call.uri is None:
         return ""
-    return f"; the keys of {call.secret} write below s3://{TABLES_BUCKET}/{call.namespace}/ only"
+    return (
+        f"; the keys of {call.secret} may write only below s3://{TABLES_BUCKET}/{call.namespace}/"
+    )

@@ -26,10 +26,10 @@ def read_table_file(file: Path) -> TableFile:
     """Return a table from disk.
 
     Raises:
-        BadFile: it cannot be read, or its name does not say what it is.
+        BadFile: it cannot be read, or its suffix is not of a supported format.
     """
     if file.suffix.lower() not in TABLE_SUFFIXES:
-        raise BadFile(f"{file}: name it .csv or .parquet as its format is")
+        raise BadFile(f"{file}: the name must end with .csv or .parquet, after its format")
     try:
         return TableFile(file, file.read_bytes())
     except OSError as error:

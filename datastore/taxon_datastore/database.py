@@ -79,12 +79,12 @@ def transaction(engine: Engine) -> Iterator[Connection]:
         with engine.connect() as connection, _bounded(connection), connection.begin():
             yield connection
     except DBAPIError as error:
-        raise _told(error.orig or error) from error
+        raise _translated(error.orig or error) from error
     except engine.dialect.loaded_dbapi.Error as error:  # what a COPY raises
-        raise _told(error) from error
+        raise _translated(error) from error
 
 
-def _told(error: BaseException) -> DatabaseUnavailable | DatabaseRefused:
+def _translated(error: BaseException) -> DatabaseUnavailable | DatabaseRefused:
     """Return what an error of the driver means: only bad values stay bad."""
     sentence = str(error).strip().split("\n", maxsplit=1)[0]
     state = getattr(error, "pgcode", None) or ""

@@ -64,7 +64,7 @@ def test_the_digest_is_the_manifest_files(bundle: Bundle) -> None:
 
 
 @pytest.mark.parametrize("name", BUNDLE_FILES)
-def test_a_flipped_byte_is_told_with_the_files_name(bundle: Bundle, name: str) -> None:
+def test_a_flipped_byte_is_reported_with_the_files_name(bundle: Bundle, name: str) -> None:
     """One bit of any file is enough."""
     file = place(bundle, name)
     content = bytearray(file.read_bytes())
@@ -87,7 +87,7 @@ def test_a_file_of_another_length_is_refused(bundle: Bundle, change: bytes) -> N
 
 
 @pytest.mark.parametrize("name", BUNDLE_FILES)
-def test_a_missing_file_is_told_with_its_name(bundle: Bundle, name: str) -> None:
+def test_a_missing_file_is_reported_with_its_name(bundle: Bundle, name: str) -> None:
     """The remedy is in the sentence."""
     place(bundle, name).unlink()
 
@@ -116,7 +116,7 @@ def test_another_bundles_manifest_under_the_uri_is_refused(bundle: Bundle, tmp_p
         open_bundle(bundle.uri, bundle.digest)
 
 
-def test_no_bundle_is_told_as_such(tmp_path: Path) -> None:
+def test_no_bundle_is_reported(tmp_path: Path) -> None:
     """A folder without a manifest holds no bundle."""
     assert find_bundle(str(tmp_path)) is None
     with pytest.raises(BundleError, match="no bundle is sealed"):
@@ -176,7 +176,7 @@ def test_sealing_another_bundle_over_a_sealed_one_is_refused(bundle: Bundle) -> 
         seal(bundle.uri, other, contents(bundle), run_record=b"{}")
 
 
-def test_a_changed_answer_is_told(bundle: Bundle) -> None:
+def test_a_changed_answer_is_reported(bundle: Bundle) -> None:
     """The server compares its own answers with scikit-learn's before it is ready."""
     golden = json.loads(bundle.read(GOLDEN_NAME))
     golden["probabilities"][0][0] += 1e-9
@@ -185,7 +185,7 @@ def test_a_changed_answer_is_told(bundle: Bundle) -> None:
         check_golden(Classifier.load(bundle), json.dumps(golden).encode())
 
 
-def test_a_changed_label_is_told(bundle: Bundle) -> None:
+def test_a_changed_label_is_reported(bundle: Bundle) -> None:
     """A threshold that was tampered with shows in the labels."""
     golden = json.loads(bundle.read(GOLDEN_NAME))
     golden["labels"][0] = "unheard of"

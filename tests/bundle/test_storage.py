@@ -59,7 +59,7 @@ def test_only_the_first_create_writes(store: Store) -> None:
     assert store.read("key") == b"first"
 
 
-def test_a_missing_object_is_told_with_its_uri(store: Store) -> None:
+def test_a_missing_object_is_reported_with_its_uri(store: Store) -> None:
     """The message names what is missing."""
     with pytest.raises(ObjectMissing, match=r"nothing\.csv does not exist"):
         store.read("nothing.csv")

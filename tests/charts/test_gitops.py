@@ -1,4 +1,4 @@
-"""What docs/argocd.md tells Argo CD and Flux about a model's health, run as they run it."""
+"""The health checks in docs/argocd.md, run as Argo CD and Flux run them."""
 
 import re
 from typing import Any

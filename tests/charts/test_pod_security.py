@@ -45,7 +45,7 @@ def test_a_restricted_pod_breaks_nothing() -> None:
 
 
 @pytest.mark.parametrize(
-    ("path", "value", "told"),
+    ("path", "value", "message"),
     [
         ("hostNetwork", True, "hostNetwork is set"),
         ("hostPID", True, "hostPID is set"),
@@ -83,9 +83,9 @@ def test_a_restricted_pod_breaks_nothing() -> None:
         ("containers.0.securityContext.runAsUser", 0, "a: runAsUser is 0"),
     ],
 )
-def test_what_the_standard_refuses_is_found(path: str, value: object, told: str) -> None:
+def test_what_the_standard_refuses_is_found(path: str, value: object, message: str) -> None:
     """Each rule of the standard finds its violation."""
-    assert violations(changed(path, value)) == [told]
+    assert violations(changed(path, value)) == [message]
 
 
 def test_an_init_container_is_checked_too() -> None:
@@ -95,7 +95,7 @@ def test_an_init_container_is_checked_too() -> None:
 
 
 @pytest.mark.parametrize(
-    ("path", "value", "told"),
+    ("path", "value", "message"),
     [
         (
             "containers.0.securityContext.readOnlyRootFilesystem",
@@ -106,6 +106,8 @@ def test_an_init_container_is_checked_too() -> None:
         ("containers.0.image", "a/b:latest", "a: image has no fixed tag"),
     ],
 )
-def test_what_taxon_asks_beyond_the_standard_is_found(path: str, value: object, told: str) -> None:
+def test_what_taxon_asks_beyond_the_standard_is_found(
+    path: str, value: object, message: str
+) -> None:
     """Each addition finds its violation."""
-    assert additional_violations(changed(path, value)) == [told]
+    assert additional_violations(changed(path, value)) == [message]

@@ -16,7 +16,7 @@ MONITORING = {"monitoring": {"enabled": True}}
 
 
 @pytest.mark.parametrize(
-    ("values", "kinds", "told"),
+    ("values", "kinds", "message"),
     [
         pytest.param(
             {},
@@ -64,13 +64,13 @@ MONITORING = {"monitoring": {"enabled": True}}
 )
 @pytest.mark.parametrize("helm", [3, 4])
 def test_a_cluster_that_lacks_something_is_refused(
-    values: dict[str, Any], kinds: tuple[str, ...], told: str, helm: int
+    values: dict[str, Any], kinds: tuple[str, ...], message: str, helm: int
 ) -> None:
     """Either Helm says what is missing and what to do about it."""
     programs = charts.helm_3() if helm == 3 else None
     with pytest.raises(charts.Refused) as refused:
         charts.render(values, kinds=(KUBERNETES, *kinds), programs=programs)
-    assert told in str(refused.value)
+    assert message in str(refused.value)
 
 
 @pytest.mark.parametrize(
@@ -100,7 +100,7 @@ def test_a_release_name_that_cannot_start_a_service_name_is_refused(release: str
 
 
 @pytest.mark.parametrize(
-    ("values", "told"),
+    ("values", "message"),
     [
         pytest.param({}, "set networkPolicies.egress.objectStore", id="object-store"),
         pytest.param(
@@ -110,7 +110,7 @@ def test_a_release_name_that_cannot_start_a_service_name_is_refused(release: str
         ),
     ],
 )
-def test_policies_that_would_cut_pods_off_are_refused(values: dict[str, Any], told: str) -> None:
+def test_policies_that_would_cut_pods_off_are_refused(values: dict[str, Any], message: str) -> None:
     """Whoever denies by default says where the own object store and database are."""
-    with pytest.raises(charts.Refused, match=told):
+    with pytest.raises(charts.Refused, match=message):
         charts.render(values | {"networkPolicies": {"enabled": True}})

@@ -284,8 +284,8 @@ def runtime_name(**image: str) -> Any:
     [runtime] = [one for one in manifests if one["kind"] == "ClusterServingRuntime"]
     deployment = charts.named(manifests, "Deployment", "taxon-controller")
     [container] = deployment["spec"]["template"]["spec"]["containers"]
-    told = {one["name"]: one.get("value") for one in container["env"]}
-    assert told["TAXON_CONTROLLER_RUNTIME"] == runtime["metadata"]["name"]
+    settings = {one["name"]: one.get("value") for one in container["env"]}
+    assert settings["TAXON_CONTROLLER_RUNTIME"] == runtime["metadata"]["name"]
     return runtime["metadata"]["name"]
 
 

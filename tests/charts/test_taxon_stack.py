@@ -16,10 +16,10 @@ from support.charts import Manifest
 
 STACK = charts.ROOT / "charts" / "taxon-stack"
 MONITORING = "kube-prometheus-stack"
-TOLD = """
+RENDERED = """
 apiVersion: v1
 kind: ConfigMap
-metadata: {name: told}
+metadata: {name: rendered}
 data:
   values: {{ .Values | toJson | quote }}
 """
@@ -37,7 +37,7 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (stand_in / "templates").mkdir(parents=True)
     chart = {"apiVersion": "v2", "name": MONITORING, "version": "92.11.0"}
     (stand_in / "Chart.yaml").write_text(yaml.safe_dump(chart))
-    (stand_in / "templates" / "told.yaml").write_text(TOLD)
+    (stand_in / "templates" / "rendered.yaml").write_text(RENDERED)
     return folder
 
 
@@ -48,9 +48,9 @@ def manifests(stack: Path) -> list[Manifest]:
 
 
 @pytest.fixture(scope="module")
-def told(manifests: list[Manifest]) -> Any:
+def rendered(manifests: list[Manifest]) -> Any:
     """Return the values the monitoring's chart gets."""
-    return json.loads(charts.named(manifests, "ConfigMap", "told")["data"]["values"])
+    return json.loads(charts.named(manifests, "ConfigMap", "rendered")["data"]["values"])
 
 
 def dashboards(manifests: list[Manifest]) -> list[Manifest]:
@@ -69,18 +69,18 @@ def test_it_holds_all_of_taxon(manifests: list[Manifest]) -> None:
     assert alone <= {charts.title(one) for one in manifests}
 
 
-def test_prometheus_obeys_monitors_and_rules_without_a_label_of_its_release(told: Any) -> None:
+def test_prometheus_obeys_monitors_and_rules_without_a_label_of_its_release(rendered: Any) -> None:
     """The monitoring's chart selects only its own release unless it is set otherwise."""
-    spec = told["prometheus"]["prometheusSpec"]
+    spec = rendered["prometheus"]["prometheusSpec"]
     for kind in ("podMonitor", "rule", "serviceMonitor"):
         assert spec[f"{kind}SelectorNilUsesHelmValues"] is False
 
 
 def test_grafanas_sidecar_looks_for_the_label_the_dashboards_carry(
-    told: Any, manifests: list[Manifest]
+    rendered: Any, manifests: list[Manifest]
 ) -> None:
     """Label, value and folder annotation are the same on both sides."""
-    sidecar = told["grafana"]["sidecar"]["dashboards"]
+    sidecar = rendered["grafana"]["sidecar"]["dashboards"]
     found = dashboards(manifests)
     assert sidecar["enabled"]
     assert found
@@ -89,9 +89,9 @@ def test_grafanas_sidecar_looks_for_the_label_the_dashboards_carry(
         assert one["metadata"]["annotations"][sidecar["folderAnnotation"]] == "Taxon"
 
 
-def test_grafana_has_prometheus_as_its_default_data_source(told: Any) -> None:
+def test_grafana_has_prometheus_as_its_default_data_source(rendered: Any) -> None:
     """Dashboards choose the default data source, which is the stack's Prometheus."""
-    datasources = told["grafana"]["sidecar"]["datasources"]
+    datasources = rendered["grafana"]["sidecar"]["datasources"]
     assert datasources["enabled"]
     assert datasources["defaultDatasourceEnabled"]
 

@@ -76,7 +76,7 @@ def test_chart_package_and_images_have_one_version() -> None:
 
 
 bad_values = pytest.mark.parametrize(
-    ("values", "path", "told"),
+    ("values", "path", "message"),
     [
         pytest.param({"image": {"registy": "a/b"}}, "/image", "registy", id="misspelt"),
         pytest.param({"monitor": {}}, "", "monitor", id="misspelt-at-the-top"),
@@ -168,17 +168,17 @@ bad_values = pytest.mark.parametrize(
 
 @bad_values
 def test_bad_values_are_refused_with_their_path(
-    values: dict[str, Any], path: str, told: str
+    values: dict[str, Any], path: str, message: str
 ) -> None:
     """Helm refuses what the schema does not allow, and says where and why."""
     with pytest.raises(charts.Refused) as refused:
         charts.render(values)
     assert f"at '{path}'" in str(refused.value)
-    assert told in str(refused.value)
+    assert message in str(refused.value)
 
 
 @bad_values
-def test_helm_3_refuses_them_too(values: dict[str, Any], path: str, told: str) -> None:  # noqa: ARG001 - its own words
+def test_helm_3_refuses_them_too(values: dict[str, Any], path: str, message: str) -> None:  # noqa: ARG001 - its own words
     """The older Helm refuses the same, and writes the path with dots."""
     with pytest.raises(charts.Refused) as refused:
         charts.render(values, programs=charts.helm_3())

@@ -244,12 +244,12 @@ def taken_port() -> Iterator[int]:
         yield server.getsockname()[1]
 
 
-def test_a_taken_port_is_told_before_any_work(tmp_path: Path, taken_port: int) -> None:
+def test_a_taken_port_is_reported_before_any_work(tmp_path: Path, taken_port: int) -> None:
     """Whoever has the port is found before a minute of training, not after."""
     outcome = Workplace(tmp_path).call(SAMPLE, "--port", str(taken_port))
 
     assert outcome.code == 1
-    assert f"port {taken_port} is taken by another program" in outcome.err
+    assert f"port {taken_port} is in use by another program" in outcome.err
     assert "training" not in outcome.err
 
 
@@ -258,12 +258,12 @@ def test_a_taken_port_is_told_before_any_work(tmp_path: Path, taken_port: int) -
     [
         (["absent.yaml"], "absent.yaml: No such file or directory: check the path"),
         ([SAMPLE, "--data", "absent.csv"], "absent.csv: No such file or directory"),
-        ([SAMPLE, "--data", "table.xlsx"], "table.xlsx: name it .csv or .parquet"),
+        ([SAMPLE, "--data", "table.xlsx"], "table.xlsx: the name must end with .csv or .parquet"),
         ([SAMPLE, "--port", "65536"], "a port is at most 65535"),
         ([SAMPLE, "--port", "http"], "invalid port value"),
     ],
 )
-def test_a_call_at_fault_is_told_at_once(
+def test_a_call_at_fault_is_reported_at_once(
     tmp_path: Path, arguments: list[str | Path], reason: str
 ) -> None:
     """What the caller can fix is one sentence, with an exit code of its own."""

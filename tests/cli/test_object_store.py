@@ -65,7 +65,7 @@ def test_it_leaves_no_socket_behind(tmp_path: Path) -> None:
     assert not list(object_store.SOCKET_FOLDER.glob(f"seaweedfs-*-{store.port}.sock"))
 
 
-def test_a_server_that_does_not_start_is_told(
+def test_a_server_that_does_not_start_is_reported(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A server that ends at once is reported with the end of its log."""
@@ -79,7 +79,7 @@ def test_a_server_that_does_not_start_is_told(
         pass
 
 
-def test_a_missing_program_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_missing_program_is_reported(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Without the wheel the message names what to install."""
     monkeypatch.setattr("sysconfig.get_path", lambda _: str(tmp_path))
 

@@ -175,19 +175,19 @@ def test_what_root_keeps_elsewhere_goes_with_its_state_folder(
 
 
 @pytest.mark.usefixtures("open_folder")
-def test_data_that_cannot_be_made_is_told(
+def test_data_that_cannot_be_created_is_reported(
     tmp_path: Path, own_ports: PortBlock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A failed initialization keeps no password, so that the next call tries again."""
     monkeypatch.setattr("taxon_cli.local.postgres.USER", "pg_reserved")
 
-    with pytest.raises(ProcessFailed, match="could not make its data"):
+    with pytest.raises(ProcessFailed, match="could not create its data"):
         Postgres(tmp_path, own_ports.take())
 
     assert not (tmp_path / "postgres-password").exists()
 
 
-def test_a_missing_wheel_is_told(
+def test_a_missing_wheel_is_reported(
     tmp_path: Path, own_ports: PortBlock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Without the wheel the message names what to install."""

@@ -37,7 +37,7 @@ def test_the_second_sample_is_short() -> None:
         (
             "    uri:",
             "    urn: x\n    uri:",
-            "FILE: spec.dataset.urn: there is no such field: remove it or fix its name",
+            "FILE: spec.dataset.urn: unknown field: remove it or correct its name",
         ),
         (
             "    uri: s3://samples/wine.csv",
@@ -52,7 +52,7 @@ def test_the_second_sample_is_short() -> None:
         (
             "    target: cultivar",
             "    target: cultivar\n    table: {name: wine}",
-            "FILE: spec.dataset.table: there is no such field: remove it or fix its name",
+            "FILE: spec.dataset.table: unknown field: remove it or correct its name",
         ),
         (
             "    target: cultivar",
@@ -75,7 +75,7 @@ def test_the_second_sample_is_short() -> None:
         (
             "spec:",
             "spek:",
-            "FILE: spec: it is missing: add it\nFILE: spek: there is no such field: remove it",
+            "FILE: spec: it is missing: add it\nFILE: spek: unknown field: remove it",
         ),
     ],
 )
@@ -89,9 +89,9 @@ def test_a_wrong_field_is_named_by_its_path(
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
-        (f"{WINE}---\n{WINE}", "FILE holds 2 documents: keep one ClassifierModel in it"),
-        ("", "FILE holds 0 documents: keep one ClassifierModel in it"),
-        ("- a\n- b\n", "FILE holds no ClassifierModel: it must start with apiVersion and kind"),
+        (f"{WINE}---\n{WINE}", "FILE contains 2 documents: keep one ClassifierModel"),
+        ("", "FILE contains 0 documents: keep one ClassifierModel"),
+        ("- a\n- b\n", "FILE is not a ClassifierModel: it needs apiVersion and kind"),
         ("a: b: c\n", "FILE, line 1: mapping values are not allowed here"),
         ("a: \x07\n", "FILE: unacceptable character #x0007: special characters are not allowed"),
         ("a: !!python/object:os.system {}\n", "FILE, line 1: could not determine a constructor"),

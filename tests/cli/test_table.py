@@ -149,7 +149,7 @@ def test_the_same_table_may_be_put_again(
     put(table, uri)
 
     assert put(table, uri) == 0
-    assert "was stored there already" in capsys.readouterr().err
+    assert "was already stored" in capsys.readouterr().err
 
 
 def test_another_table_is_overwritten_only_on_demand(
@@ -161,7 +161,7 @@ def test_another_table_is_overwritten_only_on_demand(
     table.write_text("a,churned\n3,yes\n")
 
     assert put(table, uri) == 2
-    assert f"another table is at {uri}: choose another name, or pass --replace" in (
+    assert f"{uri} exists with another content: choose another name, or pass --replace" in (
         capsys.readouterr().err
     )
     assert put(table, uri, "--replace") == 0
@@ -169,10 +169,10 @@ def test_another_table_is_overwritten_only_on_demand(
 
 
 CALLS = {
-    "nowhere to put it": ([], "where to? Pass s3://bucket/key, or --namespace"),
+    "neither URI nor namespace": ([], "pass s3://bucket/key, or --namespace"),
     "a URI no model may name": (["s3://bucket/../churn.csv"], "uri must not have . or .. as"),
     "a URI of no table": (["s3://bucket/churn.txt"], "uri must be s3://bucket/key of a table"),
-    "another ending": (["s3://bucket/churn.parquet"], "must have the same ending"),
+    "another suffix": (["s3://bucket/churn.parquet"], "must have the same suffix"),
 }
 
 
@@ -250,7 +250,7 @@ def test_keys_that_do_not_allow_it_say_what_they_allow(
     cluster(AWS_SECRET_ACCESS_KEY="of someone else")  # noqa: S106 - a wrong one
 
     assert put(table, "s3://tables/other/churn.csv", "--namespace", "fraud") == 1
-    assert "write below s3://tables/fraud/ only" in capsys.readouterr().err
+    assert "may write only below s3://tables/fraud/" in capsys.readouterr().err
 
 
 def test_without_kubectl_the_command_says_so(

@@ -12,7 +12,7 @@ from taxon_contracts.resource import ClassifierModel
 from taxon_controller.domain.model import read_model
 
 
-def test_a_trainer_that_ends_without_a_result_is_told(
+def test_a_trainer_that_ends_without_a_result_is_reported(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A trainer that is killed, for want of memory say, is reported with its exit code."""

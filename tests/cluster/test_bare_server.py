@@ -106,8 +106,8 @@ def older(tmp_path: Path) -> Path:
 def test_an_install_without_kserve_makes_nothing(administrator: Administrator) -> None:
     """Helm says what is missing in one sentence, and leaves no object behind."""
     done = administrator.helm("upgrade", "--install", "taxon", str(charts.TAXON))
-    told = "this cluster has no ClusterServingRuntime (serving.kserve.io/v1alpha1)"
-    assert f"{told}: install KServe first\n" in done.stderr
+    message = "this cluster has no ClusterServingRuntime (serving.kserve.io/v1alpha1)"
+    assert f"{message}: install KServe first\n" in done.stderr
     assert administrator.kubectl("get", "crd", DEFINITION, "--ignore-not-found") == ""
 
 

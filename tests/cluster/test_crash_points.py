@@ -85,7 +85,7 @@ class Stage:
         wait_until(lambda: self._accepts(body), seconds=SECONDS)
 
     def _accepts(self, body: Manifest) -> bool:
-        """Write the model; tell whether nobody else has written in between."""
+        """Write the model; return whether nobody else wrote in between."""
         there = self.admin.get(MODEL, self.namespace, "wine")
         if there is None:
             self.admin.create(body)
@@ -185,11 +185,11 @@ def rollback(stage: Stage) -> None:
 
 def tell(story: Any, stage: Stage, fate: Fate | None = None) -> Manifest:
     """Tell a story, starting another controller whenever one has ended. Return how it ends."""
-    told = threading.Event()
+    stop = threading.Event()
 
     def keep_running() -> None:
         process = stage.start(fate)
-        while not told.wait(0.05):
+        while not stop.wait(0.05):
             if not process.is_alive():
                 process = stage.start()
         process.kill()
@@ -201,7 +201,7 @@ def tell(story: Any, stage: Stage, fate: Fate | None = None) -> Manifest:
         story(stage)
         return stage.state()
     finally:
-        told.set()
+        stop.set()
         kubelet.join()
 
 

@@ -18,7 +18,7 @@ def moved(**spec: object) -> Story:
     return story
 
 
-def told(story: Story, namespace: str = "default") -> list[str]:
+def messages(story: Story, namespace: str = "default") -> list[str]:
     """Return the messages of the Events that say what was not removed."""
     events = story.world.named(EVENT, namespace).values()
     return [one["message"] for one in events if one["reason"] == "CleanupFailed"]
@@ -66,7 +66,7 @@ def test_a_record_cannot_name_the_folder_of_another_model() -> None:
         assert folder == f"s3://taxon/default/wine/{record.version}/"
 
 
-def test_a_bundle_that_could_not_be_removed_is_told_on_the_model() -> None:
+def test_a_bundle_that_could_not_be_removed_is_reported_on_the_model() -> None:
     """Its record stays, and the Event says where the log is."""
     story = served(seed=1, versionHistoryLimit=2)
     first = story.live
@@ -77,8 +77,8 @@ def test_a_bundle_that_could_not_be_removed_is_told_on_the_model() -> None:
         story.run()
 
     assert first in [one.version for one in story.status.versions or ()]
-    assert any(f"s3://taxon/default/wine/{first}/" in one for one in told(story))
-    assert len(told(story)) == len(set(told(story)))
+    assert any(f"s3://taxon/default/wine/{first}/" in one for one in messages(story))
+    assert len(messages(story)) == len(set(messages(story)))
 
 
 def test_a_deletion_that_waits_for_a_failed_clean_up_says_so() -> None:
@@ -95,6 +95,6 @@ def test_a_deletion_that_waits_for_a_failed_clean_up_says_so() -> None:
 
     story.world.pass_time(seconds=SETTINGS.cleanup_seconds)
     story.look()
-    assert told(story) == [
+    assert messages(story) == [
         "bundles could not be removed in time: remove s3://taxon/default/wine/ by hand"
     ]

@@ -213,7 +213,7 @@ def test_what_an_earlier_release_made_is_kept() -> None:
     assert "taxon:pw@" in secrets.values("taxon-system", "taxon-database")["url"]
 
 
-def test_kserve_is_told_where_the_evaluation_store_is() -> None:
+def test_kserve_gets_the_endpoint_of_the_evaluation_store() -> None:
     """The annotations lead KServe's loader to the store: no scheme, no TLS."""
     secrets = Secrets()
     distribute(secrets, EVALUATION)
@@ -243,7 +243,7 @@ def test_named_secrets_are_brought_under_the_names_pods_ask_for() -> None:
 
 
 def test_aws_itself_needs_no_endpoint() -> None:
-    """Without AWS_ENDPOINT_URL neither trainers nor KServe are told an endpoint."""
+    """Without AWS_ENDPOINT_URL neither trainers nor KServe get an endpoint."""
     secrets = external()
     distribute(secrets, EXTERNAL)
     assert "AWS_ENDPOINT_URL" not in secrets.values("fraud", "taxon-s3-read")
@@ -280,7 +280,7 @@ def test_the_owners_url_has_a_name_of_its_own() -> None:
 
 
 @pytest.mark.parametrize(
-    ("change", "told"),
+    ("change", "message"),
     [
         (("writer", None), "Secret taxon-system/writer does not exist: create it"),
         (("database", {"uri": "x"}), "Secret taxon-system/database has no key url: add it"),
@@ -291,7 +291,7 @@ def test_the_owners_url_has_a_name_of_its_own() -> None:
     ],
 )
 def test_a_named_secret_that_cannot_be_used_is_refused(
-    change: tuple[str, dict[str, str] | None], told: str
+    change: tuple[str, dict[str, str] | None], message: str
 ) -> None:
     """A missing Secret or key is named, with what to do."""
     secrets = external()
@@ -299,7 +299,7 @@ def test_a_named_secret_that_cannot_be_used_is_refused(
     del secrets.kept["taxon-system", name]
     if values:
         secrets.given("taxon-system", name, values)
-    with pytest.raises(BadSecret, match=told):
+    with pytest.raises(BadSecret, match=message):
         distribute(secrets, EXTERNAL)
 
 

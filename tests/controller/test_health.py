@@ -1,4 +1,4 @@
-"""Probes, metrics and logs tell how the controller is."""
+"""Probes, metrics and logs report the state of the controller."""
 
 import logging
 import threading

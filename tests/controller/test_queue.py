@@ -109,7 +109,7 @@ def test_errors_are_followed_by_growing_pauses_and_success_forgets_them() -> Non
     pauses = []
     while outcomes:
         worker.work(WINE)
-        due = queue._due.get(WINE)  # noqa: SLF001 - when a model is due is told to nobody else
+        due = queue._due.get(WINE)  # noqa: SLF001 - no method returns when a model is due
         pauses.append(due - watch.time if due is not None else 0.0)
         queue._due.clear()  # noqa: SLF001 - it falls due
 
@@ -138,7 +138,7 @@ def test_a_success_of_any_worker_ends_the_pauses() -> None:
     queue._due.clear()  # noqa: SLF001 - it falls due
     outcomes.append(Conflict("changed"))
     first.work(WINE)
-    assert queue._due[WINE] < 0.3  # noqa: SLF001 - when a model is due is told to nobody else
+    assert queue._due[WINE] < 0.3  # noqa: SLF001 - no method returns when a model is due
 
 
 @pytest.mark.parametrize("wished", [1e9, float("inf"), -5.0])
@@ -151,7 +151,7 @@ def test_no_wish_of_the_api_server_keeps_a_model_waiting_for_ever(wished: float)
     queue = ModelQueue(Stopwatch())
     Worker(queue, reconcile, lambda: START, Telemetry()).work(WINE)
 
-    assert 0 < queue._due[WINE] <= 60  # noqa: SLF001 - when a model is due is told to nobody else
+    assert 0 < queue._due[WINE] <= 60  # noqa: SLF001 - no method returns when a model is due
 
 
 @pytest.mark.parametrize(

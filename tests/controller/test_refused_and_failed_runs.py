@@ -68,7 +68,7 @@ def test_a_lost_pod_is_another_attempt() -> None:
     assert story.live in next(iter(story.world.named(JOB)))
 
 
-def test_out_of_memory_is_tried_once_more_and_then_told() -> None:
+def test_out_of_memory_is_tried_once_more_and_then_reported() -> None:
     """A second time is no accident."""
     story = Story(World(train=out_of_memory))
     story.submit()

@@ -57,7 +57,7 @@ def lose_service(story: Story) -> None:
     story.world.remove(story.world.named(SERVICE)["wine"])
 
 
-def test_a_refused_training_job_is_told() -> None:
+def test_a_refused_training_job_is_reported() -> None:
     """A quota is full: the model says so, and begins once there is room."""
     story = Story(Refusing(refused=("Job", "default")))
     story.submit()
@@ -71,7 +71,7 @@ def test_a_refused_training_job_is_told() -> None:
 
 
 def test_a_refused_run_in_the_background_leaves_the_model_ready() -> None:
-    """What is asked for answers; that the next version cannot be trained is told with it."""
+    """The desired version answers; Ready also reports that the next one cannot be trained."""
     story = refusing("Job")
     story.world.pass_time(minutes=1)
     story.submit(annotation="again")

@@ -104,7 +104,7 @@ def test_the_model_is_a_valid_one() -> None:
 
 
 @pytest.mark.parametrize(
-    ("conditions", "told"),
+    ("conditions", "message"),
     [
         pytest.param((TRAINING,), "not Ready after 0 s, Training: as it is", id="too-slow"),
         pytest.param((TRAINING, STALLED), "the model is stalled, Training: as it is", id="stalled"),
@@ -112,11 +112,11 @@ def test_the_model_is_a_valid_one() -> None:
     ],
 )
 def test_a_model_that_does_not_get_ready_fails_with_its_reason(
-    conditions: tuple[Manifest, ...], told: str
+    conditions: tuple[Manifest, ...], message: str
 ) -> None:
     """The condition's own words say why, and the model is removed."""
     models = Models(*conditions)
-    with pytest.raises(TestFailed, match=told):
+    with pytest.raises(TestFailed, match=message):
         carry_out(models, answer, SETTINGS)
     assert models.kept is None
 

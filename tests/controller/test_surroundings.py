@@ -133,7 +133,7 @@ def test_without_gateway_api_the_service_alone_leads_to_the_version() -> None:
     assert status.address.url == "http://wine.default.svc"
 
 
-def test_a_host_that_gets_too_long_with_the_namespace_is_told() -> None:
+def test_a_host_that_gets_too_long_with_the_namespace_is_reported() -> None:
     """CEL cannot see the namespace."""
     settings = SETTINGS.model_copy(update={"domain": ".".join(["d" * 60] * 4)})
     story = Story(World(), settings)
@@ -144,7 +144,7 @@ def test_a_host_that_gets_too_long_with_the_namespace_is_told() -> None:
     assert story.world.named(JOB) == {}
 
 
-def test_a_namespace_without_credentials_is_told() -> None:
+def test_a_namespace_without_credentials_is_reported() -> None:
     """It is not one of the chart's modelNamespaces."""
     world = World()
     for account in ("taxon-trainer", "taxon-server"):
@@ -175,7 +175,7 @@ def test_whether_credentials_are_there_by_now_is_asked_soon(account: str) -> Non
     assert story.conditions == READY
 
 
-def test_a_spec_that_cannot_be_read_is_told_by_its_field() -> None:
+def test_a_spec_that_cannot_be_read_is_reported_by_its_field() -> None:
     """Whatever got past the schema never crashes the controller."""
     story = Story(World())
     story.submit(pipeline={"polynomialDegree": 9})

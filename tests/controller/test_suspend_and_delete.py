@@ -121,7 +121,7 @@ def test_a_deleted_model_takes_its_objects_and_leaves_its_bundles() -> None:
     assert story.world.bundles == bundles
 
 
-def test_a_deleted_model_takes_its_bundles_when_it_is_told_to() -> None:
+def test_a_deleted_model_takes_its_bundles_when_it_is_reported_to() -> None:
     """With deletionPolicy Delete the model waits until they are gone."""
     story = served(deletionPolicy="Delete")
     assert story.world.model()["metadata"]["finalizers"] == [names.FINALIZER]
@@ -131,7 +131,7 @@ def test_a_deleted_model_takes_its_bundles_when_it_is_told_to() -> None:
     assert story.world.bundles == set()
 
 
-def test_a_model_whose_spec_cannot_be_read_takes_its_bundles_when_it_is_told_to() -> None:
+def test_a_model_whose_spec_cannot_be_read_takes_its_bundles_when_it_is_reported_to() -> None:
     """Its deletionPolicy can be read."""
     story = served(deletionPolicy="Delete")
     story.world.model()["spec"]["dataset"] = {"uri": 5}
@@ -156,8 +156,8 @@ def test_a_clean_up_that_hangs_holds_nothing_for_longer_than_promised() -> None:
     story.look()
     assert ("ClassifierModel", "default", "wine") not in story.world.objects
     assert story.world.named(JOB, SETTINGS.namespace) == {}
-    told = [body["reason"] for key, body in story.world.objects.items() if key[0] == "Event"]
-    assert "CleanupFailed" in told
+    reasons = [body["reason"] for key, body in story.world.objects.items() if key[0] == "Event"]
+    assert "CleanupFailed" in reasons
 
 
 def test_the_finalizer_goes_with_the_policy() -> None:

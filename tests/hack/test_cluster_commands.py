@@ -48,7 +48,7 @@ def test_status_without_a_cluster_fails_in_one_sentence(
 def test_two_commands_do_not_change_the_cluster_at_once(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """A second command is told to wait for the first."""
+    """A second command reports that the first one runs."""
     with command.alone():
         assert run(monkeypatch, "down") == 1
     assert "Another command is changing the cluster" in capsys.readouterr().err
@@ -57,7 +57,7 @@ def test_two_commands_do_not_change_the_cluster_at_once(
 def test_unknown_provider_starts_nothing(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """A mistake in PROVIDER is told before anything is written."""
+    """A mistake in PROVIDER is reported before anything is written."""
     monkeypatch.setenv("PROVIDER", "minikube")
     assert run(monkeypatch, "up") == 1
     assert "PROVIDER=minikube is not a provider" in capsys.readouterr().err

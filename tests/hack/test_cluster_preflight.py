@@ -41,13 +41,13 @@ def test_provider_follows_the_machine_unless_forced(
         ("minikube", "Linux", True, "PROVIDER=minikube is not a provider"),
     ],
 )
-def test_machine_without_docker_is_told_what_it_lacks(
+def test_machine_without_docker_is_reported_what_it_lacks(
     wanted: str | None,
     system: str,
     root: bool,  # noqa: FBT001 - a column of the table
     sentence: str,
 ) -> None:
-    """A machine that cannot run the cluster is told so in one sentence."""
+    """A machine that cannot run the cluster is refused with one sentence."""
     with pytest.raises(ClusterError, match=sentence):
         preflight.provider(wanted, docker=False, system=system, root=root)
 

@@ -83,7 +83,7 @@ def test_an_image_is_kept(image: Image) -> None:
     assert image.archive.read_text() == "sha256:1"
 
 
-def test_every_size_is_told(image: Image, capsys: pytest.CaptureFixture[str]) -> None:
+def test_every_size_is_reported(image: Image, capsys: pytest.CaptureFixture[str]) -> None:
     """A line says an image's size and what it adds to the base."""
     report([image], Recorder())
     line = f"{image.reference} 350 MB, 250 MB over {BASE}"

@@ -38,7 +38,7 @@ def test_another_machine_uses_its_own_programs(
 
 
 def test_a_missing_program_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A machine with neither is told which program to install."""
+    """On a machine with neither, the error names the program to install."""
     monkeypatch.setattr(platform, "machine", lambda: "arm64")
     monkeypatch.setattr(shutil, "which", lambda _name: None)
     with pytest.raises(tools.ToolMissing, match="helm cannot be fetched for this machine"):
@@ -56,7 +56,7 @@ def test_promtool_of_the_machine_is_preferred(monkeypatch: pytest.MonkeyPatch) -
     assert tools.promtool() == Path("/opt/promtool")
 
 
-def test_a_machine_without_debian_packages_is_told_what_to_install(
+def test_a_machine_without_debian_packages_is_reported_what_to_install(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Where neither promtool nor apt is, the message names what is missing."""

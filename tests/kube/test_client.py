@@ -81,7 +81,7 @@ async def test_an_object_is_created_read_applied_and_deleted(served: Served) -> 
 
 
 @pytest.mark.asyncio
-async def test_what_is_in_the_way_is_told_from_what_has_changed(served: Served) -> None:
+async def test_what_is_in_the_way_is_reported_from_what_has_changed(served: Served) -> None:
     """Both are 409."""
     await served.call(served.cluster.create, manifest())
 
@@ -102,7 +102,7 @@ async def test_what_is_gone_cannot_be_replaced(served: Served) -> None:
 
 
 @pytest.mark.asyncio
-async def test_a_kind_that_is_not_installed_is_told(served: Served) -> None:
+async def test_a_kind_that_is_not_installed_is_reported(served: Served) -> None:
     """The list of it is not found."""
     with pytest.raises(KindMissing):
         await served.call(served.cluster.list, HTTP_ROUTE, "default")
@@ -116,7 +116,7 @@ async def test_a_kind_that_is_not_installed_is_told(served: Served) -> None:
     ],
 )  # fmt: skip
 @pytest.mark.asyncio
-async def test_a_status_is_told_as_what_can_be_done_about_it(
+async def test_a_status_is_reported_as_what_can_be_done_about_it(
     served: Served, status: int, error: type[ApiError]
 ) -> None:
     """Try again, or give up."""
@@ -127,7 +127,7 @@ async def test_a_status_is_told_as_what_can_be_done_about_it(
 
 
 @pytest.mark.asyncio
-async def test_kserves_webhook_being_away_is_told_from_other_failures(served: Served) -> None:
+async def test_kserves_webhook_being_away_is_reported_from_other_failures(served: Served) -> None:
     """An InferenceService cannot be written; everything else can."""
     served.emulated.world.webhook_away = True
 
@@ -187,7 +187,7 @@ def test_an_api_server_that_is_away_is_unavailable() -> None:
         Cluster(Configuration(host="http://127.0.0.1:1")).list(JOB, "default")
 
 
-def test_retry_after_is_told() -> None:
+def test_retry_after_is_reported() -> None:
     """What the API server asks for is obeyed."""
 
     class Busy(BaseHTTPRequestHandler):

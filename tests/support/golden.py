@@ -1,4 +1,4 @@
-"""Golden files: reviewed once, compared whole. `pytest --update-golden` writes them anew."""
+"""Golden files: reviewed once, compared whole. `pytest --update-golden` writes them again."""
 
 from pathlib import Path
 

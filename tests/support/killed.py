@@ -63,8 +63,8 @@ def _fated(fate: Fate, writes: Path) -> type[Cluster]:
             if due and fate.moment == "asleep":
                 os.kill(os.getpid(), signal.SIGSTOP)
             if counts:
-                with writes.open("a") as told:
-                    told.write(f"{method} {kind.name}\n")
+                with writes.open("a") as file:
+                    file.write(f"{method} {kind.name}\n")
             answer = super()._request(method, path, kind, query, body)
             if due and fate.moment == "after":
                 os.kill(os.getpid(), signal.SIGKILL)

@@ -26,7 +26,7 @@ def failed(reason: str, message: str = "the reason in one sentence") -> Outcome:
     """Return the outcome of a run that fails with a reason."""
 
     def outcome(request: RunRequest, _attempt: int) -> Manifest:
-        told = RunResult.model_validate(
+        result = RunResult.model_validate(
             {
                 "version": request.version,
                 "outcome": "Failed",
@@ -34,7 +34,7 @@ def failed(reason: str, message: str = "the reason in one sentence") -> Outcome:
                 "message": message,
             }
         )
-        return ended(told, exit_code=75)
+        return ended(result, exit_code=75)
 
     return outcome
 
@@ -49,9 +49,9 @@ def out_of_memory(_request: RunRequest, _attempt: int) -> Manifest:
     return {"terminated": {"exitCode": 137, "reason": "OOMKilled"}}
 
 
-def ended(told: RunResult, *, exit_code: int = 0) -> Manifest:
+def ended(result: RunResult, *, exit_code: int = 0) -> Manifest:
     """Return the state of a container that left a result."""
-    return {"terminated": {"exitCode": exit_code, "message": told.encode()}}
+    return {"terminated": {"exitCode": exit_code, "message": result.encode()}}
 
 
 def result(

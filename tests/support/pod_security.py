@@ -1,6 +1,6 @@
 """Kubernetes' Pod Security Standard `restricted`, and Taxon's own additions, as a check of a pod.
 
-The rules are those of the standard; written anew, because the original runs in an API server.
+The rules are those of the standard; implemented again, because the original runs in an API server.
 """
 
 from collections.abc import Iterator

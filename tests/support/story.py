@@ -1,4 +1,4 @@
-"""One model's life, told step by step against the cluster in memory."""
+"""One model, step by step, in the cluster in memory."""
 
 from dataclasses import dataclass
 from datetime import datetime

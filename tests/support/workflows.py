@@ -1,4 +1,4 @@
-"""What can be wrong with a GitHub workflow, as far as it can be told without GitHub."""
+"""Finds mistakes in a GitHub workflow, as far as possible without GitHub."""
 
 import re
 from collections.abc import Iterator

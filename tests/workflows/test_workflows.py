@@ -136,7 +136,7 @@ def test_a_good_workflow_has_no_problems() -> None:
 
 
 @pytest.mark.parametrize(
-    ("old", "new", "told"),
+    ("old", "new", "message"),
     [
         ("name: good", "nam: good", "unknown key nam"),
         ("  push:", "  psh:", "unknown event psh"),
@@ -159,8 +159,8 @@ def test_a_good_workflow_has_no_problems() -> None:
         ("always()", "allways()", "unknown function allways"),
     ],
 )
-def test_what_is_wrong_is_found(old: str, new: str, told: str) -> None:
-    """Each kind of mistake is told in its own words."""
+def test_what_is_wrong_is_found(old: str, new: str, message: str) -> None:
+    """Each kind of mistake has its own message."""
     assert old in GOOD
     found = workflows.problems(workflows.read(GOOD.replace(old, new)))
-    assert any(told in problem for problem in found), found
+    assert any(message in problem for problem in found), found

@@ -23,7 +23,7 @@ BUNDLES_BUCKET = "taxon"
 
 @dataclass(frozen=True)
 class Backends:
-    """Where everything is."""
+    """The running back ends."""
 
     postgres: Postgres
     store: ObjectStore
@@ -31,7 +31,7 @@ class Backends:
 
 @contextlib.contextmanager
 def running_backends(state: Path, ports: PortBlock) -> Iterator[Backends]:
-    """Yield the back ends over a state folder; meanwhile the environment leads to them.
+    """Yield the back ends of a state folder; meanwhile the environment points at them.
 
     Raises:
         ProcessFailed: one did not start.

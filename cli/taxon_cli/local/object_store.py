@@ -31,7 +31,7 @@ class ObjectStore:
 
     @property
     def endpoint(self) -> str:
-        """Return the URL S3 clients are given."""
+        """Return the URL for S3 clients."""
         return f"http://{HOST}:{self.port}"
 
     @property
@@ -49,11 +49,11 @@ class ObjectStore:
 
 @contextlib.contextmanager
 def running_object_store(state: Path, ports: PortBlock) -> Iterator[ObjectStore]:
-    """Yield a running server over the objects of a state folder; stop it afterwards.
+    """Yield a running server with the objects of a state folder; stop it afterwards.
 
     Args:
-        state: folder that keeps the objects, the credentials and the log.
-        ports: where it takes its ten ports from.
+        state: folder with the objects, the credentials and the log.
+        ports: free ports; the server takes ten.
 
     Raises:
         ProcessFailed: it ended, or was not ready in time.
@@ -105,7 +105,7 @@ def _options(folder: Path, credentials: Path, ports: dict[str, int]) -> list[str
 
 
 def _credentials(file: Path) -> tuple[str, str]:
-    """Return the access and secret key of a state folder; made the first time."""
+    """Return the access and secret key of a state folder; create them the first time."""
     if not file.exists():
         identity = {
             "name": "taxon",
@@ -124,7 +124,7 @@ def _credentials(file: Path) -> tuple[str, str]:
 
 
 def _answers(port: int) -> bool:
-    """Return whether the server refuses a stranger, as it does once it is up."""
+    """Return whether the server refuses a request without keys, as it does once it is ready."""
     connection = http.client.HTTPConnection(HOST, port, timeout=1)
     try:
         connection.request("GET", "/")

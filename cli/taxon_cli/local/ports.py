@@ -1,4 +1,4 @@
-"""Ports nobody else on this machine has."""
+"""Free ports of this machine."""
 
 import contextlib
 import errno
@@ -19,9 +19,9 @@ class PortTaken(Exception):  # noqa: N818 - a state of the machine, not a fault
 
 
 class PortBlock:
-    """31 free ports, which other blocks leave alone as long as this one is held.
+    """31 free ports that no other block uses until this one is closed.
 
-    The block's first port stays bound by the holder, so two holders never share a block, and a
+    The block's first port stays bound by its owner, so two owners never share a block, and a
     server can be stopped and started again on its port.
     """
 
@@ -34,14 +34,14 @@ class PortBlock:
                 if all(map(is_free, self._free)):
                     return
                 self._guard.close()
-        raise PortTaken(f"no free ports between {FIRST} and {LAST}: end some local servers")
+        raise PortTaken(f"no free ports between {FIRST} and {LAST}: stop some local servers")
 
     def take(self) -> int:
         """Return a port of the block that was not taken before."""
         return self._free.pop()
 
     def close(self) -> None:
-        """Give the block up."""
+        """Release the block."""
         self._guard.close()
 
     def __enter__(self) -> Self:

@@ -2,7 +2,7 @@
 
 PostgreSQL refuses to run as root. Root therefore runs it under ``nobody``, with its data and a copy
 of its programs below ``ROOT_FOLDER``: neither the state folder nor the virtual environment has to
-be open to others, and both often stand in a home only root may enter.
+be readable by others, and both are often in a home directory that only root may read.
 """
 
 import contextlib
@@ -54,14 +54,14 @@ class Postgres:
     """One database server on one port; it can be stopped and started again."""
 
     def __init__(self, state: Path, port: int) -> None:
-        """Prepare a server; the first time for this state folder that makes its data.
+        """Prepare a server; create its data the first time for this state folder.
 
         Args:
-            state: folder that keeps the password, the log and, but for root, the data.
+            state: folder with the password, the log and, except for root, the data.
             port: free loopback port.
 
         Raises:
-            ProcessFailed: its data cannot be made.
+            ProcessFailed: its data cannot be created.
         """
         self._log = state / "postgres.log"
         self._port = port
@@ -78,7 +78,7 @@ class Postgres:
         return f"postgresql://{USER}:{quote(self._password)}@{HOST}:{self._port}/postgres"
 
     def start(self) -> None:
-        """Start it; return once it takes connections.
+        """Start it; return once it accepts connections.
 
         Raises:
             ProcessFailed: it ended, or was not ready in time.
@@ -103,7 +103,7 @@ class Postgres:
             raise
 
     def stop(self) -> None:
-        """Stop it; its data stays."""
+        """Stop it; keep its data."""
         if self._process:
             self._process.stop()
             self._process = None
@@ -121,9 +121,9 @@ def running_postgres(state: Path, port: int) -> Iterator[Postgres]:
 
 
 def _is_ready(data: Path, pid: int) -> bool:
-    """Return whether the server says in its lock file that it takes connections.
+    """Return whether the server's lock file reports that it accepts connections.
 
-    A server that was killed leaves its lock file; the id in its first line says whose it is.
+    A killed server leaves its lock file; the process id in its first line identifies the owner.
     """
     try:
         words = (data / "postmaster.pid").read_text().split()
@@ -164,12 +164,12 @@ def _run_initdb(installation: Installation, password_file: Path, log: Path) -> N
     with process:
         if process.wait(START_SECONDS) != 0:
             raise ProcessFailed(
-                f"PostgreSQL could not make its data in {installation.data}: see {log}"
+                f"PostgreSQL could not create its data in {installation.data}: see {log}"
             )
 
 
 def _installation(state: Path) -> Installation:
-    """Return where everything is for this state folder; root's place is made if need be."""
+    """Return programs and data for this state folder; create root's folder if necessary."""
     found = find_spec(PACKAGE)
     if found is None or found.origin is None:
         raise ProcessFailed(f"{DISTRIBUTION} is not installed: install Taxon's extra 'local'")
@@ -189,14 +189,14 @@ def _installation(state: Path) -> Installation:
 
 
 def remove_orphans() -> None:
-    """Remove root's data of state folders that are gone."""
+    """Remove root's data of state folders that no longer exist."""
     for owner in ROOT_FOLDER.glob(f"*/{OWNER_NAME}"):
         if not Path(owner.read_text()).exists():
             shutil.rmtree(owner.parent, ignore_errors=True)
 
 
 def _open_copy(package: Path) -> Path:
-    """Return the folder of a copy of the programs that every id may run; made once."""
+    """Return the folder of a copy of the programs that every user may run; create it once."""
     copy = ROOT_FOLDER / f"{DISTRIBUTION}-{version(DISTRIBUTION)}"
     if not copy.exists():
         with tempfile.TemporaryDirectory(dir=ROOT_FOLDER) as temporary:
@@ -216,7 +216,7 @@ def _open_copy(package: Path) -> Path:
 
 
 def _open_to_all(folder: Path) -> None:
-    """Let every id read what is below, whatever the umask was when it was installed."""
+    """Make everything below readable for all, independent of the umask at its installation."""
     for path in (folder, *folder.rglob("*")):
         runs = path.is_dir() or path.stat().st_mode & stat.S_IXUSR
         path.chmod(0o755 if runs else 0o644)

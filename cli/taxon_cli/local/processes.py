@@ -1,4 +1,4 @@
-"""Programs local mode starts: logged to a file, stopped in bounded time, gone with their parent."""
+"""Programs of local mode: logged to a file, stopped in bounded time, ended with their parent."""
 
 import contextlib
 import os
@@ -49,10 +49,10 @@ class Process:
 
         Args:
             command: the program's path and its arguments.
-            log: file its output is appended to; None leaves it on this program's own.
-            environment: its whole environment; None hands on this program's.
-            stop_signal: what asks it to end; it gets this also when this program is killed.
-            account: another id to run under; only root may ask for one.
+            log: file its output is appended to; None: this program's output.
+            environment: its whole environment; None: this program's.
+            stop_signal: signal that stops it, also when this program is killed.
+            account: another user to run it as; needs root.
         """
         self.name = Path(command[0]).name
         self._log = log
@@ -78,7 +78,7 @@ class Process:
             raise TimeoutError(f"{self.name} did not end within {seconds:g} s") from error
 
     def wait_until(self, ready: Callable[[], bool], *, seconds: float) -> None:
-        """Return once ``ready`` says so.
+        """Wait until ``ready`` returns True.
 
         Raises:
             ProcessFailed: the program ended, or was not ready in time.
@@ -93,7 +93,7 @@ class Process:
             time.sleep(POLL_SECONDS)
 
     def stop(self, *, seconds: float = 10) -> None:
-        """End it and everything it started: asked first, killed when the time is over."""
+        """Stop it and everything it started: by signal first, by SIGKILL after the timeout."""
         if not self._guard.is_on_duty():
             return
         try:
@@ -149,10 +149,10 @@ def _start(
 
 
 class _Guard:
-    """A shell that ends a process group when this program is gone.
+    """A shell that stops a process group when this program ends.
 
-    It waits for a word on a pipe that only this program writes to. However this program ends, the
-    kernel closes the pipe, and no word is the sign to act.
+    It reads from a pipe that only this program writes to. When this program ends for any reason,
+    the kernel closes the pipe, and the shell stops the group unless it has read a line.
     """
 
     def __init__(self, group: int, stop_signal: signal.Signals) -> None:
@@ -166,10 +166,10 @@ class _Guard:
         )
 
     def is_on_duty(self) -> bool:
-        """Return whether it was not dismissed yet."""
+        """Return whether it has not been dismissed."""
         return self._popen.returncode is None
 
     def dismiss(self) -> None:
-        """Let it go: the group is gone."""
-        with contextlib.suppress(BrokenPipeError):  # somebody ended it
+        """End it: the group has ended."""
+        with contextlib.suppress(BrokenPipeError):  # it was ended from outside
             self._popen.communicate(b"gone\n")

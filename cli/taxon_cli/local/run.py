@@ -1,4 +1,4 @@
-"""`taxon local run`: from a YAML to answers, once."""
+"""`taxon local run`: train, gate and serve one model."""
 
 import json
 import sys
@@ -76,7 +76,7 @@ def run_local(model: ClassifierModel, call: Call) -> int:
 
 @dataclass(frozen=True)
 class _LocalRun:
-    """One call, once its back ends run."""
+    """One call, with running back ends."""
 
     model: ClassifierModel
     call: Call
@@ -86,10 +86,10 @@ class _LocalRun:
     port: int
 
     def carry_out(self) -> int:
-        """Train, judge, serve, show; return the exit code."""
+        """Train, gate, serve and show; return the exit code."""
         request = run_request(self.model, self.state)
         log = event_log(self.state.folder)
-        where = f" (its events: {log})" if log else ""
+        where = f" (log: {log})" if log else ""
         _say(f"training {request.model} {request.version} on {self._source}{where}")
         started = time.monotonic()
         result, code = train(request, self.state.folder)
@@ -122,7 +122,7 @@ class _LocalRun:
         )
 
     def _show_off(self, version: Champion, server: Server) -> None:
-        """Ask the server in both ways, and show what it said and what was kept of it."""
+        """Send a request with each API; show the answers and what was logged."""
         bundle = open_bundle(version.bundle_uri, version.manifest_digest)
         row = json.loads(bundle.read(GOLDEN_NAME))["rows"][0]
         name = self.model.metadata.name
@@ -145,7 +145,7 @@ class _LocalRun:
         _show(summary.next_steps(self.call.file, exchanges[1], questions, keep=self.call.keep))
 
     def _logged(self, since: datetime, count: int) -> list[PredictionEvent] | None:
-        """Return this call's rows of the log once they are all there; None where none are kept."""
+        """Return this call's rows of the log once all are stored; None if the log is disabled."""
         if self.model.spec.serving.prediction_log.mode == "Disabled":
             return None
         database = engine(self.backends.postgres.url)
@@ -164,23 +164,23 @@ class _LocalRun:
         )
 
     def _keep(self, server: Server) -> int:
-        """Serve until asked to end."""
+        """Serve until interrupted."""
         _say("serving until Ctrl-C")
         try:
             code = server.process.wait()
         except Interrupted:
-            _say("ending")
+            _say("stopping")
             return exits.DONE
         return fail(exits.MACHINE, f"the server ended by itself with exit code {code}")
 
 
 def why_training_failed(result: RunResult, uri: str, source: str) -> str:
-    """Return the trainer's sentence in the words of the caller, with a way out.
+    """Return the trainer's sentence with the user's name of the table, and a remedy.
 
     Args:
-        result: the failed run's.
-        uri: where the trainer looked for the table.
-        source: what the caller knows the table by.
+        result: the result of the failed run.
+        uri: the URI of the table for the trainer.
+        source: the user's name of the table.
     """
     message = result.message.replace(uri, source)
     samples = f"s3://{SAMPLES_BUCKET}/"

@@ -1,4 +1,4 @@
-"""The server of one version, as its pod would have it, and questions to it."""
+"""The server of one version, with the settings of its pod, and requests to it."""
 
 import contextlib
 import http.client
@@ -23,7 +23,7 @@ ANSWER_SECONDS = 10
 
 @dataclass(frozen=True)
 class Exchange:
-    """One question and its answer."""
+    """One request and its answer."""
 
     method: str
     url: str
@@ -44,7 +44,7 @@ class Server:
         return f"http://{HOST}:{self.port}"
 
     def post(self, path: str, question: Any) -> Exchange:
-        """Ask a question in JSON.
+        """Send a request with a JSON body.
 
         Raises:
             ProcessFailed: the server does not answer, or not with 200.
@@ -66,7 +66,7 @@ class Server:
         return content
 
     def is_ready(self) -> bool:
-        """Return whether the server takes questions."""
+        """Return whether the server is ready."""
         with contextlib.suppress(ProcessFailed):
             return self._call("GET", "/v2/health/ready")[0] == http.client.OK
         return False
@@ -87,7 +87,7 @@ def check_port(port: int) -> None:
     """Raise PortTaken if the server could not listen there."""
     if not is_free(port):
         raise PortTaken(
-            f"port {port} is taken by another program: end that one, or choose another with --port"
+            f"port {port} is in use by another program: stop it, or choose another with --port"
         )
 
 
@@ -98,7 +98,7 @@ def running_server(
     """Yield a server that answers for a version; stop it afterwards.
 
     Raises:
-        PortTaken: somebody has the port.
+        PortTaken: the port is in use.
         ProcessFailed: it ended, or was not ready in time.
     """
     check_port(port)
@@ -127,7 +127,7 @@ def running_server(
 
 
 def v2_question(row: list[float], *, identifier: str) -> dict[str, Any]:
-    """Return a row as a question of the Open Inference Protocol."""
+    """Return a row as a request of the Open Inference Protocol."""
     return {
         "id": identifier,
         "inputs": [

@@ -24,7 +24,7 @@ class _Kept(BaseModel):
 
 
 class StateError(Exception):
-    """What is kept cannot be used; the message says why and what to do."""
+    """The state cannot be used; the message has the reason and the remedy."""
 
 
 @dataclass(frozen=True)
@@ -66,10 +66,10 @@ class State:
 
 @contextlib.contextmanager
 def opened_state(folder: Path) -> Iterator[State]:
-    """Yield the state of a folder, which no other call has meanwhile; made the first time.
+    """Yield the state of a folder, locked for other calls; create it the first time.
 
     Raises:
-        StateError: another call has it.
+        StateError: another call uses it.
     """
     folder.mkdir(parents=True, exist_ok=True)
     with (folder / "lock").open("w") as lock:
@@ -77,7 +77,7 @@ def opened_state(folder: Path) -> Iterator[State]:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:
             raise StateError(
-                f"another `taxon local run` uses {folder}: end it with Ctrl-C, or call this one in"
+                f"another `taxon local run` uses {folder}: stop it with Ctrl-C, or run this one in"
                 " another folder"
             ) from error
         yield State(folder)

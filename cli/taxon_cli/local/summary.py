@@ -1,4 +1,4 @@
-"""What a call shows a person: sections of lines for a terminal of 80 to 100 columns."""
+"""The output of a call: sections of lines for a terminal of 80 to 100 columns."""
 
 import json
 import os
@@ -51,7 +51,7 @@ def _left_out(result: RunResult) -> str:
 
 
 def exchanges(asked: Iterable[Exchange]) -> list[str]:
-    """Return each question with its answer; long rows are cut."""
+    """Return each request with its answer; long rows are cut."""
     lines = []
     for exchange in asked:
         lines += [
@@ -91,7 +91,7 @@ def metrics(exposition: str) -> list[str]:
 
 
 def endpoints(server: Server, backends: Backends, folder: Path) -> list[str]:
-    """Return where everything answers."""
+    """Return the addresses of server and back ends."""
     database = backends.postgres.url
     scheme, _, rest = database.partition("://")
     user, _, place = rest.partition(":")
@@ -109,7 +109,7 @@ def endpoints(server: Server, backends: Backends, folder: Path) -> list[str]:
 
 
 def next_steps(file: Path, plain: Exchange, questions: Path, *, keep: bool) -> list[str]:
-    """Return commands worth trying next."""
+    """Return commands to try next."""
     command = _command()
     steps = []
     if not keep:
@@ -119,15 +119,15 @@ def next_steps(file: Path, plain: Exchange, questions: Path, *, keep: bool) -> l
         f"      -d @{questions}/predict.json"
     )
     steps += [
-        ("ask it yourself" + ("" if keep else " (then)") + ":", ask),
+        ("send a request" + ("" if keep else " (then)") + ":", ask),
         ("your own table:", f"{command} local run MODEL.yaml --data TABLE.csv"),
     ]
     lines = [_heading("what to try next")]
     for what, how in steps:
         lines += [f"  {what}", f"    {how}"]
     lines += _wrapped(
-        f"Change {file} and run it again: another pipeline makes another version, which is judged"
-        " against the live one; other gate limits judge the same version again.",
+        f"Change {file} and run it again: a changed pipeline trains another version, which the gate"
+        " compares with the live one; changed gate limits judge the same version again.",
         indent="  ",
     )
     return lines
@@ -172,7 +172,7 @@ def _table(names: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
 
 
 def _laid_out(value: Any, width: int) -> list[str]:
-    """Return a JSON value as lines: on one where it fits, else an entry on each."""
+    """Return a JSON value as lines: one if it fits, otherwise one for each entry."""
     whole = _brief(value)
     if len(whole) <= width or not isinstance(value, (dict, list)):
         return [whole]

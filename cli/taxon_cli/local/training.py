@@ -1,4 +1,4 @@
-"""One run of the trainer, as its Job would have it."""
+"""One run of the trainer, with the settings of its Job."""
 
 import os
 import sys
@@ -16,7 +16,7 @@ from taxon_contracts.run import RUN_VARIABLE, RunRequest, RunResult
 
 
 def run_request(model: ClassifierModel, state: State) -> RunRequest:
-    """Return what the trainer is asked: the version this spec makes, against the live one."""
+    """Return the trainer's request: the version of this spec, compared with the live one."""
     identity = model.spec.identity()
     asked_by = retrain_trigger(model.metadata.annotations.get(ANNOTATION_RETRAIN))
     version = version_id(identity, trigger=asked_by)
@@ -39,7 +39,7 @@ def run_request(model: ClassifierModel, state: State) -> RunRequest:
 
 
 def event_log(folder: Path) -> Path | None:
-    """Return where the trainer's events go; None on a terminal, where it shows its progress."""
+    """Return the trainer's log file; None on a terminal, where it shows its progress."""
     return None if sys.stderr.isatty() else folder / "trainer.log"
 
 

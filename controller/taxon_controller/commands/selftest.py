@@ -58,7 +58,7 @@ class Models(Protocol):
 class TestFailed(Exception):  # noqa: N818 - an outcome, not a fault here
     """Something did not work; the message says what."""
 
-    __test__ = False  # its name tells pytest that it were a test
+    __test__ = False  # pytest would collect it by its name
 
 
 def carry_out(api: Models, ask: Ask, settings: Settings) -> str:
