@@ -33,6 +33,7 @@ from taxon_contracts.manifest import (
     REFERENCE_NAME,
     RUN_RECORD_NAME,
 )
+from taxon_contracts.run import EXIT_FINAL
 from taxon_training_job import run
 from taxon_training_job.bundle.serving import serving
 from taxon_training_job.failure import RunFailed
@@ -347,13 +348,24 @@ def test_a_linear_model_that_does_not_converge_is_reported(
     assert '"NotConverged"' in log.getvalue()
 
 
-@pytest.mark.parametrize("field", ["source", "destination"])
-def test_an_unknown_scheme_is_an_invalid_run(tmp_path: Path, field: str) -> None:
-    """Another attempt cannot help."""
-    changes = {field: "https://example.com/table.csv"}
-    request = run_request(small_table(), tmp_path).model_copy(update=changes)
+@pytest.mark.parametrize(
+    ("field", "uri", "reason"),
+    [
+        ("source", "https://example.com/table.csv", "DatasetNotFound"),
+        ("source", "s3://samples/../table.csv", "DatasetNotFound"),
+        ("source", "s3://samples/ta\nble.csv", "DatasetNotFound"),
+        ("destination", "https://example.com/bundle/", "InvalidRun"),
+    ],
+)
+def test_a_uri_that_can_never_be_read_is_final(
+    tmp_path: Path, field: str, uri: str, reason: str
+) -> None:
+    """Another attempt cannot help, and the reason's remedy is to correct the URI."""
+    request = run_request(small_table(), tmp_path).model_copy(update={field: uri})
+    failure = failing(request)
 
-    assert failing(request).reason == "InvalidRun"
+    assert failure.reason == reason
+    assert failure.exit_code == EXIT_FINAL
 
 
 def test_a_run_from_and_to_object_storage(tmp_path: Path, s3_bucket: str) -> None:

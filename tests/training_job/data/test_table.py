@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from pyarrow import parquet as pq
 
 from taxon_bundle.location import open_store
-from taxon_bundle.storage import BadURI, StorageUnavailable
+from taxon_bundle.storage import StorageUnavailable
 from taxon_contracts.canonical import sha256_digest
 from taxon_training_job.data.table import read_table
 from taxon_training_job.failure import RunFailed
@@ -73,8 +73,8 @@ def test_storage_that_does_not_answer_is_no_fault_of_the_table(
 
 
 def test_an_unknown_scheme_is_reported_with_the_known_ones() -> None:
-    """The trainer makes an invalid run of it."""
-    with pytest.raises(BadURI):
+    """There is no table there, whatever attempt asks."""
+    with pytest.raises(RunFailed, match="use s3://"):
         read_table("https://example.com/table.csv", "label")
 
 

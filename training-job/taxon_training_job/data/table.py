@@ -10,7 +10,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from taxon_bundle.location import read_object
-from taxon_bundle.storage import ObjectMissing
+from taxon_bundle.storage import BadURI, ObjectMissing
 from taxon_contracts.canonical import sha256_digest
 from taxon_training_job.data.csv_table import csv_columns
 from taxon_training_job.data.parquet_table import parquet_columns
@@ -52,7 +52,7 @@ def read_table(source: str, target: str) -> Table:
         raise RunFailed("DatasetUnreadable", f"{source}: name it .csv or .parquet as its format is")
     try:
         content = read_object(source)
-    except ObjectMissing as error:
+    except (BadURI, ObjectMissing) as error:
         raise RunFailed("DatasetNotFound", str(error)) from error
     try:
         frame, other = READERS[suffix](content, target)
