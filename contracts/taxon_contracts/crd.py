@@ -38,6 +38,8 @@ PRINTER_COLUMNS = (
     ("Metric", "string", ".spec.metric", 1),
     ("Run", "string", ".status.run.version", 1),
     ("Gate", "string", '.status.conditions[?(@.type=="GatePassed")].reason', 1),
+    ("Pinned", "string", ".spec.pinnedVersion", 1),
+    ("Suspended", "boolean", ".spec.suspend", 1),
     ("URL", "string", ".status.url", 1),
 )
 NAME_RULE = rule(

@@ -59,6 +59,15 @@ def test_explain_gives_defaults_and_bounds() -> None:
             assert f"{node['minimum']:g} to " in node["description"].replace("000000", "e+06"), path
 
 
+def test_a_pin_and_a_suspension_are_columns() -> None:
+    """Ready's reason shows them where nothing else is the matter; these always do."""
+    columns = custom_resource_definition()["spec"]["versions"][0]["additionalPrinterColumns"]
+    wide = {one["name"]: one["jsonPath"] for one in columns if one["priority"]}
+
+    assert wide["Pinned"] == ".spec.pinnedVersion"
+    assert wide["Suspended"] == ".spec.suspend"
+
+
 def test_every_string_and_list_of_the_spec_is_bounded() -> None:
     """Unbounded values blow the budget of the rules that read them."""
     spec = SCHEMA["properties"]["spec"]
