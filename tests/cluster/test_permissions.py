@@ -23,7 +23,13 @@ AUDIT = layout.LOGS / "audit.log"
 ACCOUNTS = ("taxon-controller", "taxon-credentials", "taxon-selftest")
 AFTER_A_CRASH = {
     f"taxon-controller get {resource}"
-    for resource in ("httproutes", "inferenceservices", "jobs", "services")
+    for resource in (
+        "httproutes",
+        "inferenceservices",
+        "jobs",
+        "poddisruptionbudgets",
+        "services",
+    )
 }
 """Asked only when an object that is to be made is there already: another process was first."""
 
@@ -93,8 +99,10 @@ def whole_life(release: str) -> None:
     }
     apply(body)
     wait_for("condition=Ready", f"clm/{MODEL}", NAMESPACE, seconds=180)
-    kubectl("annotate", "clm", MODEL, "-n", NAMESPACE, "taxon.dev/retrain=now")
     first = live()
+    budget = ("poddisruptionbudget", f"{MODEL}-{first}", "-n", NAMESPACE)
+    kubectl("patch", *budget, "--type=merge", "--patch={spec: {maxUnavailable: 2}}")
+    kubectl("annotate", "clm", MODEL, "-n", NAMESPACE, "taxon.dev/retrain=now")
     wait_until(lambda: live() != first, seconds=180, every=1)
     old = f"inferenceservice/{MODEL}-{first}"
     kubectl("wait", old, "-n", NAMESPACE, "--for=delete", "--timeout=60s")

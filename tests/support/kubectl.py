@@ -1,8 +1,9 @@
 """The cluster of `make cluster`, as its tests see it: kubectl, and what it says as JSON."""
 
 import json
-import re
+import socket
 import subprocess
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -93,18 +94,42 @@ def output_of(pod: Object, *, seconds: int) -> str:
 
 @contextmanager
 def forwarded(service: str, namespace: str, port: int) -> Iterator[int]:
-    """Yield a port of 127.0.0.1 that leads to a Service's port."""
-    command = [PROGRAM, "port-forward", "-n", namespace, f"service/{service}", f":{port}"]
-    with subprocess.Popen(
-        command, env=layout.environment(), stdout=subprocess.PIPE, text=True
-    ) as process:
-        assert process.stdout is not None
-        found = re.search(r"127\.0\.0\.1:(\d+)", process.stdout.readline())
-        assert found, f"{service}: no forwarding"
-        try:
-            yield int(found.group(1))
-        finally:
+    """Yield a port of 127.0.0.1 that leads to a Service's port, also after its pod is replaced."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        local = int(free.getsockname()[1])
+    command = [PROGRAM, "port-forward", "-n", namespace, f"service/{service}", f"{local}:{port}"]
+    stop = threading.Event()
+    keeper = threading.Thread(target=_keep_running, args=(command, local, stop))
+    keeper.start()
+    try:
+        wait_until(lambda: _connects(local), seconds=30, every=0.2)
+        yield local
+    finally:
+        stop.set()
+        keeper.join()
+
+
+def _keep_running(command: list[str], local: int, stop: threading.Event) -> None:
+    """Run kubectl again whenever it ends, as it does when a connection finds its pod gone."""
+    while not stop.is_set():
+        with subprocess.Popen(
+            command,
+            env=layout.environment(),
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        ) as process:
+            while process.poll() is None and not stop.wait(0.5):
+                _connects(local)
             process.terminate()
+
+
+def _connects(local: int) -> bool:
+    try:
+        socket.create_connection(("127.0.0.1", local), timeout=1).close()
+    except OSError:
+        return False
+    return True
 
 
 def prometheus_value(query: str, *, seconds: float) -> float:
