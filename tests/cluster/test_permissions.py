@@ -101,7 +101,7 @@ def whole_life(release: str) -> None:
     wait_for("condition=Ready", f"clm/{MODEL}", NAMESPACE, seconds=180)
     first = live()
     budget = ("poddisruptionbudget", f"{MODEL}-{first}", "-n", NAMESPACE)
-    kubectl("patch", *budget, "--type=merge", "--patch={spec: {maxUnavailable: 2}}")
+    kubectl("patch", *budget, "--type=merge", '--patch={"spec": {"maxUnavailable": 2}}')
     kubectl("annotate", "clm", MODEL, "-n", NAMESPACE, "taxon.dev/retrain=now")
     wait_until(lambda: live() != first, seconds=180, every=1)
     old = f"inferenceservice/{MODEL}-{first}"

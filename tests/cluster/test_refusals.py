@@ -14,7 +14,7 @@ from taxon_contracts.names import ANNOTATION_DIGEST
 
 NAMESPACE = "default"
 OTHER_DIGEST = "sha256:" + "0" * 64
-MISSING_URI = "s3://taxon/nothing/here/"
+MISSING_URI = "s3://taxon/default/nothing/here/"
 REASONS = {
     "tampered": "classifier.onnx: its content is not what the manifest of {uri} lists",
     "digest": "manifest.json: the bundle under taxon+{uri} is {digest}, not the " + OTHER_DIGEST,
