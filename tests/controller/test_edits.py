@@ -155,13 +155,30 @@ def test_what_is_said_of_the_spec_before_an_edit_does_not_stall_it() -> None:
     assert story.conditions["Reconciling"] == ("True", "ServersUpdating")
 
 
-def test_an_edit_kserve_does_not_carry_over_is_not_ready() -> None:
+@pytest.mark.parametrize("edit", [TIGHT, ROOMY | {"minReplicas": 3}])
+def test_an_edit_kserve_does_not_carry_over_is_not_ready(edit: dict[str, Any]) -> None:
     """KServe's manager is away: the Deployment does not know of the edit."""
-    story = edited(TIGHT, carries=False)
+    story = edited(edit, carries=False)
+    story.world.pass_time(hours=5)
     story.run()
 
     assert story.conditions["Reconciling"] == ("True", "ServersUpdating")
     assert "KServe has not carried the edit over" in story.message("Ready")
+
+
+def test_an_edit_kserve_never_carries_over_is_stalled_and_can_be_taken_back() -> None:
+    """The time is up, and the message says whom to look at."""
+    story = edited(TIGHT, carries=False)
+    story.run()
+    story.world.pass_time(seconds=601)
+    for _ in range(3):
+        story.look()
+        assert story.conditions["Stalled"] == ("True", "ProgressDeadlineExceeded")
+    assert "look at KServe's controller manager" in story.message("Stalled")
+
+    story.submit(serving=ROOMY)
+    story.run()
+    assert story.conditions == READY
 
 
 def test_a_rollout_nobody_asked_for_is_reported_when_it_does_not_end() -> None:

@@ -188,7 +188,9 @@ class World:
             self._admit(manifest)
             if self.key(manifest) in self.objects:
                 raise AlreadyExists(str(self.key(manifest)))
-            return self._store(copy.deepcopy(manifest))
+            sent = copy.deepcopy(manifest)
+            self._manage(sent, "Update")
+            return self._store(sent)
 
     def apply(self, manifest: Manifest) -> Manifest:
         """Apply an object server-side; this controller sends all it wants each time."""
@@ -202,8 +204,15 @@ class World:
                 there["metadata"][part] = merged
             there["metadata"]["ownerReferences"] = sent["metadata"]["ownerReferences"]
             there["spec"] = sent["spec"]
+            self._manage(there, "Apply")
             self.touch(there)
             return copy.deepcopy(there)
+
+    def _manage(self, body: Manifest, operation: str) -> None:
+        """Note who wrote an object last, and when."""
+        time = clock.text(self.now)
+        entry = {"manager": names.FIELD_MANAGER, "operation": operation, "time": time}
+        body["metadata"]["managedFields"] = [entry]
 
     def try_admission(self, manifest: Manifest) -> None:
         """Send an object through admission."""

@@ -60,7 +60,8 @@ class Server:
 
     ``ready``: KServe says that all servers are. ``up``: at least one answers, which is enough for a
     live version whose replicas change. ``seen``: KServe's manager has looked at it. ``trouble`` is
-    what keeps one of its pods from being ready. ``deployment`` is None while there is none.
+    what keeps one of its pods from being ready. ``applied`` is when Taxon last changed it.
+    ``deployment`` is None while there is none.
     """
 
     version: str
@@ -71,6 +72,7 @@ class Server:
     record: VersionRecord | None
     runtime: str
     trouble: Finding | None
+    applied: datetime | None
     deployment: Deployment | None
     body: Manifest = field(repr=False)
 

@@ -198,12 +198,20 @@ def read_server(
         runtime=annotation(body, names.ANNOTATION_RUNTIME),
         trouble=_trouble([pod for pod in own if not _is_ready(pod)])
         or (None if ready else _load_failure(body)),
+        applied=_applied(body),
         deployment=next(
             (read_deployment(one) for one in deployments if _is_of(one, body)),
             None,
         ),
         body=body,
     )
+
+
+def _applied(body: Manifest) -> datetime | None:
+    """Return when this field manager last changed an object: the API server notes it."""
+    entries = body["metadata"].get("managedFields", ())
+    own = [one for one in entries if one.get("manager") == names.FIELD_MANAGER and "time" in one]
+    return max((clock.parse(one["time"]) for one in own), default=None)
 
 
 def _is_of(deployment: Manifest, server: Manifest) -> bool:

@@ -55,9 +55,8 @@ def _edit(scene: Scene, server: Server, wanted: Manifest) -> Edit | None:
     deployment = server.deployment
     if deployment is None and matches(server.body, wanted):
         return None
-    if deployment is None or not _carries(server, deployment, wanted):
-        waits = f"KServe has not carried the edit over to the servers of {server.version} yet"
-        return Edit(Finding("ServersUpdating", waits))
+    if deployment is None or not _carries(scene, server, deployment, wanted):
+        return _not_carried(scene, server, wanted)
     if _runs_everywhere(scene, deployment):
         return None
     if _is_late(scene, deployment):
@@ -65,13 +64,26 @@ def _edit(scene: Scene, server: Server, wanted: Manifest) -> Edit | None:
     return Edit(_updating(server, deployment))
 
 
-def _carries(server: Server, deployment: Deployment, wanted: Manifest) -> bool:
+def _not_carried(scene: Scene, server: Server, wanted: Manifest) -> Edit:
+    """Return an edit that KServe has not acted on; the deadline counts from when it could."""
+    waits = f"KServe has not carried the edit over to the servers of {server.version} yet"
+    since = server.applied if matches(server.body, wanted) else None
+    if since is None or _deadline(scene, since) > scene.now:
+        return Edit(Finding("ServersUpdating", waits))
+    remedy = "look at KServe's controller manager, or take the edit back"
+    return Edit(Finding("ProgressDeadlineExceeded", f"{waits}: {remedy}"), stuck=True)
+
+
+def _carries(scene: Scene, server: Server, deployment: Deployment, wanted: Manifest) -> bool:
     """Return whether a Deployment asks of its pods what the model asks for."""
     predictor = wanted["spec"]["predictor"]
     asked = predictor["model"]
     there = {one["name"]: one for one in deployment.container.get("env", ())}
+    serving = scene.model.spec.serving
+    most = serving.max_replicas or serving.min_replicas
     return (
         matches(server.body, wanted)
+        and serving.min_replicas <= deployment.wanted <= most
         and deployment.account == predictor["serviceAccountName"]
         and matches(deployment.container.get("resources", {}), asked["resources"])
         and all(matches(there.get(one["name"], {}), one) for one in asked["env"])
@@ -79,11 +91,9 @@ def _carries(server: Server, deployment: Deployment, wanted: Manifest) -> bool:
 
 
 def _runs_everywhere(scene: Scene, deployment: Deployment) -> bool:
-    serving = scene.model.spec.serving
-    least, most = serving.min_replicas, serving.max_replicas or serving.min_replicas
     if not deployment.current or deployment.updated < deployment.pods:
         return False
-    return least <= deployment.wanted <= most and deployment.available >= least
+    return deployment.available >= scene.model.spec.serving.min_replicas
 
 
 def _is_late(scene: Scene, deployment: Deployment) -> bool:
