@@ -220,7 +220,7 @@ def test_a_full_queue_drops_and_counts(
     tmp_path: Path, store: MemoryStore, telemetry: Telemetry, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """When the writer is far behind, a batch is given up at once, and counted."""
-    monkeypatch.setattr(module, "QUEUE_ROWS", 10)
+    monkeypatch.setattr(module, "QUEUE_BYTES", 2 * batch(rows=4).size)
     log = PredictionLog("default", "small", Spool(tmp_path, max_bytes=2**20), store, telemetry)
     for _ in range(3):
         log.put(batch(rows=4))
@@ -232,8 +232,8 @@ def test_a_full_queue_drops_and_counts(
 def test_a_single_request_of_any_size_is_taken(
     tmp_path: Path, store: MemoryStore, telemetry: Telemetry, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A request with more rows than may wait is taken when nothing waits, in several segments."""
-    monkeypatch.setattr(module, "QUEUE_ROWS", 10)
+    """A request beyond what may be in memory is taken when nothing else is, in several segments."""
+    monkeypatch.setattr(module, "QUEUE_BYTES", batch(rows=10).size)
     monkeypatch.setattr(module, "SEGMENT_EVENTS", 8)
     with running(tmp_path, store, telemetry) as log:
         log.put(batch(rows=20))
@@ -265,7 +265,7 @@ def test_a_spoilt_line_does_not_take_others_with_it(
     tmp_path: Path, store: MemoryStore, telemetry: Telemetry
 ) -> None:
     """A line a disk spoilt is given up and counted; the others arrive."""
-    line = batch().lines("default", "small")[0]
+    line = batch().lines("default", "small", 0, 1)[0]
     (tmp_path / "000000000007.jsonl").write_bytes(b"\xff{\n" + line.encode() + b"\n")
     with running(tmp_path, store, telemetry):
         wait_until(lambda: len(store.events) == 1)
@@ -341,7 +341,7 @@ def test_a_segment_that_cannot_be_read_does_not_hold_up_the_others(
 ) -> None:
     """A log starts over an unreadable segment, reports it, and moves the ones behind it."""
     (tmp_path / "000000000001.jsonl").mkdir()
-    line = batch().lines("default", "small")[0]
+    line = batch().lines("default", "small", 0, 1)[0]
     (tmp_path / "000000000002.jsonl").write_text(f"{line}\n")
     with running(tmp_path, store, telemetry) as log:
         log.put(batch())

@@ -13,6 +13,9 @@ from pydantic import ValidationError
 from taxon_contracts.document import salvage
 from taxon_contracts.prediction import PredictionEvent
 
+ROW_BYTES = 200
+"""What a row takes beside its features and probabilities: its id, label and confidence."""
+
 
 @dataclass(frozen=True)
 class Batch:
@@ -31,8 +34,14 @@ class Batch:
     probabilities: NDArray[np.float64] | None = None
     confidence: Sequence[float] | None = None
 
-    def lines(self, namespace: str, model: str) -> list[str]:
-        """Return one event per row, or one for a failed request, as JSON."""
+    @property
+    def size(self) -> int:
+        """Return about how many bytes it takes in memory."""
+        arrays = [array for array in (self.rows, self.probabilities) if array is not None]
+        return ROW_BYTES * len(self.ids) + sum(array.nbytes for array in arrays)
+
+    def lines(self, namespace: str, model: str, start: int, stop: int) -> list[str]:
+        """Return the events of some rows, or the one of a failed request, as JSON."""
         moment = datetime.fromtimestamp(self.time, UTC)
         return [
             PredictionEvent.model_construct(
@@ -51,7 +60,7 @@ class Batch:
                 latency_seconds=self.latency_seconds,
                 outcome="Failed" if self.labels is None else "Answered",
             ).model_dump_json()
-            for row, identifier in enumerate(self.ids)
+            for row, identifier in enumerate(self.ids[start:stop], start)
         ]
 
 

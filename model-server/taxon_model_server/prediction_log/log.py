@@ -8,6 +8,7 @@ import contextlib
 import random
 import threading
 import time
+from collections import deque
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -21,8 +22,8 @@ from taxon_model_server.telemetry import Telemetry
 
 _log = structlog.get_logger("taxon_model_server")
 
-QUEUE_ROWS = 100_000
-"""Rows that may wait in memory; a single larger request is still taken when nothing waits."""
+QUEUE_BYTES = 64 * 2**20
+"""What may be in memory; a single larger request is still taken when nothing else is."""
 GROUP_SECONDS = 0.1
 """Answers of this long are written together; a crash loses these and those being written."""
 SEGMENT_EVENTS = 2_000
@@ -40,7 +41,7 @@ class PredictionLog:
         self._store = store
         self._telemetry = telemetry
         self._waiting: list[Batch] = []
-        self._waiting_rows = 0
+        self._held_bytes = 0
         self._stopped = False
         self._changed = threading.Condition()
         self._closing = threading.Event()
@@ -60,19 +61,19 @@ class PredictionLog:
         """Take a batch without waiting; one that cannot be taken is dropped and counted."""
         rows = len(batch.ids)
         with self._changed:
-            reason = self._refusal(rows)
+            reason = self._refusal(batch.size)
             if reason is None:
                 self._waiting.append(batch)
-                self._waiting_rows += rows
+                self._held_bytes += batch.size
                 self._changed.notify()
         if reason:
             self._telemetry.dropped.labels(reason).inc(rows)
 
-    def _refusal(self, rows: int) -> str | None:
-        """Return why some rows cannot be taken now, if so."""
+    def _refusal(self, size: int) -> str | None:
+        """Return why some bytes cannot be taken now, if so."""
         if self._stopped:
             return "stopped"
-        if self._waiting and self._waiting_rows + rows > QUEUE_ROWS:
+        if self._held_bytes and self._held_bytes + size > QUEUE_BYTES:
             return "queue_full"
         return None
 
@@ -95,22 +96,27 @@ class PredictionLog:
                 self._changed.wait_for(lambda: self._waiting or self._closing.is_set())
             self._closing.wait(GROUP_SECONDS)
             with self._changed:
-                batches, self._waiting, self._waiting_rows = self._waiting, [], 0
+                batches, self._waiting = self._waiting, []
                 self._stopped = not batches
             if not batches:
                 return
-            self._write_batches(batches)
+            self._write_batches(deque(batches))
 
-    def _write_batches(self, batches: Sequence[Batch]) -> None:
+    def _write_batches(self, batches: deque[Batch]) -> None:
         lines: list[str] = []
-        for batch in batches:
-            try:
-                lines += batch.lines(*self._names)
-            except Exception:  # noqa: BLE001 - one batch must not end the thread that writes all
-                self._drop(len(batch.ids))
-            if len(lines) >= SEGMENT_EVENTS:
-                self._append(lines)
-                lines = []
+        while batches:
+            batch = batches.popleft()
+            for start in range(0, len(batch.ids), SEGMENT_EVENTS):
+                stop = min(start + SEGMENT_EVENTS, len(batch.ids))
+                try:
+                    lines += batch.lines(*self._names, start, stop)
+                except Exception:  # noqa: BLE001 - one batch must not end the thread that writes all
+                    self._drop(stop - start)
+                if len(lines) >= SEGMENT_EVENTS:
+                    self._append(lines)
+                    lines = []
+            with self._changed:
+                self._held_bytes -= batch.size
         self._append(lines)
 
     def _append(self, lines: list[str]) -> None:
