@@ -23,6 +23,8 @@ GRAPH_SCALED = "scaled"
 """Each fitted feature after scaling, asked for only to name the one that overflows."""
 GRAPH_ROWS_AT_ONCE = "rows_at_once"
 """Metadata of a graph that needs much memory for each row; absent where any number will do."""
+VALUES_AT_ONCE = 2**17
+"""Values a graph is given at a time at most; it makes several copies of them."""
 EXTERNAL_DATA_MARK = b"location"
 """How an ONNX tensor names a file outside the graph; a serving graph never has one."""
 
@@ -107,15 +109,18 @@ class Classifier:
 
     def _answers(self, rows: Rows) -> tuple[Probabilities, NDArray[np.float32]]:
         """Return the graph's outputs; what it computes on the way stays bounded."""
-        step = self.rows_at_once or len(rows)
+        step = max(1, min(self.rows_at_once or len(rows), VALUES_AT_ONCE // rows.shape[1]))
         if len(rows) <= step:
             probabilities, peak = self.session.run(GRAPH_OUTPUTS, {GRAPH_INPUT: rows})
             return probabilities, peak
-        parts = [
-            self.session.run(GRAPH_OUTPUTS, {GRAPH_INPUT: rows[start : start + step]})
-            for start in range(0, len(rows), step)
-        ]
-        return np.concatenate([part[0] for part in parts]), np.concatenate([p[1] for p in parts])
+        probabilities = np.empty((len(rows), len(self.classes)))
+        peak = np.empty(len(rows), np.float32)
+        for start in range(0, len(rows), step):
+            part = slice(start, start + step)
+            probabilities[part], peak[part] = self.session.run(
+                GRAPH_OUTPUTS, {GRAPH_INPUT: rows[part]}
+            )
+        return probabilities, peak
 
     def labels(self, probabilities: Probabilities) -> NDArray[np.intp]:
         """Return each row's class as an index, shape [rows].
