@@ -15,6 +15,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
@@ -44,6 +45,8 @@ LOOPBACK = "127.0.0.1"
 BATCHES = (1, 100)
 CONNECTIONS = (1, 8, 64)
 LOAD_SECONDS = 2
+MEBIBYTE = 2**20
+LARGE_BODY = 16 * MEBIBYTE - 64 * 1024
 READY_SECONDS = 30.0
 REPORT = """
 done = function(summary, latency, requests)
@@ -60,11 +63,12 @@ FOREST = {"n_estimators": "100", "max_depth": "10"}
 
 @dataclass(frozen=True)
 class Server:
-    """A running server: its address, how long it took to be ready, its resident memory in MB."""
+    """A running server: its address, seconds until it was ready, resident memory in MB, process."""
 
     url: str
     ready_seconds: float
     resident_mb: float
+    pid: int
 
 
 def main() -> None:
@@ -83,6 +87,8 @@ def main() -> None:
             print(_figure("server      resident memory", server.resident_mb, "MB") + "\n")
         with _served(bundle) as server:
             _print_load(server, bundle, Path(folder))
+        with _served(bundle) as server:
+            _print_memory(server, bundle)
 
 
 def _figure(what: str, value: float, unit: str) -> str:
@@ -188,7 +194,9 @@ def _served(bundle: Bundle) -> Iterator[Server]:
                 sys.exit(f"bench: the server did not become ready: {process.communicate()[1]}")
             time.sleep(0.02)
         seconds = time.perf_counter() - started
-        yield Server(f"http://{LOOPBACK}:{port}", seconds, _resident_mb(process.pid))
+        yield Server(
+            f"http://{LOOPBACK}:{port}", seconds, _memory_mb(process.pid, "VmRSS"), process.pid
+        )
     finally:
         process.terminate()
         process.communicate(timeout=READY_SECONDS)
@@ -211,9 +219,9 @@ def _ready(port: int) -> bool:
         connection.close()
 
 
-def _resident_mb(pid: int) -> float:
+def _memory_mb(pid: int, figure: str) -> float:
     status = Path(f"/proc/{pid}/status").read_text()
-    line = next(line for line in status.splitlines() if line.startswith("VmRSS"))
+    line = next(line for line in status.splitlines() if line.startswith(figure))
     return int(line.split()[1]) / 1024
 
 
@@ -237,6 +245,35 @@ def _print_load(server: Server, bundle: Bundle, folder: Path) -> None:
         rates = {c: _wrk(url, c, folder, body=body) for c in CONNECTIONS}
         cells = "".join(f"{rates[c]:9,.0f} ({rates[c] / floor[c]:4.0%})" for c in CONNECTIONS)
         print(f"  V2 JSON, {count:3d} rows of {rows.shape[1]} features       {cells}")
+
+
+def _print_memory(server: Server, bundle: Bundle) -> None:
+    """Print what large bodies add to the idle server's memory, one and then four at once."""
+    rows = _rows(bundle, BATCHES[-1])
+    values = json.dumps(rows.ravel().tolist())[1:-1]
+    count = LARGE_BODY // (len(values) + 2)
+    tensor = {"name": "input", "shape": [count * len(rows), rows.shape[1]], "datatype": "FP64"}
+    data = ", ".join([values] * count)
+    body = json.dumps({"inputs": [tensor]}).removesuffix("}]}") + f', "data": [{data}]}}]}}'
+    path = f"/v2/models/{bundle.manifest.model}/infer"
+    print()
+    for clients in (1, 4):
+        with ThreadPoolExecutor(clients) as pool:
+            answered = list(pool.map(partial(_post, server, path), [body.encode()] * clients))
+        if answered != [HTTPStatus.OK] * clients:
+            sys.exit(f"bench: large requests were answered with {answered}")
+        peak = _memory_mb(server.pid, "VmHWM") - server.resident_mb
+        what = f"memory      peak over idle, {clients} bodies of {len(body) / MEBIBYTE:.1f} MiB"
+        print(_figure(what, peak, "MB"))
+
+
+def _post(server: Server, path: str, body: bytes) -> int:
+    connection = http.client.HTTPConnection(server.url.removeprefix("http://"), timeout=60)
+    connection.request("POST", path, body, {"Content-Type": "application/json"})
+    answer = connection.getresponse()
+    answer.read()
+    connection.close()
+    return answer.status
 
 
 def _wrk(url: str, connections: int, folder: Path, *, body: str | None) -> float:

@@ -37,15 +37,27 @@ class TooLarge(RequestError):  # noqa: N818
 
 
 class EncodedBody(RequestError):  # noqa: N818
-    """The body is compressed."""
+    """The body is compressed in a way that is not read."""
 
 
-class TooManyRequests(RequestError):  # noqa: N818
-    """The client is over its rate limit."""
+class UnknownMediaType(RequestError):  # noqa: N818
+    """The body is said to be something that is not read."""
+
+
+class TryLater(RequestError):  # noqa: N818
+    """A request that may be sent again after some seconds."""
 
     def __init__(self, message: str, seconds: int) -> None:
         super().__init__(message)
         self.seconds = seconds
+
+
+class TooManyRequests(TryLater):
+    """The client is over its rate limit."""
+
+
+class Overloaded(TryLater):
+    """The server has no memory left for the request."""
 
 
 class NotLoaded(RequestError):  # noqa: N818

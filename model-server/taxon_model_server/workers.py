@@ -1,12 +1,13 @@
 """Threads that answer the requests too large for the event loop, and whether they still do."""
 
 import asyncio
-import os
 import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import TypeVar
+
+from taxon_model_server.container import usable_cores
 
 INLINE_BYTES = 8 * 1024
 """Requests up to this answer within the event loop's budget; larger ones would delay all others."""
@@ -20,7 +21,7 @@ class Workers:
     """One thread per core."""
 
     def __init__(self) -> None:
-        self.threads = os.cpu_count() or 1
+        self.threads = usable_cores()
         self._started: list[threading.Thread] = []
         self._pool = ThreadPoolExecutor(
             self.threads, thread_name_prefix="answer", initializer=self._register

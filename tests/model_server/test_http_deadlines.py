@@ -2,50 +2,20 @@
 
 import json
 import socket
-import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
 
 import pytest
-import uvicorn
 from model_server.client import Client
 from model_server.conftest import MakeClient
+from model_server.connected import connected
 from model_server.wire import Wire, request
 from support.waiting import wait_until
 
-from taxon_model_server.main import listen
-from taxon_model_server.rest.http_protocol import HttpLimits, HttpProtocol
+from taxon_model_server.rest.http_protocol import HttpLimits
 
 ROW = {"length": 1.1, "width": 2.2, "batch": 7}
 SHORT = HttpLimits(head_seconds=0.2, body_seconds=0.4, body_rate=1, write_seconds=0.2)
-
-
-@contextmanager
-def connected(client: Client, limits: HttpLimits, *, keep_alive: int = 60) -> Iterator[str]:
-    """Serve a client's application on loopback; yield the address."""
-    protocol = type("Short", (HttpProtocol,), {"limits": limits})
-    config = uvicorn.Config(
-        client.app,
-        http=protocol,
-        loop="uvloop",
-        ws="none",
-        lifespan="off",
-        log_config=None,
-        access_log=False,
-        timeout_keep_alive=keep_alive,
-        timeout_graceful_shutdown=1,
-    )
-    server = uvicorn.Server(config)
-    with listen("127.0.0.1", 0) as listener:
-        thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
-        thread.start()
-        try:
-            wait_until(lambda: server.started)
-            yield f"127.0.0.1:{listener.getsockname()[1]}"
-        finally:
-            server.should_exit = True
-            thread.join()
 
 
 @pytest.fixture

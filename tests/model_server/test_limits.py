@@ -1,4 +1,3 @@
-import gzip
 import json
 from collections.abc import AsyncIterator
 
@@ -51,18 +50,6 @@ def test_large_bodies_get_the_same_answer(make_client: MakeClient) -> None:
     answer = client.post("/predict-batch", json={"rows": [ROW] * 500}).json()
 
     assert answer["predictions"] == [answer["predictions"][0]] * 500
-
-
-def test_a_compressed_body_is_415(client: Client) -> None:
-    """A compressed body is refused in one sentence."""
-    answer = client.post(
-        "/predict",
-        content=gzip.compress(json.dumps(ROW).encode()),
-        headers={"content-encoding": "gzip"},
-    )
-
-    assert answer.status_code == 415
-    assert answer.json() == {"detail": "Content-Encoding 'gzip' is not read: send plain bytes"}
 
 
 def test_a_client_over_its_rate_waits(make_client: MakeClient) -> None:

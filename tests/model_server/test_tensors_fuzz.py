@@ -5,6 +5,7 @@ import json
 from typing import Any, get_args
 
 import numpy as np
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import array_shapes, arrays
@@ -12,8 +13,9 @@ from numpy.typing import NDArray
 
 from taxon_contracts.v2 import Datatype
 from taxon_model_server.errors import RequestError
+from taxon_model_server.protocol import json_arrays, request
+from taxon_model_server.protocol.datatypes import NUMPY_TYPES
 from taxon_model_server.protocol.request import read_request
-from taxon_model_server.protocol.tensors import NUMPY_TYPES
 
 FEATURES = ("length", "width")
 MAX_ROWS = 50
@@ -57,13 +59,25 @@ tables = arrays(
 )
 
 
-def check(body: bytes, header_length: int | None) -> None:
-    """Read a body; anything but rows or a refusal is a failure."""
+def read(body: bytes, header_length: int | None) -> bytes | None:
+    """Return the rows of a body, None when it is refused; anything else is a failure."""
     with contextlib.suppress(RequestError):
         rows = read_request(body, header_length, FEATURES, max_rows=MAX_ROWS).rows
         assert rows.dtype == np.float64
         assert rows.shape[1] == len(FEATURES)
         assert 0 < len(rows) <= MAX_ROWS
+        return rows.tobytes()
+    return None
+
+
+def check(body: bytes, header_length: int | None) -> None:
+    """Read a body as one of its size is read, and as a large one is: to the same end."""
+    rows = read(body, header_length)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(request, "SMALL_BYTES", 0)
+        patch.setattr(json_arrays, "PIECE_BYTES", 4)
+
+        assert read(body, header_length) == rows
 
 
 @EXAMPLES
@@ -87,9 +101,9 @@ def test_json_loses_no_bit(table: NDArray[np.float64]) -> None:
     """Float64 rows come through JSON bit for bit, minus zero and subnormals included."""
     sent = {"name": "input", "shape": table.shape, "datatype": "FP64", "data": table.tolist()}
     body = json.dumps({"inputs": [sent]}).encode()
-    rows = read_request(body, None, FEATURES, max_rows=MAX_ROWS).rows
+    check(body, None)
 
-    assert rows.tobytes() == table.tobytes()
+    assert read(body, None) == table.tobytes()
 
 
 @EXAMPLES

@@ -11,9 +11,15 @@ from pydantic import ValidationError
 
 from taxon_bundle.classifier import Rows
 from taxon_contracts.v2 import INFERENCE_HEADER, LABEL_NAME, PROBABILITIES_NAME, InferRequest
-from taxon_model_server.errors import InvalidInput, TooLarge
-from taxon_model_server.protocol.tensors import MATRIX, read_tensors
+from taxon_model_server.errors import InvalidInput
+from taxon_model_server.protocol.json_arrays import Span, cut_data
+from taxon_model_server.protocol.json_text import Content
+from taxon_model_server.protocol.tensors import MATRIX, Limits, read_tensors
 
+SMALL_BYTES = 8 * 1024
+"""JSON up to this is read in one piece, which is faster."""
+HEAD_BYTES = 2**20
+"""Most JSON of a request beside the numbers of its tensors; what it holds becomes objects."""
 OUTPUT_NAMES = (LABEL_NAME, PROBABILITIES_NAME)
 BINARY_OUTPUT = "binary_data_output"
 BINARY = "binary_data"
@@ -34,7 +40,7 @@ class Inference:
 
 
 def read_request(
-    body: bytes, header_length: int | None, features: Sequence[str], *, max_rows: int
+    body: Content, header_length: int | None, features: Sequence[str], *, max_rows: int
 ) -> Inference:
     """Read an inference request.
 
@@ -55,13 +61,23 @@ def read_request(
         raise InvalidInput(
             f"{INFERENCE_HEADER} is {end}, but the body has {len(body)} bytes: correct the header"
         )
-    message = _parsed(body[:end])
-    tensors = read_tensors(message.inputs, memoryview(body)[end:])
-    rows = _assembled(tensors, features, max_rows)
+    head = body if end == len(body) else body[:end]
+    arrays: Mapping[str, Span] = {}
+    if end > SMALL_BYTES:
+        head, arrays = cut_data(head)
+    if len(head) > HEAD_BYTES:
+        raise InvalidInput(
+            f"the JSON beside the numbers has {len(head)} bytes: send at most {HEAD_BYTES}, and"
+            " only numbers as data"
+        )
+    message = _parsed(head)
+    limits = Limits(columns=len(features), max_rows=max_rows)
+    tensors = read_tensors(message.inputs, arrays, memoryview(body)[end:], limits)
+    rows = _assembled(tensors, features)
     return Inference(rows, _outputs(message), message.id, _echoed(message.parameters))
 
 
-def _parsed(content: bytes) -> InferRequest:
+def _parsed(content: Content) -> InferRequest:
     try:
         return InferRequest.model_validate_json(content, strict=True)
     except ValidationError as error:
@@ -94,23 +110,17 @@ def _outputs(message: InferRequest) -> Mapping[str, bool]:
     return requested
 
 
-def _assembled(
-    tensors: Mapping[str, NDArray[np.float64]], features: Sequence[str], max_rows: int
-) -> Rows:
+def _assembled(tensors: Mapping[str, NDArray[np.float64]], features: Sequence[str]) -> Rows:
     """Return one matrix, whatever its name, or one tensor per feature, as [rows, features]."""
     [name, *others] = tensors
     matrix = tensors[name]
     if not others and matrix.ndim == MATRIX and matrix.shape[1] == len(features):
-        rows = matrix
-    elif not others and name not in features:
+        return matrix
+    if not others and name not in features:
         raise InvalidInput(
             f"input {name!r}: shape {list(matrix.shape)} is not [rows, {len(features)}]"
         )
-    else:
-        rows = _joined(tensors, features)
-    if len(rows) > max_rows:
-        raise TooLarge(f"the request has {len(rows)} rows: send at most {max_rows}")
-    return rows
+    return _joined(tensors, features)
 
 
 def _joined(tensors: Mapping[str, NDArray[np.float64]], features: Sequence[str]) -> Rows:

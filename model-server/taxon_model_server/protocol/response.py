@@ -1,15 +1,17 @@
 """Inference responses of the V2 protocol: labels and probabilities to bytes."""
 
 import struct
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
+import orjson
 from numpy.typing import NDArray
-from pydantic_core import to_json
 
 from taxon_contracts.v2 import LABEL_NAME, PROBABILITIES_NAME
 from taxon_model_server.protocol.tensors import BINARY_SIZE
+
+VALUES_AT_ONCE = 32 * 1024
 
 
 def write_response(
@@ -17,8 +19,8 @@ def write_response(
     labels: Sequence[str] | Sequence[int],
     probabilities: NDArray[np.float64],
     outputs: Mapping[str, bool],
-) -> tuple[bytes, int | None]:
-    """Write an inference response; return its body and the length of the JSON part, if not all.
+) -> tuple[list[bytes], int | None]:
+    """Write an inference response; return it in pieces, and the length of the JSON, if not all.
 
     Args:
         head: model, version, id and parameters.
@@ -26,19 +28,31 @@ def write_response(
         probabilities: shape [rows, classes].
         outputs: the tensors to answer with, each with whether it is to be binary.
     """
-    tensors: list[dict[str, Any]] = []
+    pieces = [orjson.dumps(head)[:-1], b',"outputs":[']
     binary: list[bytes] = []
-    for name, as_bytes in outputs.items():
+    for place, (name, as_bytes) in enumerate(outputs.items()):
         tensor: dict[str, Any] = {"name": name, **_described(name, labels, probabilities)}
         if as_bytes:
             content = _label_bytes(labels) if name == LABEL_NAME else probabilities.tobytes()
             tensor["parameters"] = {BINARY_SIZE: len(content)}
             binary.append(content)
-        else:
-            tensor["data"] = labels if name == LABEL_NAME else probabilities.ravel().tolist()
-        tensors.append(tensor)
-    header = to_json({**head, "outputs": tensors})
-    return b"".join([header, *binary]), len(header) if binary else None
+        pieces += [b"," if place else b"", orjson.dumps(tensor)[:-1]]
+        if not as_bytes:
+            values = labels if name == LABEL_NAME else probabilities.ravel()
+            pieces += [b',"data":[', *_texts(values), b"]"]
+        pieces.append(b"}")
+    pieces.append(b"]}")
+    length = sum(map(len, pieces)) if binary else None
+    return [*pieces, *binary], length
+
+
+def _texts(values: Sequence[str] | Sequence[int] | NDArray[np.float64]) -> Iterator[bytes]:
+    """Return the items of a JSON list, some at a time."""
+    for start in range(0, len(values), VALUES_AT_ONCE):
+        text = orjson.dumps(
+            values[start : start + VALUES_AT_ONCE], option=orjson.OPT_SERIALIZE_NUMPY
+        )
+        yield b"," + text[1:-1] if start else text[1:-1]
 
 
 def _described(

@@ -1,45 +1,46 @@
 """Tensors of a request, JSON or binary, as float64 arrays: no bit of a number is lost."""
 
-import itertools
 import math
 from collections.abc import Mapping, Sequence
-from typing import Any
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from taxon_contracts.v2 import RequestInput
-from taxon_model_server.errors import InvalidInput
+from taxon_model_server.errors import InvalidInput, TooLarge
+from taxon_model_server.protocol.datatypes import NUMPY_TYPES, InvalidArray, convert, widen
+from taxon_model_server.protocol.json_arrays import Span, flattened, read_numbers
 
-NUMPY_TYPES: Mapping[str, np.dtype[Any]] = {
-    "FP64": np.dtype("<f8"),
-    "FP32": np.dtype("<f4"),
-    "INT64": np.dtype("<i8"),
-    "INT32": np.dtype("<i4"),
-    "INT16": np.dtype("<i2"),
-    "INT8": np.dtype("<i1"),
-    "UINT64": np.dtype("<u8"),
-    "UINT32": np.dtype("<u4"),
-    "UINT16": np.dtype("<u2"),
-    "UINT8": np.dtype("<u1"),
-}
-LARGEST_EXACT = 2**53
-"""Beyond this, float64 does not hold every integer."""
 COLUMN, MATRIX = 1, 2
 BINARY_SIZE = "binary_data_size"
 
 
+@dataclass(frozen=True)
+class Limits:
+    """How many values one tensor may have: ``columns`` is the number of features."""
+
+    columns: int
+    max_rows: int
+
+
 def read_tensors(
-    inputs: Sequence[RequestInput], binary: memoryview
+    inputs: Sequence[RequestInput],
+    arrays: Mapping[str, Span],
+    binary: memoryview,
+    limits: Limits,
 ) -> dict[str, NDArray[np.float64]]:
     """Return each input in its shape, by its name.
 
     Args:
         inputs: the inputs of the request's JSON part.
+        arrays: the arrays that were cut out of the JSON part, by their marks.
         binary: what follows the JSON part.
+        limits: how many values each may have; looked at before a value is read.
 
     Raises:
         InvalidInput: an input is not a tensor of numbers; the message names it.
+        TooLarge: one has too many rows.
     """
     tensors: dict[str, NDArray[np.float64]] = {}
     place = 0
@@ -51,12 +52,15 @@ def read_tensors(
                 f"input {tensor.name!r} is {tensor.datatype}: send {', '.join(NUMPY_TYPES)}"
             )
         size = _binary_size(tensor)
-        if size is None:
-            values = _json_values(tensor)
-        else:
-            values = _binary_values(tensor, binary[place : place + size], size)
-            place += size
-        tensors[tensor.name] = _shaped(tensor, values)
+        try:
+            if size is None:
+                values = _json_values(tensor, arrays, limits)
+            else:
+                values = _binary_values(tensor, binary[place : place + size], size, limits)
+                place += size
+        except InvalidArray as error:
+            raise InvalidInput(f"input {tensor.name!r} {error}") from error
+        tensors[tensor.name] = values.reshape(tensor.shape)
     if place != len(binary):
         raise InvalidInput(
             f"the inputs claim {place} binary bytes, the body holds {len(binary)}:"
@@ -76,65 +80,59 @@ def _binary_size(tensor: RequestInput) -> int | None:
     return size
 
 
-def _binary_values(tensor: RequestInput, content: memoryview, size: int) -> NDArray[Any]:
+def _binary_values(
+    tensor: RequestInput, content: memoryview, size: int, limits: Limits
+) -> NDArray[np.float64]:
     kind = NUMPY_TYPES[tensor.datatype]
     if len(content) != size or size % kind.itemsize:
         raise InvalidInput(
             f"input {tensor.name!r}: the body does not hold {size} binary bytes of whole"
             f" {tensor.datatype} values: correct {BINARY_SIZE}"
         )
-    return np.frombuffer(content, kind)
+    _check_shape(tensor, size // kind.itemsize, limits)
+    return widen(np.frombuffer(content, kind))
 
 
-def _json_values(tensor: RequestInput) -> NDArray[Any]:
+def _json_values(
+    tensor: RequestInput, arrays: Mapping[str, Span], limits: Limits
+) -> NDArray[np.float64]:
     """Return JSON data, flat or nested by row, once every value is a number of the datatype."""
-    if tensor.data is None:
+    data = tensor.data
+    if data is None:
         raise InvalidInput(f"input {tensor.name!r} has no data")
-    values = _flat(tensor.name, tensor.shape, tensor.data)
-    kind = NUMPY_TYPES[tensor.datatype]
-    allowed = {int, float} if kind.kind == "f" else {int}
-    if not set(map(type, values)) <= allowed:
-        place, wrong = next((i, v) for i, v in enumerate(values) if type(v) not in allowed)
-        raise InvalidInput(
-            f"input {tensor.name!r}, value {place}: {wrong!r:.40} is not a number of type"
-            f" {tensor.datatype}"
-        )
-    try:
-        with np.errstate(over="ignore"):  # what overflows is infinite, and refused by its row
-            return np.array(values, kind)
-    except OverflowError as error:
-        raise InvalidInput(
-            f"input {tensor.name!r} holds a number beyond {tensor.datatype}"
-        ) from error
+    row_length = tensor.shape[1] if len(tensor.shape) == MATRIX else None
+    span = arrays.get(data[0]) if data and isinstance(data[0], str) else None
+    if span is not None:
+        count = span.count()
+        _check_shape(tensor, count, limits)
+        values = read_numbers(span, count, tensor.datatype, row_length)
+    else:
+        values = convert(flattened(data, row_length), tensor.datatype)
+    _check_shape(tensor, len(values), limits)
+    return values
 
 
-def _flat(name: str, shape: Sequence[int], values: list[Any]) -> list[Any]:
-    """Return values in one list, once nested rows are as long as the shape says."""
-    if not values or not isinstance(values[0], list):
-        return values
-    length = shape[1] if len(shape) == MATRIX else None
-    if not all(isinstance(row, list) and len(row) == length for row in values):
-        raise InvalidInput(
-            f"input {name!r}: shape {_short(shape)} is not the shape of its nested data"
-        )
-    return list(itertools.chain.from_iterable(values))
+def _check_shape(tensor: RequestInput, count: int, limits: Limits) -> None:
+    """Check that a tensor has the shape it says, and not more rows or columns than the model takes.
 
-
-def _shaped(tensor: RequestInput, values: NDArray[Any]) -> NDArray[np.float64]:
-    """Return the values as float64 in the tensor's shape; integers must survive the change."""
+    Raises:
+        InvalidInput: it has another shape.
+        TooLarge: it has too many rows.
+    """
     shape = tensor.shape
-    if len(shape) not in (COLUMN, MATRIX) or min(shape) < 0 or math.prod(shape) != len(values):
+    if len(shape) not in (COLUMN, MATRIX) or min(shape) < 0 or math.prod(shape) != count:
         raise InvalidInput(
-            f"input {tensor.name!r}: shape {_short(shape)} does not hold {len(values)} values as"
+            f"input {tensor.name!r}: shape {_short(shape)} does not hold {count} values as"
             " [rows] or [rows, features]"
         )
-    if not len(values):
+    if not count:
         raise InvalidInput(f"input {tensor.name!r} has no values: send at least one row")
-    if values.dtype.kind in "iu" and len(values):
-        low, high = int(values.min()), int(values.max())
-        if low < -LARGEST_EXACT or high > LARGEST_EXACT:
-            raise InvalidInput(f"input {tensor.name!r} holds an integer beyond 2^53: send FP64")
-    return values.astype(np.float64).reshape(shape)
+    if shape[0] > limits.max_rows:
+        raise TooLarge(f"the request has {shape[0]} rows: send at most {limits.max_rows}")
+    if len(shape) == MATRIX and shape[1] not in (1, limits.columns):
+        raise InvalidInput(
+            f"input {tensor.name!r}: shape {_short(shape)} is not [rows, {limits.columns}]"
+        )
 
 
 def _short(shape: Sequence[int]) -> str:

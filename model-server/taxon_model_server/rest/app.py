@@ -12,12 +12,14 @@ from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp
 
 from taxon_model_server.exchange import Exchange
+from taxon_model_server.memory import MemoryBudget, free_memory, request_memory
 from taxon_model_server.rest.access import SWAGGER_PATH, Counted
+from taxon_model_server.rest.bodies import Intake
 from taxon_model_server.rest.failures import add_handlers
 from taxon_model_server.rest.openapi import api_description
 from taxon_model_server.rest.plain import plain_routes
 from taxon_model_server.rest.rate_limit import RateLimit
-from taxon_model_server.rest.transport import Endpoint, Intake
+from taxon_model_server.rest.transport import Endpoint
 from taxon_model_server.rest.v2 import v2_routes
 from taxon_model_server.settings import Settings
 from taxon_model_server.state import ServerState
@@ -43,14 +45,26 @@ class Api(FastAPI):
 
 def create_app(settings: Settings, exchange: Exchange) -> ASGIApp:
     """Return the application that answers with ``exchange``."""
+
+    def need(size: int) -> int:
+        model = exchange.state.model
+        return request_memory(
+            size,
+            features=len(model.features),
+            classes=len(model.classifier.classes),
+            max_rows=settings.max_rows,
+        )
+
     intake = Intake(
         max_bytes=settings.max_body_bytes,
         rate_limit=RateLimit(settings.rate_limit) if settings.rate_limit else None,
+        need=need,
     )
+    budget = MemoryBudget(free_memory)
     api = Api(exchange.state)
     api.router.routes[:0] = [
-        *v2_routes(exchange, intake, max_rows=settings.max_rows),
-        *plain_routes(exchange, intake, settings),
+        *v2_routes(exchange, intake, budget, max_rows=settings.max_rows),
+        *plain_routes(exchange, intake, budget, settings),
         Endpoint("/docs", _docs),
         Mount(SWAGGER_PATH, StaticFiles(packages=[("fastapi_swagger", "resources")])),
     ]

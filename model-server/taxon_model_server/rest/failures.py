@@ -18,10 +18,17 @@ STATUS: Mapping[type[Exception], HTTPStatus] = {
     errors.UnknownModel: HTTPStatus.NOT_FOUND,
     errors.TooLarge: HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
     errors.EncodedBody: HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
+    errors.UnknownMediaType: HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
     errors.TooManyRequests: HTTPStatus.TOO_MANY_REQUESTS,
+    errors.Overloaded: HTTPStatus.SERVICE_UNAVAILABLE,
     errors.NotLoaded: HTTPStatus.SERVICE_UNAVAILABLE,
     ClientDisconnect: HTTPStatus.BAD_REQUEST,
 }
+HEADERS: Mapping[type[Exception], Mapping[str, str]] = {
+    errors.EncodedBody: {"accept-encoding": "gzip, deflate"},
+    errors.UnknownMediaType: {"accept": "application/json"},
+}
+"""What else an answer says of what would have been taken."""
 LONGEST_MESSAGE = 500
 """Characters of an error's message; it may repeat names the client made up."""
 
@@ -37,9 +44,9 @@ def add_handlers(app: Starlette) -> None:
 
 async def _refuse(request: Request, error: Exception) -> Response:
     """Answer an error of the table."""
-    headers = None
-    if isinstance(error, errors.TooManyRequests):
-        headers = {"retry-after": str(error.seconds)}
+    headers = dict(HEADERS.get(type(error), {}))
+    if isinstance(error, errors.TryLater):
+        headers["retry-after"] = str(error.seconds)
     if isinstance(error, errors.InvalidFields):
         problems = [
             {"loc": ["body", *problem.path], "msg": problem.message, "type": problem.kind}

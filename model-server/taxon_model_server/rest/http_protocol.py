@@ -65,7 +65,9 @@ class HttpProtocol(HttpToolsProtocol):
         self.parser = httptools.HttpRequestParser(self)  # without uvicorn's leniency
         self._in_head = False
         self._progressed = False
+        self._arrived = 0
         self._silent_bytes = 0
+        self._most_head_bytes = 0
         self._body_bytes = 0
         self._offered = False
         self._refusal: Refusal | None = None
@@ -96,7 +98,10 @@ class HttpProtocol(HttpToolsProtocol):
         self._unset_keepalive_if_required()
         if self._ended:
             return
-        self._silent_bytes += len(data)
+        self._arrived = len(data)
+        self._silent_bytes += self._arrived
+        if self._in_head:
+            self._most_head_bytes += self._arrived
         self._progressed = False
         try:
             self._parse(data)
@@ -137,6 +142,7 @@ class HttpProtocol(HttpToolsProtocol):
             raise EOFError
         super().on_message_begin()
         self._in_head = True
+        self._most_head_bytes = self._arrived
 
     def on_url(self, url: bytes) -> None:
         """Take a piece of the target."""
@@ -264,7 +270,7 @@ class HttpProtocol(HttpToolsProtocol):
         if len(self.headers) > self.limits.headers:
             sentence = f"the request has too many headers: send at most {self.limits.headers}"
             self._stop(Refusal(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE, sentence))
-        if self._silent_bytes > self.limits.head_bytes:  # the head has at most as many
+        if self._most_head_bytes > self.limits.head_bytes:
             size = sum(len(name) + len(value) for name, value in self.headers)
             if size > self.limits.head_bytes:
                 self._stop(self._too_large())

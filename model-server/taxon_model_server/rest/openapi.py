@@ -8,7 +8,7 @@ from pydantic.json_schema import models_json_schema
 
 from taxon_contracts import v2
 from taxon_model_server.rest import plain_schema
-from taxon_model_server.rest.plain_rows import ROWS
+from taxon_model_server.rest.json_rows import ROWS
 from taxon_model_server.state import ServerState
 
 COMPONENT = "#/components/schemas/{model}"

@@ -7,18 +7,22 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute
 
 from taxon_model_server.exchange import Exchange
+from taxon_model_server.memory import MemoryBudget
+from taxon_model_server.rest.bodies import Intake
 from taxon_model_server.rest.metrics_format import choose_format
 from taxon_model_server.rest.plain_rows import BatchCall, RowCall
-from taxon_model_server.rest.transport import Endpoint, Intake
+from taxon_model_server.rest.transport import Endpoint, PiecesResponse, PredictionEndpoint
 from taxon_model_server.settings import Settings
 
 
-def plain_routes(exchange: Exchange, intake: Intake, settings: Settings) -> list[BaseRoute]:
+def plain_routes(
+    exchange: Exchange, intake: Intake, budget: MemoryBudget, settings: Settings
+) -> list[BaseRoute]:
     """Return the route table."""
     endpoints = PlainEndpoints(exchange, intake, settings)
     return [
-        Endpoint("/predict", endpoints.predict, methods=["POST"]),
-        Endpoint("/predict-batch", endpoints.predict_batch, methods=["POST"]),
+        PredictionEndpoint("/predict", endpoints.predict, budget),
+        PredictionEndpoint("/predict-batch", endpoints.predict_batch, budget),
         Endpoint("/health", endpoints.health),
         Endpoint("/info", endpoints.info),
         Endpoint("/metrics", endpoints.metrics),
@@ -90,7 +94,7 @@ class PlainEndpoints:
         )
 
     async def _answer(self, request: Request, call: RowCall | BatchCall) -> Response:
-        content = await self._exchange.answer(
+        pieces = await self._exchange.answer(
             call, request_id=request.headers.get("x-request-id"), size=len(call.body)
         )
-        return Response(content, media_type="application/json")
+        return PiecesResponse(pieces, "application/json")

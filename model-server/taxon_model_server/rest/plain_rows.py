@@ -7,16 +7,20 @@ from datetime import UTC, datetime
 from typing import Any
 
 import numpy as np
-from pydantic_core import from_json, to_json
+import orjson
+from numpy.typing import NDArray
 
 from taxon_bundle.classifier import BadRow
 from taxon_model_server.errors import InvalidFields, Problem, TooLarge
 from taxon_model_server.exchange import Answer, Asked
 from taxon_model_server.loader import Model
+from taxon_model_server.protocol.json_text import Content, parse_json
+from taxon_model_server.rest.json_rows import LONGEST_ROW, ROWS, NoRows, read_rows
 
 BINARY = 2
 MOST_PROBLEMS = 100
-ROWS = "rows"
+ROWS_AT_ONCE = 1000
+"""Rows whose objects exist at the same time while a response is written."""
 NUMBERS = {int, float}
 Path = tuple[str | int, ...]
 
@@ -26,16 +30,22 @@ class RowCall:
     """A request with one object of features; its response is one JSON object."""
 
     name: str
-    body: bytes
+    body: Content
 
     def read(self, model: Model) -> Asked:
         """Return the row."""
-        return Asked(np.array([_values(_parsed(self.body), model.features, ())]))
+        if len(self.body) > LONGEST_ROW:
+            raise TooLarge(f"the row has {len(self.body)} bytes: send at most {LONGEST_ROW}")
+        try:
+            document = parse_json(self.body)
+        except ValueError as error:
+            raise _not_json(error) from error
+        return Asked(np.array([_values(document, model.features, ())]))
 
-    def write(self, answer: Answer) -> bytes:
+    def write(self, answer: Answer) -> list[bytes]:
         """Return the response's body."""
-        [prediction] = _predictions(answer)
-        return to_json(prediction | _origin(answer, self.name))
+        [prediction] = _predictions(answer, 0, 1)
+        return [orjson.dumps(prediction | _origin(answer, self.name))]
 
     def refuse(self, bad: BadRow) -> InvalidFields:
         """Return the error for a bad value."""
@@ -51,37 +61,58 @@ class BatchCall:
     """
 
     name: str
-    body: bytes
+    body: Content
     max_rows: int
     _path: Path = field(default=(), init=False)
 
     def read(self, model: Model) -> Asked:
         """Return the rows."""
-        document = _parsed(self.body)
-        if isinstance(document, dict):
-            self._path = (ROWS,)
-            document = document.get(ROWS)
-        if not isinstance(document, list) or not document:
-            raise _invalid(
-                self._path, "send a list of at least one object of features", "list_type"
-            )
-        if len(document) > self.max_rows:
-            raise TooLarge(f"the request has {len(document)} rows: send at most {self.max_rows}")
-        return Asked(
-            np.array(
-                [
-                    _values(row, model.features, (*self._path, place))
-                    for place, row in enumerate(document)
-                ]
-            )
-        )
+        try:
+            rows = read_rows(self.body)
+            self._path = (ROWS,) if rows.in_object else ()
+            read = list(self._read_pieces(rows.pieces, model.features))
+        except NoRows as error:
+            self._path = (ROWS,) if error.in_object else ()
+            raise self._no_rows() from error
+        except ValueError as error:
+            raise _not_json(error) from error
+        if not read:
+            raise self._no_rows()
+        return Asked(np.concatenate(read) if len(read) > 1 else read[0])
 
-    def write(self, answer: Answer) -> bytes:
-        """Return the response's body."""
+    def _read_pieces(
+        self, pieces: Iterator[list[Any]], features: Sequence[str]
+    ) -> Iterator[NDArray[np.float64]]:
+        done = 0
+        for piece in pieces:
+            if done + len(piece) > self.max_rows:
+                raise TooLarge(
+                    f"the request has more than {self.max_rows} rows: send fewer at a time"
+                )
+            if piece:
+                values = [
+                    _values(row, features, (*self._path, done + place))
+                    for place, row in enumerate(piece)
+                ]
+                yield np.array(values)
+            done += len(piece)
+
+    def _no_rows(self) -> InvalidFields:
+        return _invalid(self._path, "send a list of at least one object of features", "list_type")
+
+    def write(self, answer: Answer) -> list[bytes]:
+        """Return the response's body, in pieces."""
         origin = _origin(answer, self.name)
-        if self._path:
-            return to_json({"predictions": list(_predictions(answer)), **origin})
-        return to_json([prediction | origin for prediction in _predictions(answer)])
+        ends = (b'{"predictions":[', b"]," + orjson.dumps(origin)[1:])
+        repeated: dict[str, Any] = {}
+        if not self._path:
+            ends, repeated = (b"[", b"]"), origin
+        pieces = [ends[0]]
+        for start in range(0, len(answer.labels), ROWS_AT_ONCE):
+            predictions = _predictions(answer, start, start + ROWS_AT_ONCE)
+            text = orjson.dumps([prediction | repeated for prediction in predictions])
+            pieces += [b"," if start else b"", text[1:-1]]
+        return [*pieces, ends[1]]
 
     def refuse(self, bad: BadRow) -> InvalidFields:
         """Return the error for a bad value, with its place in the request."""
@@ -89,11 +120,8 @@ class BatchCall:
         return _invalid(path, f"it {bad.reason}", "finite_number")
 
 
-def _parsed(body: bytes) -> Any:
-    try:
-        return from_json(body)
-    except ValueError as error:
-        raise _invalid((), f"it is not JSON: {error}", "json_invalid") from error
+def _not_json(error: ValueError) -> InvalidFields:
+    return _invalid((), f"it is not JSON: {error}", "json_invalid")
 
 
 def _values(document: Any, features: Sequence[str], path: Path) -> list[float]:
@@ -140,10 +168,10 @@ def _invalid(path: Path, message: str, kind: str) -> InvalidFields:
     return InvalidFields([Problem(path, message, kind)])
 
 
-def _predictions(answer: Answer) -> Iterator[dict[str, Any]]:
-    """Return each row's prediction as a JSON object."""
+def _predictions(answer: Answer, start: int, stop: int) -> Iterator[dict[str, Any]]:
+    """Return the predictions of some rows as JSON objects."""
     classes = [str(label) for label in answer.model.classifier.classes]
-    for row, probabilities in enumerate(answer.probabilities.tolist()):
+    for row, probabilities in enumerate(answer.probabilities[start:stop].tolist(), start):
         prediction: dict[str, Any] = {
             "prediction": answer.labels[row],
             "confidence": answer.confidence[row],

@@ -1,18 +1,21 @@
-"""What every endpoint shares: routes that can be counted, and bodies within their limits."""
+"""What endpoints share: routes that can be counted, and responses in pieces."""
 
 import re
-from collections.abc import Callable
+from collections import deque
+from collections.abc import Callable, Mapping, Sequence
 from http import HTTPStatus
 from typing import Any
 
 from starlette.exceptions import HTTPException
-from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Match, Route
 from starlette.types import Receive, Scope, Send
 
-from taxon_model_server.errors import EncodedBody, TooLarge
-from taxon_model_server.rest.rate_limit import RateLimit
+from taxon_model_server.memory import MemoryBudget
+from taxon_model_server.rest.bodies import SHARE
+
+PART_BYTES = 256 * 1024
+"""Bytes of a response that are sent at once."""
 
 
 class Endpoint(Route):
@@ -43,35 +46,46 @@ class Endpoint(Route):
             await super().handle(scope, receive, send)
 
 
-class Intake:
-    """Takes the bodies of requests for predictions."""
+class PredictionEndpoint(Endpoint):
+    """A route whose requests share the memory; each holds its part until it is answered."""
 
-    def __init__(self, *, max_bytes: int, rate_limit: RateLimit | None) -> None:
-        self._max_bytes = max_bytes
-        self._rate_limit = rate_limit
+    def __init__(self, path: str, endpoint: Callable[..., Any], budget: MemoryBudget) -> None:
+        super().__init__(path, endpoint, methods=["POST"])
+        self._budget = budget
 
-    async def body(self, request: Request) -> bytes:
-        """Return a request's body.
+    async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer a request."""
+        with self._budget.share() as share:
+            scope[SHARE] = share
+            await super().handle(scope, receive, send)
 
-        Raises:
-            TooManyRequests: the client is over its rate limit.
-            TooLarge: it has more bytes than the limit; the rest is not read.
-            EncodedBody: it is compressed.
-        """
-        if self._rate_limit:
-            self._rate_limit.check(request.client.host if request.client else "")
-        headers = request.headers
-        encoding = headers.get("content-encoding", "identity")
-        if encoding != "identity":
-            raise EncodedBody(f"Content-Encoding {encoding[:20]!r} is not read: send plain bytes")
-        claimed = headers.get("content-length", "")
-        if claimed.isdecimal() and int(claimed) > self._max_bytes:
-            raise TooLarge(f"the body has {claimed} bytes: send at most {self._max_bytes}")
-        chunks: list[bytes] = []
-        size = 0
-        async for chunk in request.stream():
-            size += len(chunk)
-            if size > self._max_bytes:
-                raise TooLarge(f"the body is too large: send at most {self._max_bytes} bytes")
-            chunks.append(chunk)
-        return b"".join(chunks)
+
+class PiecesResponse(Response):
+    """A response that is sent piece by piece, as the client takes it."""
+
+    def __init__(
+        self, pieces: Sequence[bytes], media_type: str, headers: Mapping[str, str] | None = None
+    ) -> None:
+        size = sum(map(len, pieces))
+        super().__init__(
+            media_type=media_type, headers={**(headers or {}), "content-length": str(size)}
+        )
+        self._pieces = deque(pieces)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Send it."""
+        del scope, receive
+        await send(
+            {
+                "type": "http.response.start",
+                "status": self.status_code,
+                "headers": self.raw_headers,
+            }
+        )
+        while self._pieces:
+            part, size = [], 0
+            while self._pieces and size < PART_BYTES:
+                part.append(self._pieces.popleft())
+                size += len(part[-1])
+            body, more = b"".join(part), bool(self._pieces)
+            await send({"type": "http.response.body", "body": body, "more_body": more})

@@ -25,9 +25,12 @@ from taxon_contracts.v2 import (
 from taxon_model_server.errors import InvalidInput
 from taxon_model_server.exchange import Answer, Asked, Exchange
 from taxon_model_server.loader import Model
+from taxon_model_server.memory import MemoryBudget
+from taxon_model_server.protocol.json_text import Content
 from taxon_model_server.protocol.request import Inference, read_request
 from taxon_model_server.protocol.response import label_datatype, write_response
-from taxon_model_server.rest.transport import Endpoint, Intake
+from taxon_model_server.rest.bodies import Intake
+from taxon_model_server.rest.transport import Endpoint, PiecesResponse, PredictionEndpoint
 
 EXTENSIONS = ("binary_tensor_data", "model_repository")
 MODEL_PATHS = ("/v2/models/{model}", "/v2/models/{model}/versions/{version}")
@@ -35,13 +38,15 @@ LONGEST_LENGTH = 12
 """Digits of a header that counts bytes."""
 
 
-def v2_routes(exchange: Exchange, intake: Intake, *, max_rows: int) -> list[BaseRoute]:
+def v2_routes(
+    exchange: Exchange, intake: Intake, budget: MemoryBudget, *, max_rows: int
+) -> list[BaseRoute]:
     """Return the protocol's route table."""
     endpoints = V2Endpoints(exchange, intake, max_rows)
     routes: list[BaseRoute] = []
     for path in MODEL_PATHS:
         routes += [
-            Endpoint(f"{path}/infer", endpoints.infer, methods=["POST"]),
+            PredictionEndpoint(f"{path}/infer", endpoints.infer, budget),
             Endpoint(f"{path}/ready", endpoints.model_ready),
             Endpoint(path, endpoints.model_metadata),
         ]
@@ -60,7 +65,7 @@ class InferCall:
     """One inference request; the response is its body and, if not all of it, its JSON's length."""
 
     name: str
-    body: bytes
+    body: Content
     header: str | None
     max_rows: int
     _inference: Inference = field(init=False)
@@ -72,7 +77,7 @@ class InferCall:
         )
         return Asked(self._inference.rows, self._inference.identifier)
 
-    def write(self, answer: Answer) -> tuple[bytes, int | None]:
+    def write(self, answer: Answer) -> tuple[list[bytes], int | None]:
         """Return the response."""
         inference = self._inference
         parameters = {**inference.parameters, "classes": answer.model.classes_json}
@@ -108,15 +113,13 @@ class V2Endpoints:
         call = InferCall(
             self._state.name, body, request.headers.get(INFERENCE_HEADER), self._max_rows
         )
-        content, json_length = await self._exchange.answer(
+        pieces, json_length = await self._exchange.answer(
             call, request_id=request.headers.get("x-request-id"), size=len(body)
         )
         if json_length is None:
-            return Response(content, media_type="application/json")
-        return Response(
-            content,
-            media_type="application/octet-stream",
-            headers={INFERENCE_HEADER: str(json_length)},
+            return PiecesResponse(pieces, "application/json")
+        return PiecesResponse(
+            pieces, "application/octet-stream", {INFERENCE_HEADER: str(json_length)}
         )
 
     async def server_metadata(self, _: Request) -> Response:

@@ -1,0 +1,80 @@
+"""The numeric datatypes of the V2 protocol, and values as arrays of them."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+NUMPY_TYPES: Mapping[str, np.dtype[Any]] = {
+    "FP64": np.dtype("<f8"),
+    "FP32": np.dtype("<f4"),
+    "INT64": np.dtype("<i8"),
+    "INT32": np.dtype("<i4"),
+    "INT16": np.dtype("<i2"),
+    "INT8": np.dtype("<i1"),
+    "UINT64": np.dtype("<u8"),
+    "UINT32": np.dtype("<u4"),
+    "UINT16": np.dtype("<u2"),
+    "UINT8": np.dtype("<u1"),
+}
+LARGEST_EXACT = 2**53
+"""Beyond this, float64 does not hold every integer."""
+LONG = 8
+"""Bytes of the integers that float64 does not all hold."""
+
+
+class InvalidArray(ValueError):  # noqa: N818 - the message says what is wrong with it
+    """An array that is not what it should be; the message completes "input 'x' ..."."""
+
+
+def convert(
+    values: list[Any], datatype: str, *, first: int = 0, known: bool = False
+) -> NDArray[np.float64]:
+    """Return what JSON held as float64, once each value is a number of the datatype.
+
+    Args:
+        values: anything JSON holds.
+        datatype: one of ``NUMPY_TYPES``.
+        first: the place of the first value, for the message.
+        known: they are numbers or lists, which need not be looked at one by one.
+
+    Raises:
+        InvalidArray: a value is not such a number.
+    """
+    kind = NUMPY_TYPES[datatype]
+    if not known or kind.kind != "f":
+        _check_types(values, datatype, first)
+    try:
+        with np.errstate(over="ignore"):  # what overflows is infinite, and refused by its row
+            array = np.array(values, kind)
+    except OverflowError as error:
+        raise InvalidArray(f"holds a number beyond {datatype}") from error
+    except ValueError:
+        _check_types(values, datatype, first)
+        raise
+    if array.ndim != 1:
+        _check_types(values, datatype, first)
+    return widen(array)
+
+
+def _check_types(values: list[Any], datatype: str, first: int) -> None:
+    allowed = {int, float} if NUMPY_TYPES[datatype].kind == "f" else {int}
+    if not set(map(type, values)) <= allowed:
+        place, wrong = next((i, v) for i, v in enumerate(values) if type(v) not in allowed)
+        raise InvalidArray(
+            f"has a wrong value {first + place}: {wrong!r:.40} is not a number of type {datatype}"
+        )
+
+
+def widen(values: NDArray[Any]) -> NDArray[np.float64]:
+    """Return numbers as float64; integers must survive the change.
+
+    Raises:
+        InvalidArray: float64 does not hold one of the integers.
+    """
+    if values.dtype.itemsize == LONG and values.dtype.kind in "iu" and len(values):
+        low, high = int(values.min()), int(values.max())
+        if low < -LARGEST_EXACT or high > LARGEST_EXACT:
+            raise InvalidArray("holds an integer beyond 2^53: send FP64")
+    return values.astype(np.float64, copy=False)
