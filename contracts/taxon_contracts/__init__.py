@@ -1,1 +1,1 @@
-"""The vocabulary the parts of Taxon share, and nothing that does anything."""
+"""The types, names and formats that the parts of Taxon share; no program logic."""

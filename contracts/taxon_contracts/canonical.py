@@ -9,7 +9,7 @@ def canonical_json(value: Any) -> bytes:
     """Encode ``value`` as JSON with sorted keys, no spaces and no NaN.
 
     Raises:
-        ValueError: ``value`` holds a NaN or an infinite number.
+        ValueError: ``value`` contains a NaN or an infinite number.
     """
     return json.dumps(
         value, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False

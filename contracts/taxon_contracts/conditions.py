@@ -20,8 +20,8 @@ def conditions_page() -> str:
         "Generated from `contracts/taxon_contracts/reasons` by `make generate`; do not edit.",
         "",
         (
-            "`kubectl wait --for=condition=Ready clm/NAME` waits for what the spec asks for. A run"
-            " in the background (schedule, annotation) changes neither Ready nor Reconciling."
+            "`kubectl wait --for=condition=Ready clm/NAME` waits until the desired version is live."
+            " A run in the background (schedule, annotation) changes neither Ready nor Reconciling."
         ),
         "",
         "| condition | says |",

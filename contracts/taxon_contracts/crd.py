@@ -53,7 +53,7 @@ def structural(schema: Schema, definitions: Schema) -> Schema:
     """Rewrite one pydantic JSON schema node into a structural schema node.
 
     Raises:
-        ValueError: the node holds something a structural schema cannot say.
+        ValueError: the node contains something that a structural schema does not allow.
     """
     node = dict(schema)
     if "$ref" in node:

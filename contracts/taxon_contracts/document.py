@@ -1,11 +1,11 @@
-"""What every JSON document between the parts is made of, and how another release's are read.
+"""The base of every JSON document between the parts, and how documents of other releases are read.
 
-Whoever writes a document is strict: a field that does not exist is an error. Whoever reads one may
-meet an older or a newer release's, so reading ignores the fields it does not know (``read``), and
-where a document is a set of records, gives up what it cannot read and keeps the rest (``salvage``).
+Writing a document is strict: an unknown field is an error. A document that is read may be an older
+or a newer release's, so ``read`` ignores unknown fields, and ``salvage``, for documents that are
+sets of records, also drops what it cannot read and keeps the rest.
 
-A field added later needs a default, and may be ignored by the releases before it. Where ignoring it
-would change what the other fields mean, the document needs a new format version instead.
+A field added later needs a default, and earlier releases may ignore it. If ignoring it would change
+the meaning of other fields, the document needs a new format version instead.
 """
 
 import copy
@@ -41,10 +41,10 @@ class Document(BaseModel):
 
 
 def read(kind: type[AnyModel], content: str | bytes) -> AnyModel:
-    """Return the document some JSON holds; fields this release does not know are ignored.
+    """Return the document in some JSON; ignore unknown fields.
 
     Raises:
-        pydantic.ValidationError: it is not JSON, or a field this release knows cannot be read.
+        pydantic.ValidationError: it is not JSON, or a known field cannot be read.
     """
     return kind.model_validate_json(content, extra="ignore")
 
@@ -52,10 +52,10 @@ def read(kind: type[AnyModel], content: str | bytes) -> AnyModel:
 def salvage(kind: type[AnyModel], written: Any) -> AnyModel:
     """Return as much of a document as this release can read.
 
-    What cannot be read costs itself: an optional field is as if it were absent, a record in a list
-    is left out, and only a required field takes what it belongs to with it. A list of numbers or
-    texts is given up as one, because its items have their places; a list that is too long loses
-    its end.
+    An optional field that cannot be read counts as absent, a record in a list is dropped, and a
+    required field that cannot be read drops the object it belongs to. A list of numbers or texts
+    is dropped as a whole, because the position of its items matters; a list that is too long is
+    cut.
 
     Args:
         kind: the type of the document.
@@ -95,7 +95,7 @@ def _unknown_when_salvaging(
 
 
 def cut_when_salvaging(longest: int) -> WrapValidator:
-    """Return what lets a reader take a text of another release that may be longer."""
+    """Return the validator that accepts a longer text of another release."""
 
     def cut(value: Any, validate: Callable[[Any], Any], info: ValidationInfo) -> Any:
         if info.context == _SALVAGING and isinstance(value, str):
@@ -106,11 +106,11 @@ def cut_when_salvaging(longest: int) -> WrapValidator:
 
 
 UNKNOWN_WHEN_SALVAGING = WrapValidator(_unknown_when_salvaging)
-"""For a choice that holds ``Unknown``: a reader takes a word of another release as that."""
+"""For an enumeration with ``Unknown``: a value of another release is read as that."""
 
 
 def _place(document: Any, error: ErrorDetails) -> Place:
-    """Return the path to the smallest part of a document without which this error is gone."""
+    """Return the path to the smallest part of a document whose removal removes this error."""
     node, path = document, list[str | int | slice]()
     for part in error["loc"]:
         known = isinstance(node, dict) and part in node

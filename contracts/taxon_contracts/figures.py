@@ -1,4 +1,4 @@
-"""Numbers as people read them: short, and never contradicting what was decided with them."""
+"""Short numbers for people, which never contradict the decision made with the exact ones."""
 
 import math
 
@@ -18,9 +18,9 @@ def readable(value: float) -> str:
 
 
 def beside(value: float, bound: float) -> str:
-    """Return a number short, but so that it compares with ``bound`` as the number itself does.
+    """Return a short number that compares with ``bound`` in the same way as the exact one.
 
-    ``0.79996`` beside ``0.8`` keeps its five decimals: rounded to four it would equal the bound.
+    ``0.79996`` and the bound ``0.8`` keep five decimals: rounded to four they would be equal.
     """
     for decimals in range(DECIMALS, MOST_DECIMALS + 1):
         text = f"{value:.{decimals}f}"

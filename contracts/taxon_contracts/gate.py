@@ -39,8 +39,8 @@ def judge(
 ) -> Verdict:
     """Decide whether a version with these figures may be rolled out.
 
-    The candidate is refused when the whole 95 % interval of its paired gain over the champion lies
-    below ``-margin``: the rows show harm beyond the margin, not merely fail to exclude it.
+    The candidate is refused when the whole 95 % interval of its paired gain over the champion is
+    below ``-margin``: the rows show that it is worse by more than the margin.
 
     Args:
         gate: the limits and the margin.
@@ -68,7 +68,7 @@ def judge(
 
 
 def _broken(limit: Limit, metrics: Mapping[ScoreName, float]) -> str:
-    """Return what is wrong with one metric, or nothing."""
+    """Return what is wrong with one metric, or None."""
     value = metrics.get(limit.metric, math.nan)
     if not math.isfinite(value):
         return f"{limit.metric} has no finite value on the held-out rows"
@@ -80,7 +80,7 @@ def _broken(limit: Limit, metrics: Mapping[ScoreName, float]) -> str:
 
 
 def _bounds(limit: Limit, value: float) -> str:
-    """Return how a metric kept its limits, as ``0.8 <= roc_auc 0.9951``."""
+    """Return how a metric meets its limits, as ``0.8 <= roc_auc 0.9951``."""
     low = f"{exact(limit.min)} <= " if limit.min is not None else ""
     high = f" <= {exact(limit.max)}" if limit.max is not None else ""
     bounds = [bound for bound in (limit.min, limit.max) if bound is not None]

@@ -9,14 +9,14 @@ TRIGGER_CHARACTERS = 64
 
 
 def version_id(identity: Identity, *, trigger: str = "") -> str:
-    """Return ``v`` and 10 hex digits for the version these inputs make.
+    """Return the version's id for these inputs: ``v`` and 10 hex digits.
 
     Fields that equal their defaults do not count, so a field added later with a default retrains
-    nobody.
+    no model.
 
     Args:
-        identity: the fields of the spec that make another version.
-        trigger: what asked for a version of an unchanged spec (a schedule slot, a table's version,
+        identity: the fields of the spec that identify a version.
+        trigger: what started a run of an unchanged spec (a schedule slot, a table's version,
             the value of the retrain annotation); empty for the spec itself.
     """
     content = {
@@ -27,9 +27,9 @@ def version_id(identity: Identity, *, trigger: str = "") -> str:
 
 
 def retrain_trigger(annotation: str | None) -> str:
-    """Return what a value of the retrain annotation adds to a version's id; nothing for none.
+    """Return what a value of the retrain annotation adds to a version's id; empty without one.
 
-    A long value is taken by its SHA-256, so that it fits where triggers are recorded.
+    A long value is replaced by its SHA-256, so that it fits into the status.
     """
     if not annotation:
         return ""

@@ -1,7 +1,7 @@
 """The log format of every part: one JSON object per line, the same fields everywhere.
 
-``time`` (RFC 3339, UTC), ``level``, ``logger`` and ``event`` stand in every line, keyword fields
-beside them, ``exception`` where there is one. On a terminal the same events are readable lines.
+Every line has ``time`` (RFC 3339, UTC), ``level``, ``logger`` and ``event``, then keyword fields,
+and ``exception`` if there is one. On a terminal the same events are readable lines.
 """
 
 import logging
@@ -21,7 +21,7 @@ SHARED: tuple[Processor, ...] = (
 
 
 TALKATIVE = ("botocore",)
-"""Libraries whose information is about themselves; their warnings are logged."""
+"""Libraries whose messages are logged only from warnings on."""
 
 
 def configure(*, level: int = logging.INFO, stream: TextIO | None = None) -> None:
@@ -29,7 +29,7 @@ def configure(*, level: int = logging.INFO, stream: TextIO | None = None) -> Non
 
     Args:
         level: lowest level that is written.
-        stream: where lines go, standard error by default.
+        stream: the output, standard error by default.
     """
     target = stream if stream is not None else sys.stderr
     handler = logging.StreamHandler(target)

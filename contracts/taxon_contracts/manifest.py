@@ -1,4 +1,4 @@
-"""The manifest that seals a bundle: what is in it and what it takes and gives.
+"""The manifest that seals a bundle: its files, inputs and classes.
 
 A bundle's digest is the SHA-256 of its manifest's bytes. The manifest lists every other file with
 its own SHA-256, so the one digest pins them all.
@@ -15,7 +15,7 @@ from taxon_contracts.document import Digest, Document, Version
 FORMAT_VERSION = 1
 MANIFEST_NAME = "manifest.json"
 RUN_RECORD_NAME = "run.json"
-"""Times, host and trials: beside the manifest, outside the digest."""
+"""Times, host and trials: not part of the digest."""
 
 SERVING_NAME = "classifier.onnx"
 MODEL_NAME = "model.joblib"
@@ -71,7 +71,7 @@ def positive_index(classes: Classes, named: str | int | None) -> int | None:
 
 
 class Manifest(Document):
-    """What a bundle holds."""
+    """The content of a bundle."""
 
     format_version: Literal[1] = 1
     namespace: str
@@ -102,10 +102,10 @@ class Manifest(Document):
         return positive_index(self.classes, self.positive_class)
 
     def encode(self) -> bytes:
-        """Return the bytes a bundle is sealed with, which its digest is of.
+        """Return the bytes that seal a bundle and are the input of its digest.
 
-        Only who seals calls this: a reader keeps the bytes it verified, because another release
-        may have written fields this one does not know.
+        Only for sealing: a reader keeps the bytes it verified, because another release may have
+        written fields this one does not know.
         """
         return canonical_json(self.model_dump(mode="json"))
 

@@ -1,4 +1,4 @@
-"""Names and labels of every Prometheus metric; dashboards and alerts are held to them."""
+"""Names and labels of every Prometheus metric; tests compare dashboards and alerts with them."""
 
 from dataclasses import dataclass
 from typing import Literal
@@ -132,7 +132,7 @@ MODEL_LIVE_SINCE_SECONDS = Metric(
     "model_live_since_seconds",
     "gauge",
     ("namespace", "model", "version"),
-    "Unix time since which a model's live version is live.",
+    "Unix time at which a model's live version became live.",
 )
 MODEL_ACCURACY = Metric(
     "model_accuracy",

@@ -1,4 +1,4 @@
-"""Every name two parts must agree on is made here, once."""
+"""Every name that two parts share, defined once."""
 
 import hashlib
 
@@ -23,7 +23,7 @@ a lost status is rebuilt."""
 ANNOTATION_RUN = f"{GROUP}/run"
 """On a training Job: trigger and token of its run."""
 ANNOTATION_RUNTIME = f"{GROUP}/runtime"
-"""On an InferenceService: the runtime it began with, which it keeps."""
+"""On an InferenceService: the runtime it was created with, which it keeps."""
 ANNOTATION_DIGEST = f"{GROUP}/manifest-digest"
 """On an InferenceService and its pods: digest of the bundle's manifest."""
 FINALIZER = f"{GROUP}/bundles"
@@ -42,7 +42,7 @@ def serving_name(model: str, version: str) -> str:
 
 
 def predictor_name(model: str, version: str) -> str:
-    """Return the name KServe gives a version's Deployment and Service."""
+    """Return KServe's name of a version's Deployment and Service."""
     return f"{serving_name(model, version)}-predictor"
 
 

@@ -1,4 +1,4 @@
-"""The record that is kept of every prediction."""
+"""The logged record of every prediction."""
 
 from datetime import datetime
 from typing import Annotated, Literal
@@ -7,14 +7,14 @@ from uuid import UUID
 from taxon_contracts.document import UNKNOWN_WHEN_SALVAGING, Document
 
 PredictionOutcome = Literal["Answered", "Failed", "Unknown"]
-"""``Unknown`` is how a reader takes a word of another release; nobody writes it."""
+"""``Unknown`` is how a value of another release is read; it is never written."""
 
 
 class PredictionEvent(Document):
     """One row's prediction, or one failed request.
 
-    ``id`` is a UUIDv7: it orders by time and makes a repeated insert harmless. ``features`` holds
-    the row in the signature's order, None where the log's mode leaves it out. ``label``,
+    ``id`` is a UUIDv7: it orders by time and makes a repeated insert harmless. ``features`` is
+    the row in the signature's order, None if the log's mode leaves it out. ``label``,
     ``confidence`` (the probability of the label) and ``probabilities`` (in the order of the
     classes) are None for a failed request. ``latency_seconds`` is the whole request's.
     """

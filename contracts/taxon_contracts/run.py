@@ -1,4 +1,4 @@
-"""What the trainer is asked, and what it answers."""
+"""The trainer's request and its result."""
 
 import math
 from typing import Annotated, Any, Literal
@@ -15,7 +15,7 @@ RUN_VARIABLE = "TAXON_RUN"
 RUN_MAX_BYTES = 96 * 1024
 RESULT_MAX_BYTES = 4000
 MESSAGE_KEPT_BYTES = 400
-"""What is kept of a result's message before other fields are shortened."""
+"""Bytes of a result's message that are kept before other fields are shortened."""
 
 EXIT_FINAL = 65
 """Bad data or a bad spec: the same run fails again (sysexits' EX_DATAERR)."""
@@ -63,10 +63,10 @@ class Champion(Document):
 
 
 class RunRequest(Document):
-    """One training of a model, complete: nothing else is looked up.
+    """One training of a model, complete: the trainer reads nothing else.
 
-    What is to be trained and judged has to be understood whole, or the version would be another
-    than its id says: an unknown field of ``identity`` or ``gate`` is an error for every reader.
+    An unknown field of ``identity`` or ``gate`` is an error for every reader: a trainer that
+    ignored it would train or accept something other than what the version's id stands for.
     """
 
     version: Version
@@ -102,8 +102,8 @@ class RunRequest(Document):
     def encode(self) -> str:
         """Return the document for an environment variable: Kubernetes expands ``$(...)``.
 
-        What equals its default is left out, as it is from a version's id: so a trainer of an
-        earlier release understands every run that needs nothing new.
+        Fields that equal their default are left out, as in a version's id: a trainer of an
+        earlier release understands every run that needs no later field.
 
         Raises:
             ValueError: the document is larger than the trainer's environment may be.
@@ -169,9 +169,9 @@ class RunResult(Document):
     def encode(self) -> str:
         """Return one line of at most ``RESULT_MAX_BYTES``.
 
-        The last columns of ``left_out`` give way first; then a long message is cut, then the last
-        parameters are left out, then the message is cut further. Figures that are not finite are
-        left out: JSON has no word for them.
+        If it is too long, the last columns of ``left_out`` are dropped first; then a long message
+        is cut, then the last parameters are dropped, then the message is cut further. Values that
+        are not finite are left out, because JSON cannot express them.
         """
         result = self.model_copy(
             update={

@@ -1,4 +1,4 @@
-"""The figures a classifier is judged by, and which way is better."""
+"""The metrics of a classifier, and whether higher or lower is better."""
 
 from typing import Literal, get_args
 
@@ -19,7 +19,7 @@ mean. ROC-AUC beyond two classes is one against the rest, macro."""
 SearchScoreName = Literal[
     "accuracy", "balanced_accuracy", "precision", "recall", "f1", "roc_auc", "log_loss", "brier"
 ]
-"""What a search may optimise: everything but the calibration error, which binning makes jumpy."""
+"""Metrics a search may optimise: all but the calibration error, which binning makes unstable."""
 
 SCORE_NAMES: tuple[ScoreName, ...] = get_args(ScoreName)
 LOWER_IS_BETTER: frozenset[ScoreName] = frozenset({"log_loss", "brier", "ece"})

@@ -1,4 +1,4 @@
-"""How large a search for hyperparameters is, in words for people who wait for it."""
+"""The size of a search for hyperparameters, as text for people."""
 
 from math import prod
 
@@ -6,7 +6,7 @@ from taxon_contracts.resource import Identity
 
 DEFAULT_TRIALS = 30
 DEFAULT_COMBINATIONS: dict[str, int] = {"RandomForest": 108, "LogisticRegression": 5}
-"""Combinations of each type's default grid, which the trainer owns; a test holds both equal."""
+"""Combinations of each type's default grid, which the trainer defines; a test compares both."""
 
 
 def describe_search(identity: Identity) -> str:
@@ -22,7 +22,7 @@ def describe_search(identity: Identity) -> str:
 
 
 def _combinations(identity: Identity) -> int | None:
-    """Return how many combinations are tried, or None where only the trainer knows."""
+    """Return how many combinations are tried, or None if only the trainer knows."""
     search, classifier = identity.search, identity.pipeline.classifier
     asked = search.trials or DEFAULT_TRIALS
     if search.strategy == "Bayesian":

@@ -32,7 +32,7 @@ ExactFigure = Annotated[Figure, AfterValidator(_number)]
 Token = Annotated[str, StringConstraints(max_length=80)]
 
 VERSIONS_AT_MOST = 60
-"""Records a status can hold: the longest history and what is still being removed."""
+"""Largest number of records in a status: the longest history and what is still being removed."""
 
 
 class Condition(Part):

@@ -14,7 +14,7 @@ Datatype = Literal[
 Parameters = Annotated[
     dict[str, Any], BeforeValidator(lambda value: {} if value is None else value)
 ]
-"""Parameters of a request; null means none."""
+"""Parameters of a request; null means absent."""
 INPUT_NAME = "input"
 LABEL_NAME = "label"
 PROBABILITIES_NAME = "probabilities"
@@ -74,7 +74,7 @@ class InferResponse(Message):
 
 
 class TensorMetadata(Message):
-    """What a model takes or gives; -1 means any number of rows."""
+    """An input or output of a model; -1 means any number of rows."""
 
     name: str
     datatype: Datatype

@@ -45,7 +45,7 @@ KINDS = {
 
 
 class ApiError(Exception):
-    """The API server did not do as asked."""
+    """A request to the API server failed."""
 
     reason = "Error"
 
@@ -61,19 +61,19 @@ class Unavailable(ApiError):  # noqa: N818 - a state, not a fault
 
 
 class Conflict(ApiError):  # noqa: N818 - a state, not a fault
-    """Someone else wrote in between: read again."""
+    """The object was changed in between: read it again."""
 
     reason = "Conflict"
 
 
 class AlreadyExists(ApiError):  # noqa: N818 - a state, not a fault
-    """An object of this name is there already."""
+    """An object of this name exists already."""
 
     reason = "AlreadyExists"
 
 
 class KindMissing(ApiError):  # noqa: N818 - a state, not a fault
-    """There is no such place: the kind's CustomResourceDefinition is not installed."""
+    """The kind does not exist: its CustomResourceDefinition is not installed."""
 
     reason = "KindMissing"
 
@@ -131,17 +131,17 @@ class Api(Protocol):
         """
 
     def try_admission(self, manifest: Manifest) -> None:
-        """Send an object that is there through admission, and change nothing.
+        """Send an existing object through admission without changing it.
 
         Raises:
             WebhookUnavailable: KServe's admission webhook does not answer.
         """
 
     def replace(self, manifest: Manifest, *, part: str = "") -> Manifest:
-        """Replace an object, or its ``status``, over the version it names.
+        """Replace an object, or its ``status``, if its resource version is still current.
 
         Raises:
-            Conflict: the object has changed since, or is gone.
+            Conflict: the object has changed since, or no longer exists.
         """
 
     def delete(self, kind: Kind, manifest: Manifest) -> None:

@@ -35,7 +35,7 @@ __all__ = ["Cluster", "Configuration", "load_configuration"]
 
 CONNECT_SECONDS = 5.0
 CALL_SECONDS = 30.0
-"""How long one call may take in all."""
+"""Seconds one call may take in total."""
 PAGE = 500
 ADMISSION_MANAGER = f"{names.FIELD_MANAGER}-admission"
 NOT_FOUND, CONFLICT, TOO_MANY, SERVER_ERROR = 404, 409, 429, 500
@@ -46,10 +46,10 @@ Method = Literal["GET", "POST", "PUT", "PATCH", "DELETE"]
 
 
 def load_configuration() -> Configuration:
-    """Return how to reach the API server: from the pod, else from a kubeconfig.
+    """Return the configuration for the API server: the pod's, or that of a kubeconfig.
 
     Raises:
-        ConfigException: neither is there.
+        ConfigException: there is neither.
     """
     configuration = Configuration()
     try:
@@ -71,14 +71,14 @@ class Cluster:
         connections: int = 8,
         seconds: float = CALL_SECONDS,
     ) -> None:
-        """Connect when first asked.
+        """Connect on the first call.
 
         Args:
-            configuration: how to reach the API server; None: as the surroundings say.
-            may_write: asked before every write.
+            configuration: of the API server; None: that of the pod or the kubeconfig.
+            may_write: called before every write; False refuses it.
             wrote: called with the verb and the kind of every write.
             connections: calls at a time.
-            seconds: how long one call may take in all.
+            seconds: timeout of one call in total.
         """
         configuration = configuration or load_configuration()
         configuration.retries = False
@@ -125,7 +125,7 @@ class Cluster:
         return self._call("PATCH", kind, namespace, name, query=query, body=manifest)
 
     def try_admission(self, manifest: Manifest) -> None:
-        """Send an object that is there through admission, and change nothing."""
+        """Send an existing object through admission without changing it."""
         kind, namespace, name = _address(manifest)
         nothing = {
             "apiVersion": kind.api_version,
@@ -143,7 +143,7 @@ class Cluster:
         try:
             return self._call("PUT", kind, namespace, path, query=query, body=manifest)
         except KindMissing as error:
-            raise Conflict(f"{kind.name}/{name} is gone") from error
+            raise Conflict(f"{kind.name}/{name} no longer exists") from error
 
     def delete(self, kind: Kind, manifest: Manifest) -> None:
         """Delete exactly the object that was read, and what it owns in the background."""
@@ -207,7 +207,7 @@ class Cluster:
 
 
 def _content(data: bytes, call: str) -> Manifest:
-    """Return the object an answer holds; a proxy on the way may answer with anything."""
+    """Return the object in an answer; a proxy in between may answer with anything."""
     try:
         content = json.loads(data)
     except ValueError as error:
@@ -227,7 +227,7 @@ def _address(manifest: Manifest) -> tuple[Kind, str, str]:
 
 
 def _raise(error: ApiException, call: str, kind: Kind) -> NoReturn:
-    """Raise what an answer means, in our own words."""
+    """Raise the error that an answer stands for."""
     status = error.status or 0
     answer = _status(error)
     message = f"{call}: {answer.get('message', error.reason)}"

@@ -1,7 +1,7 @@
-"""One deadline for a whole HTTP call of urllib3, whose own limits hold for each read.
+"""One deadline for a whole HTTP call of urllib3, whose own timeouts apply to each read.
 
-When the time is up, the connection is broken off under the call: whatever it waits for ends, be it
-a handshake, a header that drips or a body that does not end.
+When the time is up, the connection is shut down under the call, whether it waits for a handshake,
+a slow header or an endless body.
 """
 
 import heapq
@@ -21,12 +21,12 @@ _THIS_THREAD = threading.local()
 
 
 class DeadlinePassed(Exception):  # noqa: N818 - a state, not a fault
-    """The call took longer than it may."""
+    """The call took longer than its deadline."""
 
 
 @dataclass
 class _Call:
-    """A call that is being made, and a handle of the connection it uses."""
+    """A call in progress, and a handle of its connection."""
 
     handle: socket.socket | None = None
     late: bool = False
@@ -34,7 +34,7 @@ class _Call:
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def use(self, handle: socket.socket | None) -> None:
-        """Go on over this connection."""
+        """Continue on this connection."""
         with self._lock:
             self.handle = handle
             if self.late:
@@ -59,7 +59,7 @@ class _Call:
 
 
 class _Watchdog:
-    """One thread that breaks off the calls whose time is up."""
+    """One thread that shuts down the calls whose time is up."""
 
     def __init__(self) -> None:
         self._calls: list[tuple[float, int, _Call]] = []
@@ -118,12 +118,12 @@ def deadline(seconds: float) -> Iterator[None]:
 
 
 def bounded(manager: urllib3.PoolManager) -> None:
-    """Let the connections of a manager be broken off by :func:`deadline`."""
+    """Let :func:`deadline` shut down the connections of a manager."""
     manager.pool_classes_by_scheme = {"http": _Pool, "https": _SecurePool}
 
 
 class _Handled:
-    """Keeps a second handle of a connection's socket: a handshake hides the first one."""
+    """Keeps a second handle of a connection's socket, because a handshake hides the first one."""
 
     _handle: socket.socket | None = None
 

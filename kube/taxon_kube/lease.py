@@ -1,8 +1,8 @@
-"""The one writer: whoever holds the Lease.
+"""Leader election: only the holder of the Lease writes.
 
-A Lease does not fence: a process that was paused can wake up believing it still holds it. So it is
-checked before every write, against a clock that runs on during a pause, and every write is over
-the version that was read, so that a late one conflicts.
+A Lease does not fence: a process that was paused can continue and believe that it still holds it.
+Therefore it is checked before every write, with a clock that includes the pause, and every write
+carries the resource version that was read, so that a late one conflicts.
 """
 
 import logging
@@ -19,7 +19,7 @@ logger = logging.getLogger(__name__)
 
 NAME = "taxon-controller"
 RENEWALS = 3
-"""Renewals in the time a Lease holds."""
+"""Renewals during the duration of a Lease."""
 SAFE_SHARE = 0.8
 """Part of the Lease's time in which its holder trusts it."""
 
@@ -74,7 +74,7 @@ class Lease:
         return True
 
     def release(self) -> None:
-        """Let the next process begin at once."""
+        """Release the Lease, so that the next process can take it at once."""
         if not self._holds:
             return
         self._holds = False
@@ -84,10 +84,10 @@ class Lease:
             self.api.replace(there | {"spec": spec})
 
     def _may_take(self, there: Manifest) -> bool:
-        """Return whether the Lease is ours, free, or was not renewed for as long as it holds.
+        """Return whether the Lease is ours, free, or expired.
 
-        Its times were written by another machine's clock: what counts is for how long this process
-        has seen it unchanged.
+        Its times are from another machine's clock, so it expires once this process has seen it
+        unchanged for its whole duration.
         """
         holder = there["spec"].get("holderIdentity") or ""
         if holder in ("", self.identity):
@@ -124,7 +124,7 @@ def acquire(lease: Lease, stop: threading.Event) -> bool:
 
 
 def keep(lease: Lease, stop: threading.Event, *, renewed: Callable[[], None]) -> None:
-    """Renew the Lease until stopped, and report each renewal; wait for an absent API server.
+    """Renew the Lease until stopped, and report each renewal; retry while the API server is down.
 
     Raises:
         LeaseLost: another process holds it now.
@@ -132,7 +132,7 @@ def keep(lease: Lease, stop: threading.Event, *, renewed: Callable[[], None]) ->
     while not stop.wait(lease.seconds / RENEWALS):
         try:
             if not lease.hold():
-                raise LeaseLost("another controller holds the Lease: this one ends")
+                raise LeaseLost("another controller holds the Lease: this one stops")
             renewed()
         except ApiError as error:
             logger.warning("The Lease cannot be renewed: %s", error)

@@ -14,13 +14,13 @@ logger = logging.getLogger(__name__)
 def wait_until(
     holds: Callable[[], bool], stop: threading.Event, *, every: float, what: str
 ) -> bool:
-    """Ask again and again until something holds; return False when stopped first.
+    """Call ``holds`` until it returns True; return False if stopped first.
 
     Args:
-        holds: the question; an error of the API server is not an answer.
+        holds: the condition; an error of the API server counts as False.
         stop: ends the waiting.
         every: the longest pause in seconds; each is jittered.
-        what: what is waited for, for the log.
+        what: the condition's name in the log.
     """
 
     def log(state: tenacity.RetryCallState) -> None:

@@ -1,6 +1,6 @@
 """Every reason Taxon writes into a condition or an Event, in one table.
 
-What the controller writes is held to it: a reason fits the conditions its row names.
+The controller writes a reason only into the conditions of its row.
 """
 
 from taxon_contracts.reasons.of_models import OF_MODELS

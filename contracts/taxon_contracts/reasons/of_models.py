@@ -1,4 +1,4 @@
-"""Reasons of a model: all is well, it is on its way, or a person has to act."""
+"""Reasons of a model: success, progress, or a person has to act."""
 
 from taxon_contracts.reasons.reason import (
     AGAIN,
@@ -7,12 +7,12 @@ from taxon_contracts.reasons.reason import (
     PROGRESS,
     ROLLOUT_BLOCKED,
     RUN_FAILED,
-    RUN_GOES_ON,
+    RUN_IN_PROGRESS,
     Reason,
 )
 
 OF_MODELS: tuple[Reason, ...] = (
-    # All is well
+    # Success
     Reason("VersionLive", ("Ready",), "The desired version is live and its URL answers."),
     Reason(
         "Pinned",
@@ -20,28 +20,28 @@ OF_MODELS: tuple[Reason, ...] = (
         "The pinned version is live and its URL answers; newer versions are not rolled out.",
         "remove pinnedVersion to follow the newest version",
     ),
-    Reason("Succeeded", ("Trained",), "The newest run of this spec made a version."),
+    Reason("Succeeded", ("Trained",), "The newest run of this spec trained a version."),
     Reason("LimitsMet", ("GatePassed",), "The version meets every limit."),
     Reason("VersionServing", ("Serving",), "The live version has ready servers."),
     Reason(
         "ServingWithoutGateway",
         ("Serving",),
-        "The live version has ready servers, but there is no Gateway API: it answers inside"
-        " the cluster only and has no url.",
+        "The live version has ready servers, but the cluster has no Gateway API: the version"
+        " answers only inside the cluster and has no url.",
         "install the Gateway API and a Gateway if clients outside need the model",
     ),
-    # On its way
+    # Progress
     Reason("NotRun", ("Trained",), "No run of this spec has started.", "wait"),
-    Reason("Training", RUN_GOES_ON, "An attempt of the run is in progress.", "wait"),
-    Reason("RetryPending", RUN_GOES_ON, "An attempt failed; another one will start.", "wait"),
+    Reason("Training", RUN_IN_PROGRESS, "An attempt of the run is in progress.", "wait"),
+    Reason("RetryPending", RUN_IN_PROGRESS, "An attempt failed; another one will start.", "wait"),
     Reason("NotJudged", ("GatePassed",), "There is no version to judge yet.", "wait"),
     Reason("NoVersion", ("Serving",), "No version receives traffic yet.", "wait"),
     Reason("RollingOut", PROGRESS, "The version's servers are starting.", "wait"),
     Reason(
         "ServersUpdating",
         PROGRESS,
-        "What was edited in place does not run on every server of the live version yet; the"
-        " servers before it keep serving.",
+        "An edit in place does not run on every server of the live version yet; the old servers"
+        " keep serving.",
         "wait",
     ),
     Reason(
@@ -49,7 +49,7 @@ OF_MODELS: tuple[Reason, ...] = (
         PROGRESS,
         "The servers are ready and the traffic points at them; the URL does not answer with"
         " that version yet.",
-        "wait; if it does not change, check the Gateway",
+        "wait; if this does not change, check the Gateway",
     ),
     Reason(
         "KServeUnavailable",
@@ -68,7 +68,7 @@ OF_MODELS: tuple[Reason, ...] = (
         "URLNotAnswering",
         ("Ready",),
         "The live version has ready servers, but its URL does not answer with it any more.",
-        "read the message, then look at the HTTPRoute and the Gateway",
+        "read the message, then check the HTTPRoute and the Gateway",
     ),
     Reason(
         "Suspended",
@@ -79,9 +79,9 @@ OF_MODELS: tuple[Reason, ...] = (
     ),
     Reason(
         "ObjectBeingDeleted",
-        RUN_GOES_ON,
+        RUN_IN_PROGRESS,
         "An object Taxon needs is being deleted and is created again once it is gone.",
-        "wait; if it stays, remove what holds its finalizers",
+        "wait; if it stays, find out which controller has not removed its finalizer",
     ),
     Reason("Deleting", ("Ready",), "The model is being deleted.", "wait"),
     # A person has to act: the resource and its surroundings
@@ -101,7 +101,7 @@ OF_MODELS: tuple[Reason, ...] = (
     Reason(
         "NameTooLong",
         BLOCKED,
-        "The host name made of model, namespace and domain is too long.",
+        "The host name of model, namespace and domain is too long.",
         "use a shorter name or namespace",
     ),
     Reason(
@@ -113,17 +113,17 @@ OF_MODELS: tuple[Reason, ...] = (
     Reason(
         "WriteRefused",
         RUN_FAILED,
-        "The API server did not take an object Taxon needs: a quota, a policy, a missing"
-        " permission or a webhook that fails. Taxon retries.",
+        "The API server refused an object Taxon needs: a quota, a policy, a missing permission"
+        " or a failing webhook. Taxon retries.",
         "read the message",
     ),
     Reason(
         "ReadFailed",
         (*RUN_FAILED, "Serving"),
-        "The API server does not let the controller read objects it has to see, or fails to."
-        " What serves goes on; nothing begins and nothing is removed meanwhile. Retried.",
-        "read the message: give the controller the rights of the chart's roles, or look at the"
-        " API behind that kind",
+        "The controller cannot read objects it needs: a missing permission, or the API server"
+        " fails. Live versions keep serving; nothing is started or removed. Taxon retries.",
+        "read the message: give the controller the rights of the chart's roles, or check the API"
+        " of that kind",
     ),
     Reason(
         "CredentialsMissing",
@@ -135,7 +135,7 @@ OF_MODELS: tuple[Reason, ...] = (
     Reason(
         "PinNotFound",
         BLOCKED,
-        "pinnedVersion is not a version that is kept.",
+        "pinnedVersion is not a kept version.",
         "pin one the message lists, or remove pinnedVersion",
     ),
     Reason(
@@ -166,9 +166,9 @@ OF_MODELS: tuple[Reason, ...] = (
     Reason(
         "GateChanged",
         GATE_REFUSED,
-        "gate.limits were edited after the version was judged, and it would be judged"
-        " differently now.",
-        f"{AGAIN} to train a version and judge it by the limits as they are now",
+        "gate.limits were edited after the version was judged, and the result would be different"
+        " now.",
+        f"{AGAIN} to judge a version by the current limits",
     ),
     # A person has to act: the rollout
     Reason(
@@ -186,7 +186,7 @@ OF_MODELS: tuple[Reason, ...] = (
     Reason(
         "BundleRefused",
         ROLLOUT_BLOCKED,
-        "The loader refused the bundle: missing, damaged, or not the one of this digest.",
+        "The loader refused the bundle: it is missing, damaged, or has another digest.",
         f"pin another version, or {AGAIN}",
     ),
     Reason(
@@ -198,7 +198,7 @@ OF_MODELS: tuple[Reason, ...] = (
     Reason(
         "Unschedulable",
         (*ROLLOUT_BLOCKED, "Trained"),
-        "No node has room for the pod.",
+        "No node has enough free resources for the pod.",
         "lower training.resources, which replaces the attempt, or serving.resources; or add nodes",
     ),
     Reason(
@@ -212,33 +212,34 @@ OF_MODELS: tuple[Reason, ...] = (
     Reason(
         "RunStarted",
         (),
-        "A run in the background (schedule or annotation) has begun; the message has the"
+        "A run in the background (schedule or annotation) has started; the message has the"
         " number of fits.",
     ),
-    Reason("RunSucceeded", (), "A run in the background gave a version that passed."),
+    Reason("RunSucceeded", (), "A run in the background trained a version that passed the gate."),
     Reason(
         "RunRefused",
         (),
-        "The gate refused the version of a run in the background; the live one stays.",
+        "The gate refused the version of a run in the background; the live version stays.",
         f"read the message; change gate.limits and {AGAIN}",
     ),
     Reason(
         "RunFailed",
         (),
-        "A run in the background gave no version; the live one stays.",
+        "A run in the background failed; the live version stays.",
         f"read the message, fix the cause and {AGAIN}",
     ),
-    Reason("RunEnded", (), "A run in the background was given up."),
+    Reason("RunEnded", (), "A run in the background was cancelled."),
     Reason(
         "VersionAbandoned",
         (),
-        "The version of a run in the background did not become ready; the live one stays.",
+        "The version of a run in the background did not become ready; the live version stays.",
         f"read the message, then {AGAIN}",
     ),
     Reason(
         "CleanupFailed",
         (),
-        "Bundles of a deleted model, or of a version that is not kept, could not be removed.",
+        "Bundles of a deleted model, or of a version beyond the history limit, could not be"
+        " removed.",
         "read the message: it names the folders",
     ),
 )

@@ -1,4 +1,4 @@
-"""Reasons of a run: final ones, which a person has to act on, and those Taxon retries after."""
+"""Reasons of a run: final ones, on which a person has to act, and those that Taxon retries."""
 
 from taxon_contracts.reasons.reason import (
     AGAIN,
@@ -61,7 +61,7 @@ OF_RUNS: tuple[Reason, ...] = (
     Reason(
         "LabelsNotDiscrete",
         RUN_FAILED,
-        "The target column holds fractions; a classifier needs text or integer labels.",
+        "The target column contains fractions; a classifier needs text or integer labels.",
         "choose another target in a new ClassifierModel",
     ),
     Reason("MissingValues", RUN_FAILED, "A value is missing.", f"fill it in and {AGAIN}"),
@@ -74,13 +74,13 @@ OF_RUNS: tuple[Reason, ...] = (
     Reason(
         "ParityFailed",
         RUN_FAILED,
-        "The serving graph does not answer as scikit-learn does.",
+        "The serving graph's answers differ from scikit-learn's.",
         "report it with the trainer's log",
     ),
     Reason(
         "SearchNotFinite",
         RUN_FAILED,
-        "No combination gave a finite score.",
+        "No combination has a finite score.",
         "change metric, folds or parameters",
     ),
     Reason("SingleClass", RUN_FAILED, "The target has one class only.", "choose another table"),
@@ -123,7 +123,7 @@ OF_RUNS: tuple[Reason, ...] = (
     Reason(
         "ResultLost",
         ("Trained",),
-        "The pod of a run is gone and with it the run's result. In status.versions only.",
+        "The run's pod was removed, and with it the result. In status.versions only.",
         AGAIN,
     ),
     Reason(
@@ -135,7 +135,7 @@ OF_RUNS: tuple[Reason, ...] = (
     Reason(
         "InternalError",
         ("Trained",),
-        "The trainer failed in an unexpected way. Taxon retries.",
+        "The trainer failed unexpectedly. Taxon retries.",
         "report it with the trainer's log",
     ),
     Reason(

@@ -7,7 +7,7 @@ ConditionType = Literal["Ready", "Trained", "GatePassed", "Serving", "Reconcilin
 
 PROGRESS: tuple[ConditionType, ...] = ("Ready", "Reconciling")
 BLOCKED: tuple[ConditionType, ...] = ("Ready", "Stalled")
-RUN_GOES_ON: tuple[ConditionType, ...] = ("Ready", "Reconciling", "Trained")
+RUN_IN_PROGRESS: tuple[ConditionType, ...] = ("Ready", "Reconciling", "Trained")
 RUN_FAILED: tuple[ConditionType, ...] = ("Ready", "Stalled", "Trained")
 GATE_REFUSED: tuple[ConditionType, ...] = ("Ready", "Stalled", "GatePassed")
 ROLLOUT_BLOCKED: tuple[ConditionType, ...] = ("Ready", "Stalled", "Reconciling", "Serving")
@@ -16,7 +16,7 @@ AGAIN = "set the annotation taxon.dev/retrain to a new value"
 
 @dataclass(frozen=True)
 class Reason:
-    """One reason: the conditions it can have, what it means and what to do."""
+    """One reason: its conditions, its meaning and the remedy."""
 
     name: str
     types: tuple[ConditionType, ...]

@@ -1,4 +1,4 @@
-"""What a schedule may be, and the sentence that says what is wrong with one."""
+"""Valid schedules, and the sentence for an invalid one."""
 
 import re
 
@@ -27,7 +27,7 @@ RANGES = (
 
 
 def wrong_shape(text: str) -> str | None:
-    """Return why a text is not five cron fields, if it is not; ranges are not looked at."""
+    """Return why a text is not five cron fields; None if it is. Ranges are not checked."""
     if text.startswith("@"):
         return f'"{text}" is not five cron fields; use "{NICKNAMES.get(text, EXAMPLE)}"'
     return None if re.fullmatch(SHAPE.strip("^$"), text) else SHAPE_MESSAGE
@@ -44,6 +44,6 @@ def out_of_range(text: str) -> str | None:
 
 
 def cel_nickname_message() -> str:
-    """Return the CEL expression of the sentence that answers a nickname such as ``@daily``."""
+    """Return the CEL expression of the message for a nickname such as ``@daily``."""
     choice = "".join(f"self == '{name}' ? '{fields}' : " for name, fields in NICKNAMES.items())
     return f"'\"' + self + '\" is not five cron fields; use \"' + ({choice}'{EXAMPLE}') + '\"'"

@@ -7,7 +7,7 @@ from pydantic import Field, model_validator
 from taxon_contracts.resource.part import Number, Part, list_map, published, rule
 from taxon_contracts.scores import ScoreName
 
-LIMIT_NEEDS_A_BOUND = "a limit needs min, max or both, and min must not be above max"
+LIMIT_NEEDS_A_BOUND = "a limit needs min, max or both, and min must be at most max"
 
 
 class Limit(Part):

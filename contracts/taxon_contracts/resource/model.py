@@ -15,7 +15,7 @@ NONE_NEEDS_SINGLE_VALUES = "strategy None needs exactly one value per parameter"
 
 
 class Identity(Part):
-    """The fields that make another version; the rest of a spec never retrains."""
+    """The fields that identify a version; an edit of any other field never retrains."""
 
     dataset: Dataset = Field(description="The table the model is trained on.")
     pipeline: Pipeline = Field(default=Pipeline(), description="The steps from a row to its label.")
@@ -84,7 +84,7 @@ class Spec(Identity):
     )
 
     def identity(self) -> Identity:
-        """Return the fields that make another version."""
+        """Return the fields that identify a version."""
         return Identity(**{name: getattr(self, name) for name in Identity.model_fields})
 
 

@@ -15,7 +15,7 @@ from taxon_contracts.resource.part import (
     rule,
 )
 
-REQUESTS_WITHIN_LIMITS = "requests must not be above limits: lower requests or raise limits"
+REQUESTS_WITHIN_LIMITS = "requests must be at most limits: lower requests or raise limits"
 
 
 class Amounts(Part):
@@ -124,7 +124,7 @@ Origin = Annotated[
 
 
 class Http(Part):
-    """What one server takes over HTTP. Absent fields follow the platform's values."""
+    """Limits and options of a server's HTTP interface. Absent fields use the platform's values."""
 
     rate_limit: (
         Annotated[
@@ -135,7 +135,7 @@ class Http(Part):
     ) = Field(
         default=None,
         description='Prediction requests per client address and server, as "100/second".'
-        " Default: the platform's, no limit unless it sets one.",
+        " Default: the platform's setting, or no limit.",
     )
     cors_origins: (
         Annotated[
@@ -146,22 +146,22 @@ class Http(Part):
     ) = Field(
         default=None,
         description='Origins whose pages may call from a browser, as "https://app.example.com", or'
-        ' "*" for all. Default: the platform\'s, none unless it sets some.',
+        ' "*" for all. Default: the platform\'s setting, or none.',
     )
     access_log: bool | None = Field(
         default=None,
-        description="Whether a server logs one JSON line per request. Default: the platform's, no"
-        " unless it says so.",
+        description="Whether a server logs one JSON line per request. Default: the platform's"
+        " setting, or false.",
     )
     max_body_bytes: Annotated[int, Strict(), Field(ge=1024, le=2**28)] | None = Field(
         default=None,
-        description="Bytes of the largest request body. Default: the platform's, 16 MiB unless it"
-        " sets another.",
+        description="Bytes of the largest request body. Default: the platform's setting, or"
+        " 16 MiB.",
     )
     max_rows: Annotated[int, Strict(), Field(ge=1, le=10_000_000)] | None = Field(
         default=None,
-        description="Most rows of one request. Default: the platform's, 100000 unless it sets"
-        " another.",
+        description="Largest number of rows in one request. Default: the platform's setting, or"
+        " 100000.",
     )
 
     def server_variables(self) -> dict[str, str]:
@@ -191,9 +191,9 @@ class Rollout(Part):
         default=600,
         ge=30,
         le=86400,
-        description="Seconds a version may take to become ready, and then its URL to answer with"
-        " it. After that it is abandoned, and the live version stays. An edit in place that comes"
-        " no further for as long is Stalled.",
+        description="Seconds for a version to become ready, and then for its URL to answer with"
+        " it. After that it is abandoned, and the live version stays. An edit in place without"
+        " progress for this long is Stalled.",
     )
     scale_down_delay_seconds: Whole = Field(
         default=3600,
@@ -203,7 +203,7 @@ class Rollout(Part):
     )
 
 
-REPLICAS_IN_ORDER = "minReplicas must not be above maxReplicas"
+REPLICAS_IN_ORDER = "minReplicas must be at most maxReplicas"
 
 
 class Serving(Part):

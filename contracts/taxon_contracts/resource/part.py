@@ -1,4 +1,4 @@
-"""What every part of the resource is made of: its strings, its numbers, its rules."""
+"""The strings, numbers and rules that all parts of the resource use."""
 
 import re
 from decimal import Decimal
@@ -38,7 +38,7 @@ SUFFIXES = {
 
 
 def amount(quantity: str) -> Decimal:
-    """Return the number a Kubernetes quantity (``500m``, ``2Gi``) means."""
+    """Return the value of a Kubernetes quantity (``500m``, ``2Gi``)."""
     digits = quantity.rstrip("mkMGTi")
     return Decimal(digits) * SUFFIXES[quantity[len(digits) :]]
 
@@ -54,7 +54,7 @@ def published(*rules: dict[str, Any]) -> ConfigDict:
 
 
 def list_map(key: str) -> dict[str, Any]:
-    """Return what makes a list one that server-side apply merges by ``key``."""
+    """Return the schema extension with which server-side apply merges a list by ``key``."""
     return {"x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": [key]}
 
 
