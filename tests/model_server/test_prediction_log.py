@@ -1,15 +1,14 @@
 import json
-import threading
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
-from model_server.conftest import LogLines, MakeClient
+from model_server.conftest import LogLines
+from model_server.kept_log import SECONDS, MemoryStore, running
 from support.waiting import wait_until
 
 from taxon_contracts.prediction import PredictionEvent
@@ -18,31 +17,9 @@ from taxon_model_server.prediction_log.events import Batch
 from taxon_model_server.prediction_log.ids import prediction_ids
 from taxon_model_server.prediction_log.log import PredictionLog
 from taxon_model_server.prediction_log.spool import Spool
-from taxon_model_server.prediction_log.store import Refused, TryLater
 from taxon_model_server.telemetry import Telemetry
 
-ROW = {"length": 1.1, "width": 2.2, "batch": 7}
-SECONDS = 20.0
 OPTIONAL = {"request_id", "features", "label", "confidence", "probabilities"}
-
-
-class MemoryStore:
-    """A database that keeps events by id, and can be down or refuse a request's events."""
-
-    def __init__(self) -> None:
-        self.events: dict[object, PredictionEvent] = {}
-        self.down = threading.Event()
-        self.refuses: str | None = None
-        self.tries = 0
-
-    def __call__(self, events: Sequence[PredictionEvent]) -> None:
-        """Store events."""
-        self.tries += bool(events)
-        if self.down.is_set():
-            raise TryLater("the database is down")
-        if self.refuses and any(event.request_id == self.refuses for event in events):
-            raise Refused("no such value")
-        self.events.update({event.id: event for event in events})
 
 
 @pytest.fixture(autouse=True)
@@ -62,18 +39,6 @@ def store() -> MemoryStore:
 def telemetry() -> Telemetry:
     """Return metrics of a model."""
     return Telemetry("small")
-
-
-@contextmanager
-def running(
-    folder: Path, store: MemoryStore, telemetry: Telemetry, *, max_bytes: int = 2**20
-) -> Iterator[PredictionLog]:
-    """Yield a started log; close it afterwards."""
-    spool = Spool(folder, max_bytes=max_bytes)
-    log = PredictionLog("default", "small", spool, store, telemetry)
-    log.start()
-    yield log
-    log.close(SECONDS)
 
 
 def batch(rows: int = 1, **changes: object) -> Batch:
@@ -397,56 +362,6 @@ def test_a_segment_of_another_release_is_read(
     assert second == first.model_copy(update={"id": second.id})
     assert (third.label, third.features, third.outcome) == (None, None, "Answered")
     assert dropped(telemetry, "unreadable") == 0
-
-
-@pytest.mark.parametrize("mode", ["Full", "WithoutFeatures"])
-def test_answers_carry_the_ids_of_their_events(
-    tmp_path: Path,
-    store: MemoryStore,
-    telemetry: Telemetry,
-    make_client: MakeClient,
-    mode: str,
-) -> None:
-    """A logged answer names its event, which holds the features where the mode keeps them."""
-    with running(tmp_path, store, telemetry) as log:
-        client = make_client(log=log.put, log_mode=mode)
-        answer = client.post("/predict", json=ROW, headers={"x-request-id": "r7"}).json()
-
-    [event] = store.events.values()
-    features = (1.1, 2.2, 7.0) if mode == "Full" else None
-    assert str(event.id) == answer["prediction_id"]
-    assert (event.request_id, event.label, event.features) == ("r7", "malignant", features)
-    assert event.confidence == answer["confidence"]
-
-
-def test_v2_answers_carry_the_ids_of_their_events(
-    tmp_path: Path, store: MemoryStore, telemetry: Telemetry, make_client: MakeClient
-) -> None:
-    """Over V2 the ids are a parameter, and the request's own id is the event's."""
-    tensor = {"name": "input", "shape": [2, 3], "datatype": "FP64", "data": [1.0] * 6}
-    with running(tmp_path, store, telemetry) as log:
-        client = make_client(log=log.put)
-        asked = {"id": "q1", "inputs": [tensor]}
-        answer = client.post("/v2/models/small/infer", json=asked).json()
-
-    assert answer["parameters"]["prediction_ids"] == str(
-        [str(key) for key in store.events]
-    ).replace("'", '"')
-    assert {event.request_id for event in store.events.values()} == {"q1"}
-
-
-@pytest.mark.parametrize("path", ["/predict", "/v2/models/small/infer"])
-def test_a_refused_request_is_logged_as_failed(
-    tmp_path: Path, store: MemoryStore, telemetry: Telemetry, make_client: MakeClient, path: str
-) -> None:
-    """A request that got no answer leaves one event that says so, its id cut to a sane length."""
-    with running(tmp_path, store, telemetry) as log:
-        client = make_client(log=log.put)
-        client.post(path, json={"length": None}, headers={"x-request-id": "r" * 1000})
-
-    [event] = store.events.values()
-    assert (event.outcome, event.label, event.features) == ("Failed", None, None)
-    assert event.request_id == "r" * 256
 
 
 def test_prediction_ids_sort_by_time() -> None:
