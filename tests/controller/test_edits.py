@@ -139,6 +139,9 @@ def test_a_server_that_is_lost_leaves_the_model_ready_while_it_is_replaced() -> 
     story.world.pass_time(seconds=601)
     story.look()
     assert story.conditions["Stalled"] == ("True", "ProgressDeadlineExceeded")
+    assert "1 of 2 servers" in story.message("Stalled")
+    assert "look at the pods" in story.message("Stalled")
+    assert "edit" not in story.message("Stalled")
 
 
 def test_what_is_said_of_the_spec_before_an_edit_does_not_stall_it() -> None:
@@ -153,6 +156,7 @@ def test_what_is_said_of_the_spec_before_an_edit_does_not_stall_it() -> None:
     story.look()
 
     assert story.conditions["Reconciling"] == ("True", "ServersUpdating")
+    assert "Kubernetes has not begun" in story.message("Ready")
 
 
 @pytest.mark.parametrize("edit", [TIGHT, ROOMY | {"minReplicas": 3}])

@@ -108,6 +108,9 @@ def _deadline(scene: Scene, since: datetime) -> datetime:
 
 
 def _updating(server: Server, deployment: Deployment) -> Finding:
+    if not deployment.current:  # its counts are about the spec before
+        waits = f"Kubernetes has not begun to update the servers of {server.version} yet"
+        return Finding("ServersUpdating", waits)
     trouble = server.trouble
     why = f"; the next one is not ready: {trouble.reason}: {trouble.message}" if trouble else ""
     return Finding("ServersUpdating", f"{_how_far(server, deployment)}{why}")
@@ -118,13 +121,14 @@ def _stuck(scene: Scene, server: Server, deployment: Deployment) -> Finding:
     trouble = server.trouble or Finding(
         "ProgressDeadlineExceeded", f"no further server became ready within {seconds} s"
     )
-    message = f"{_how_far(server, deployment)}: {trouble.message}: take the edit back or fix it"
-    return Finding(trouble.reason, message)
+    edited = deployment.pods > deployment.updated
+    remedy = "take the edit back or fix it" if edited else "look at the pods of its servers"
+    return Finding(trouble.reason, f"{_how_far(server, deployment)}: {trouble.message}: {remedy}")
 
 
 def _how_far(server: Server, deployment: Deployment) -> str:
     """Return how many servers run the edit; those before it are taken to be well."""
     before = deployment.pods - deployment.updated
     done = max(0, deployment.available - before)
-    serve = "; the servers before it keep serving" if before else ""
-    return f"{done} of {deployment.wanted} servers of {server.version} run the edit{serve}"
+    how = "run the edit; the servers before it keep serving" if before else "are ready"
+    return f"{done} of {deployment.wanted} servers of {server.version} {how}"
