@@ -90,7 +90,12 @@ OF_RUNS: tuple[Reason, ...] = (
         "The target is not a column.",
         "set dataset.target in a new ClassifierModel",
     ),
-    Reason("TooFewRows", RUN_FAILED, "A class has too few rows.", f"add rows and {AGAIN}"),
+    Reason(
+        "TooFewRows",
+        RUN_FAILED,
+        "A class has too few rows, or all rows that were held out have the same features.",
+        f"add rows and {AGAIN}",
+    ),
     Reason(
         "ModelTooLarge",
         RUN_FAILED,
