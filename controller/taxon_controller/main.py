@@ -14,7 +14,7 @@ from taxon_kube.client import load_configuration
 logger = logging.getLogger(__name__)
 
 NOISY = ("kopf", "aiohttp", "urllib3")
-"""Libraries whose own steps stay out of the log."""
+"""Libraries whose messages are logged only from warnings on."""
 
 
 def main() -> None:
@@ -29,7 +29,7 @@ def main() -> None:
     try:
         Controller(settings, load_configuration(), login, stop).run()
     except Exception:
-        logger.exception("The controller ends")
+        logger.exception("The controller stops")
         sys.exit(1)
 
 

@@ -18,7 +18,7 @@ class Settings(BaseSettings):
         description="Namespaces whose models are reconciled, separated by commas. Empty: all.",
     )
     trainer_image: str = Field(description="Image of training and clean-up Jobs.")
-    bundle_root: str = Field(description="Where bundles go: s3://bucket[/prefix].")
+    bundle_root: str = Field(description="Root of the bundles: s3://bucket[/prefix].")
     runtime: str = Field(
         default="taxon", description="ClusterServingRuntime of new versions; old ones keep theirs."
     )
@@ -46,7 +46,7 @@ class Settings(BaseSettings):
     )
     gateway_listener: str | None = Field(
         default=None,
-        description="Listener of the Gateway the routes attach to. Absent: any that takes them.",
+        description="Listener of the Gateway the routes attach to. Absent: any that accepts them.",
     )
     gateway_url: str | None = Field(
         default=None,
@@ -56,7 +56,7 @@ class Settings(BaseSettings):
     domain: str = Field(default="example.com", description="Domain of the models' host names.")
     workers: int = Field(default=4, ge=1, description="Models reconciled at a time.")
     resync_seconds: float = Field(
-        default=600, gt=0, description="Seconds after which every model is looked at again."
+        default=600, gt=0, description="Seconds after which every model is reconciled again."
     )
     attempts: int = Field(default=5, ge=1, description="Attempts of a run that may be retried.")
     retry_seconds: float = Field(

@@ -66,7 +66,7 @@ class Telemetry:
                 self._runs.labels(*key, outcome)
 
     def _series(self, model: Model, status: Status) -> "dict[Series, float]":
-        """Return what there is to show of a model, by gauge and labels."""
+        """Return a model's values, by gauge and labels."""
         key = (model.namespace, model.name)
         series: dict[Series, float] = {}
         for condition in status.conditions or ():
@@ -84,7 +84,7 @@ class Telemetry:
         return series
 
     def forget(self, namespace: str, name: str) -> None:
-        """Show nothing more of a model that is gone."""
+        """Remove the values of a deleted model."""
         with self._lock:
             self._withdraw((namespace, name), keep=set())
             if self._shown.pop((namespace, name), None) is not None:
@@ -98,7 +98,7 @@ class Telemetry:
     def count_runs(self, model: Model, status: Status) -> None:
         """Count the runs whose outcome is new in a status that was just written.
 
-        One that was given up for another spec has not failed: it came to nothing.
+        One that was cancelled for another spec does not count as failed.
         """
         known = {(one.version, one.completion_time) for one in model.status.versions or ()}
         for record in status.versions or ():

@@ -115,7 +115,7 @@ def test_upgrade_and_rollback_lose_no_request_and_no_password(
 def test_helm_test_trains_and_asks_a_model(release: str) -> None:
     """`helm test` succeeds on a release that works, and says what it did."""
     assert release
-    assert "A model was trained, served and asked" in helm("test", "taxon", "--logs")
+    assert "A model was trained and served" in helm("test", "taxon", "--logs")
 
 
 def test_uninstall_leaves_models_and_data_and_a_reinstall_adopts_them(

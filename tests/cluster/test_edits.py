@@ -39,7 +39,7 @@ def test_a_memory_limit_that_is_too_low_is_stalled_and_can_be_taken_back(life: L
         life.apply(spec(AMPLE))
         assert life.become_ready() == live
     assert stalled["reason"] == "OutOfMemory"
-    assert "take the edit back" in stalled["message"]
+    assert "revert the edit" in stalled["message"]
 
 
 def test_the_live_version_has_a_disruption_budget_of_its_own(life: Life) -> None:

@@ -54,7 +54,7 @@ def test_a_model_is_not_ready_before_its_edit_runs_everywhere(serving: dict[str,
         assert story.conditions["Ready"] == ("False", "ServersUpdating")
         assert story.conditions["Reconciling"] == ("True", "ServersUpdating")
         story.world.settle()
-    assert "the servers before it keep serving" in story.message("Ready")
+    assert "the old servers keep serving" in story.message("Ready")
 
     story.world.updates = True
     story.run()
@@ -73,7 +73,7 @@ def test_a_memory_limit_that_is_too_low_is_stalled_with_the_pods_reason() -> Non
     story.look()
     assert story.conditions["Stalled"] == ("True", "OutOfMemory")
     assert "0 of 1 servers" in story.message("Stalled")
-    assert "take the edit back" in story.message("Stalled")
+    assert "revert the edit" in story.message("Stalled")
     assert story.conditions["Serving"] == ("True", "VersionServing")
     assert story.live == live
 
@@ -167,7 +167,7 @@ def test_an_edit_kserve_does_not_carry_over_is_not_ready(edit: dict[str, Any]) -
     story.run()
 
     assert story.conditions["Reconciling"] == ("True", "ServersUpdating")
-    assert "KServe has not carried the edit over" in story.message("Ready")
+    assert "KServe has not applied the edit" in story.message("Ready")
 
 
 def test_an_edit_kserve_never_carries_over_is_stalled_and_can_be_taken_back() -> None:
@@ -178,7 +178,7 @@ def test_an_edit_kserve_never_carries_over_is_stalled_and_can_be_taken_back() ->
     for _ in range(3):
         story.look()
         assert story.conditions["Stalled"] == ("True", "ProgressDeadlineExceeded")
-    assert "look at KServe's controller manager" in story.message("Stalled")
+    assert "check KServe's controller manager" in story.message("Stalled")
 
     story.submit(serving=ROOMY)
     story.run()

@@ -39,7 +39,7 @@ def test_a_limit_lowered_below_a_refused_version_is_reported_with_the_remedy() -
 
     for kind in ("GatePassed", "Stalled"):
         assert story.conditions[kind] in {("False", "GateChanged"), ("True", "GateChanged")}
-        assert "meets the limits as they are now" in story.message(kind)
+        assert "meets the current limits" in story.message(kind)
         assert AGAIN in story.message(kind)
 
 
@@ -66,9 +66,9 @@ def test_a_message_shows_the_limits_as_they_are_now(now: float) -> None:
         story.run()
 
     assert passed.conditions["GatePassed"] == ("True", "LimitsMet")
-    assert f"{now} <= roc_auc 0.9900, by the limits as they are" in passed.message("GatePassed")
+    assert f"{now} <= roc_auc 0.9900, by the current limits" in passed.message("GatePassed")
     assert turned_down.conditions["GatePassed"] == ("False", "LimitNotMet")
-    assert f"is below the limit {now}, by the limits as" in turned_down.message("GatePassed")
+    assert f"is below the limit {now}, by the current limits" in turned_down.message("GatePassed")
 
 
 def test_an_edit_that_is_taken_back_leaves_no_trace() -> None:

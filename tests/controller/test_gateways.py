@@ -103,7 +103,7 @@ def test_a_missing_gateway_is_a_condition() -> None:
     story.run()
 
     assert story.conditions["Ready"] == ("False", "SwitchingTraffic")
-    assert "there is no Gateway kserve/gateway" in story.message("Ready")
+    assert "Gateway kserve/gateway does not exist" in story.message("Ready")
 
 
 @pytest.mark.parametrize("address", [SIX, {"value": "no address at all"}])

@@ -125,7 +125,7 @@ def test_a_model_of_that_name_stays_untouched() -> None:
     """A model that was there before is not taken for the test's own."""
     models = Models(READY)
     models.kept = {"metadata": {}}
-    with pytest.raises(TestFailed, match="fraud/taxon-selftest is there already"):
+    with pytest.raises(TestFailed, match="fraud/taxon-selftest exists already"):
         carry_out(models, answer, SETTINGS)
     assert models.kept is not None
 

@@ -50,7 +50,9 @@ def test_a_suspended_model_that_has_what_it_asks_for_is_ready() -> None:
     story.run()
 
     assert story.conditions == READY | {"Ready": ("True", "Suspended")}
-    assert "spec.suspend stops runs and switches: set it to false" in story.message("Ready")
+    assert "spec.suspend stops runs and switches of traffic: set it to false" in story.message(
+        "Ready"
+    )
 
 
 def test_a_suspended_and_pinned_model_says_both() -> None:

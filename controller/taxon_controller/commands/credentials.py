@@ -1,8 +1,8 @@
-"""Writes the Secrets that models need into every namespace models may live in.
+"""Writes the Secrets that models need into every model namespace.
 
 A Job of the chart runs it after every install and upgrade. The controller itself reads no Secret.
-What is made at random is made once and kept; everything else follows from that, or from the Secrets
-a person named, so running it again changes nothing.
+Random values are generated once and kept; everything else is derived from them, or copied from the
+Secrets in the values, so running it again changes nothing.
 """
 
 import json
@@ -79,7 +79,7 @@ class Settings(BaseSettings):
 
 
 class Wanted(NamedTuple):
-    """A Secret, where it is needed and what it holds."""
+    """A Secret to write: its namespace, name and values."""
 
     namespace: str
     name: str
@@ -87,11 +87,11 @@ class Wanted(NamedTuple):
 
 
 def distribute(api: Secrets, settings: Settings) -> None:
-    """Bring every Secret to where it is needed.
+    """Write every Secret.
 
     Raises:
-        BadSecret: a named one is missing or incomplete, or one that is in the way is not Taxon's.
-        ApiError: the API server does not do as asked.
+        BadSecret: a named one is missing or incomplete, or an existing one is not Taxon's.
+        ApiError: a request to the API server failed.
     """
     sources = {
         (settings.namespace, name)
@@ -116,7 +116,7 @@ def _wanted(api: Secrets, settings: Settings) -> Iterator[Wanted]:
 
 
 def _random(api: Secrets, settings: Settings, name: str, made: Mapping[str, str]) -> dict[str, str]:
-    """Return what was made at random, once, for a purpose."""
+    """Return the random values for a purpose; generate them the first time."""
     return read_or_make(api, settings.namespace, f"{settings.release}-{name}", made)
 
 
@@ -132,7 +132,7 @@ def _new_evaluation() -> dict[str, str]:
 def _evaluation_store(
     api: Secrets, settings: Settings, seed: str, made: Mapping[str, str], endpoint: str
 ) -> Iterator[Wanted]:
-    """Yield keys of each namespace's own, and first the configuration that gives them rights."""
+    """Yield each namespace's own keys, after the configuration with their rights."""
     bundles, name = settings.bundles, f"{settings.release}-object-store"
     configured = identities.configuration(seed, settings.model_namespaces, bundles, made)
     yield Wanted(settings.namespace, name, Content(_kept(api, settings, name) | {
@@ -171,7 +171,7 @@ def _keys(identity: Identity, endpoint: str) -> Content:
 
 
 def _named_store(api: Secrets, settings: Settings) -> Iterator[Wanted]:
-    """Yield copies of the Secrets a person named: the same keys in every namespace."""
+    """Yield copies of the Secrets in the values: the same keys in every namespace."""
     if settings.read_secret:
         content = _object_store(read_named(api, settings.namespace, settings.read_secret, KEYS))
         for namespace in settings.model_namespaces:
@@ -208,7 +208,7 @@ def _owner_url(api: Secrets, settings: Settings, made: Mapping[str, str]) -> str
 
 
 def _database(settings: Settings, seed: str, url: str) -> Iterator[Wanted]:
-    """Yield what the migrations need to make the roles, and each namespace's own URL."""
+    """Yield what the migrations need to create the roles, and each namespace's own URL."""
     passwords = {
         namespace: identities.derived(seed, f"{namespace}/database", 48)
         for namespace in (settings.model_namespaces if settings.namespace_roles else ())
@@ -236,7 +236,7 @@ def _role_url(url: str, namespace: str, password: str) -> str:
 
 
 def main() -> None:
-    """Run once; a failure is one sentence, and the Job tries again."""
+    """Run once; a failure is one sentence, and the Job retries."""
     from taxon_kube.client import Cluster  # noqa: PLC0415 - the Kubernetes client takes a second; settings are refused at once
 
     settings = Settings()

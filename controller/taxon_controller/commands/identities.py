@@ -1,7 +1,7 @@
-"""Who may do what in the evaluation's object store (SeaweedFS): rights by prefix.
+"""Identities of the evaluation's object store (SeaweedFS), with rights by prefix.
 
-An identity's keys follow from one random seed and its name, so that the store's configuration and
-the Secrets of the pods agree without anything being kept twice.
+An identity's keys are derived from one random seed and its name, so that the store's configuration
+and the Secrets of the pods agree without a second copy.
 """
 
 import hashlib
@@ -15,7 +15,7 @@ from taxon_contracts import names
 SAMPLES = "samples"
 """Bucket of the sample tables, which every namespace reads."""
 TABLES = "tables"
-"""Bucket of people's own tables, below the name of their namespace."""
+"""Bucket of the teams' tables, below the name of their namespace."""
 READ = ("Read", "List")
 WRITE = (*READ, "Write")
 
@@ -61,8 +61,8 @@ def configuration(
     """Return the store's configuration.
 
     Args:
-        seed: what every key follows from.
-        namespaces: those models may live in.
+        seed: the seed of every key.
+        namespaces: the model namespaces.
         bundles: root of the bundles, as s3://bucket[/prefix].
         administrator: AWS keys that allow everything.
     """

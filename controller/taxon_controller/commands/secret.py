@@ -1,4 +1,4 @@
-"""Reading and writing Secrets: what is Taxon's is kept up to date, what is not is never touched."""
+"""Reading and writing Secrets: Taxon's own are updated, others are never changed."""
 
 import base64
 from collections.abc import Mapping
@@ -31,7 +31,7 @@ class BadSecret(Exception):  # noqa: N818 - a state of the cluster, not a fault 
 
 @dataclass(frozen=True)
 class Content:
-    """What a Secret holds, and what its annotations say to KServe."""
+    """The values of a Secret, and its annotations for KServe."""
 
     values: Mapping[str, str]
     annotations: Mapping[str, str] = field(default_factory=dict)
@@ -44,7 +44,7 @@ def read(api: Secrets, namespace: str, name: str) -> dict[str, str] | None:
 
 
 def read_named(api: Secrets, namespace: str, name: str, keys: tuple[str, ...]) -> dict[str, str]:
-    """Return the values of a Secret a person named.
+    """Return the values of a Secret that the values name.
 
     Raises:
         BadSecret: it does not exist, or lacks one of ``keys``.
@@ -61,7 +61,7 @@ def read_named(api: Secrets, namespace: str, name: str, keys: tuple[str, ...]) -
 def read_or_make(
     api: Secrets, namespace: str, name: str, made: Mapping[str, str]
 ) -> dict[str, str]:
-    """Return the values of a Secret: of ``made`` after the first call, and the same ever after."""
+    """Return the values of a Secret: those of ``made`` the first time, the same ones afterwards."""
     found = read(api, namespace, name)
     if found is None:
         return _decoded(api.create(_manifest(namespace, name, Content(made))))
@@ -69,10 +69,10 @@ def read_or_make(
 
 
 def write(api: Secrets, namespace: str, name: str, content: Content) -> None:
-    """Make a Secret, or bring Taxon's own up to date.
+    """Create a Secret, or update Taxon's own.
 
     Raises:
-        BadSecret: there is one of this name that is not Taxon's.
+        BadSecret: a Secret of this name exists and is not Taxon's.
     """
     wanted = _manifest(namespace, name, content)
     found = api.get(SECRET, namespace, name)

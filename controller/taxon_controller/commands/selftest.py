@@ -1,7 +1,7 @@
-"""Trains a tiny model in the cluster and asks it for one prediction.
+"""Trains a tiny model in the cluster and sends it one request.
 
-`helm test` runs it, with rights of its own on models of one namespace. It proves the whole way:
-training, gate, object storage, KServe, and an answer.
+`helm test` runs it, with rights of its own on models of one namespace. It tests everything
+together: training, gate, object storage, KServe, and an answer.
 """
 
 import json
@@ -30,7 +30,7 @@ class Settings(BaseSettings):
 
     model_config = SettingsConfigDict(env_prefix="TAXON_SELFTEST_", frozen=True)
 
-    namespace: str = Field(description="Namespace the model is made in.")
+    namespace: str = Field(description="Namespace of the model.")
     name: str = Field(default="taxon-selftest", description="Name of the model.")
     table: str = Field(default="s3://samples/wine.csv", description="Table it is trained on.")
     patience_seconds: float = Field(
@@ -39,7 +39,7 @@ class Settings(BaseSettings):
     answer_seconds: float = Field(
         default=15, ge=0, description="Seconds a Ready model may take to answer inside the cluster."
     )
-    pause_seconds: float = Field(default=1, gt=0, description="Seconds between two looks.")
+    pause_seconds: float = Field(default=1, gt=0, description="Seconds between two checks.")
 
 
 class Models(Protocol):
@@ -56,28 +56,28 @@ class Models(Protocol):
 
 
 class TestFailed(Exception):  # noqa: N818 - an outcome, not a fault here
-    """Something did not work; the message says what."""
+    """The test failed; the message has the reason."""
 
     __test__ = False  # pytest would collect it by its name
 
 
 def carry_out(api: Models, ask: Ask, settings: Settings) -> str:
-    """Make the model, wait until it is Ready, ask it, remove it; return what it answered.
+    """Create the model, wait until it is Ready, send a row, delete it; return the answer.
 
     Args:
         api: the cluster.
         ask: takes the model's URL and name; returns the answer to one row.
-        settings: what the environment decides.
+        settings: settings from the environment.
 
     Raises:
         TestFailed: the model was not Ready in time, or did not answer.
-        ApiError: the API server does not do as asked.
+        ApiError: a request to the API server failed.
     """
     try:
         api.create(_model(settings))
     except AlreadyExists as exists:
         raise TestFailed(
-            f"{settings.namespace}/{settings.name} is there already: remove it, then test again"
+            f"{settings.namespace}/{settings.name} exists already: delete it, then test again"
         ) from exists
     try:
         url = _await_ready(api, settings)
@@ -121,7 +121,7 @@ def _await_ready(api: Models, settings: Settings) -> str:
 
 
 def _label(ask: Ask, url: str, settings: Settings) -> str:
-    """Return the answer to one row: nodes learn of a new Service a moment after it is there."""
+    """Return the answer to one row; retry, because nodes need a moment to know a new Service."""
     retrying = tenacity.Retrying(
         retry=tenacity.retry_if_exception_type(TestFailed),
         stop=tenacity.stop_after_delay(settings.answer_seconds),
@@ -161,7 +161,7 @@ def main() -> None:
         label = carry_out(Cluster(), ask, settings)
     except (ApiError, TestFailed) as error:
         sys.exit(f"{error}.")
-    sys.stdout.write(f"A model was trained, served and asked: the wine is {label}.\n")
+    sys.stdout.write(f"A model was trained and served, and it answered: the wine is {label}.\n")
 
 
 if __name__ == "__main__":

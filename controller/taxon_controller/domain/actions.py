@@ -7,7 +7,7 @@ from taxon_kube.api import Kind, Manifest
 
 @dataclass(frozen=True)
 class Finding:
-    """How something stands, or why it does not: a reason of the conditions' table, a sentence."""
+    """A state and its cause: a reason of the conditions' table, and a sentence."""
 
     reason: str
     message: str
@@ -27,7 +27,7 @@ class Event:
 
 @dataclass(frozen=True)
 class Create:
-    """Create an object that must not be there yet."""
+    """Create an object that must not exist yet."""
 
     manifest: Manifest
 
@@ -50,7 +50,7 @@ class Delete:
 
 @dataclass(frozen=True)
 class Annotate:
-    """Set one annotation of an object that was read, and change nothing else of it."""
+    """Set one annotation of an object that was read."""
 
     kind: Kind
     body: Manifest
@@ -60,7 +60,7 @@ class Annotate:
 
 @dataclass(frozen=True)
 class Finalize:
-    """Put Taxon's finalizer on the model, or take it off."""
+    """Add Taxon's finalizer to the model, or remove it."""
 
     wanted: bool
 

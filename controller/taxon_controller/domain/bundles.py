@@ -8,7 +8,7 @@ from taxon_controller.settings import Settings
 
 
 def version_folder(model: Model, record: VersionRecord, settings: Settings) -> str:
-    """Return the folder of one bundle: where its record says it is, if that is the model's."""
+    """Return the folder of one bundle: the one in its record, if that is the model's."""
     recorded = (record.bundle_uri or "").rstrip("/") + "/"
     if recorded.endswith(_own(model, record)):
         return recorded
@@ -18,7 +18,7 @@ def version_folder(model: Model, record: VersionRecord, settings: Settings) -> s
 
 
 def model_folders(model: Model, records: Records, settings: Settings) -> tuple[str, ...]:
-    """Return every folder that holds bundles of a model, today's first."""
+    """Return every folder with bundles of a model, the current one first."""
     today = names.model_uri(settings.bundle_root, namespace=model.namespace, model=model.name)
     folders = [version_folder(model, one, settings) for one in records]
     parents = [folder.rstrip("/").rpartition("/")[0] + "/" for folder in folders]
@@ -26,7 +26,7 @@ def model_folders(model: Model, records: Records, settings: Settings) -> tuple[s
 
 
 def _own(model: Model, record: VersionRecord) -> str:
-    """Return how the URI of the model's own bundle ends.
+    """Return the end of the URI of the model's own bundle.
 
     A record repeats what a training pod reported, which must not name another model's folder.
     """

@@ -6,15 +6,15 @@ from typing import Any
 from taxon_contracts.resource import amount
 
 WHOLE = frozenset({"selector", "parentRefs", "rules"})
-"""Fields that are one value: nothing is filled in by default, and a key more leads elsewhere."""
+"""Fields without defaults, in which an additional key would move the traffic."""
 QUANTITY = re.compile(r"^[0-9]+(\.[0-9]+)?(m|k|M|G|T|Ki|Mi|Gi|Ti)?$")
 
 
 def matches(there: Any, wanted: Any) -> bool:
-    """Return whether everything wanted is in what is there.
+    """Return whether an object contains everything wanted.
 
-    What others added does not matter unless it moves the traffic. Lists must be of one length.
-    Quantities are compared by amount: KServe writes ``1000m`` as ``1``.
+    Additions of others do not matter unless they move the traffic. Lists must have the same length.
+    Quantities are compared by value: KServe writes ``1000m`` as ``1``.
     """
     if isinstance(wanted, dict):
         return isinstance(there, dict) and all(

@@ -26,12 +26,12 @@ def with_record(records: Records, record: VersionRecord) -> Records:
 
 
 def has_result(record: VersionRecord) -> bool:
-    """Return whether a run came to something that is known: one that did not may begin again."""
+    """Return whether the outcome of a run is known; if not, the run may start again."""
     return record.reason != "Superseded" and record.outcome != "Unknown"
 
 
 def latest_of_spec(model: Model, records: Records) -> VersionRecord | None:
-    """Return the newest record if it is one of this spec: else the spec needs a run."""
+    """Return the newest record if it is of this spec; otherwise the spec needs a run."""
     latest = next((one for one in records if has_result(one)), None)
     return latest if latest is not None and model.asks_for(latest) else None
 

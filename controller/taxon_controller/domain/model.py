@@ -16,7 +16,7 @@ from taxon_kube.api import Manifest
 
 @dataclass(frozen=True)
 class Model:
-    """What is asked for, and what was last said about it."""
+    """A model: its spec, and its last status."""
 
     namespace: str
     name: str
@@ -33,7 +33,7 @@ class Model:
 
     @property
     def spec(self) -> Spec:
-        """Return what is asked for; only a readable spec is planned with."""
+        """Return the spec; only call this for a readable one."""
         assert self.parsed is not None  # noqa: S101 - plan() turns to nothing else without a spec
         return self.parsed
 
@@ -43,11 +43,11 @@ class Model:
         return f"{self.namespace}/{self.name}"
 
     def version(self, token: str) -> str:
-        """Return the id of the version this spec makes for a trigger's token."""
+        """Return the id of this spec's version for a trigger's token."""
         return version_id(self.spec.identity(), trigger=token)
 
     def asks_for(self, record: VersionRecord) -> bool:
-        """Return whether a version is one of this spec's identity, whatever triggered it."""
+        """Return whether a version has this spec's identity, for any trigger."""
         return self.version(record.token or "") == record.version
 
 

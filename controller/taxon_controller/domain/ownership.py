@@ -1,4 +1,4 @@
-"""Whose an object is: this model's, an earlier one's of its name, or someone else's."""
+"""The owner of an object: this model, an earlier one of its name, or someone else."""
 
 from taxon_contracts import names
 from taxon_controller.domain.model import Model
@@ -22,7 +22,7 @@ def is_left_over(body: Manifest, model: Model) -> bool:
 
 
 def is_foreign(body: Manifest, model: Model) -> bool:
-    """Return whether an object belongs to someone else and is there to stay."""
+    """Return whether an object belongs to someone else and is not being deleted."""
     return not owned_by(body, model.uid) and not is_left_over(body, model)
 
 

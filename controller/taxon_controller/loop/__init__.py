@@ -1,1 +1,1 @@
-"""What runs: watches, the queue, and each look carried through."""
+"""The running parts: watches, the queue, and the reconciler."""

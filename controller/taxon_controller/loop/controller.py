@@ -1,4 +1,4 @@
-"""Everything that runs in the controller's process: the Lease, the watches, the workers."""
+"""The controller's process: the Lease, the watches, the workers."""
 
 import asyncio
 import logging
@@ -30,7 +30,7 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Controller:
-    """Everything that runs in one process."""
+    """The controller's process."""
 
     settings: Settings
     configuration: Configuration
@@ -42,7 +42,7 @@ class Controller:
         """Wait for the Lease, then reconcile the models until stopped.
 
         Raises:
-            Exception: a part of it has ended; the process has to start again.
+            Exception: a part of it has ended; the process has to restart.
         """
         settings, stop = self.settings, self.stop
         telemetry = Telemetry()
@@ -90,7 +90,7 @@ class Controller:
         threads.join()
 
     def _keep(self, lease: Lease, health: Health, telemetry: Telemetry) -> None:
-        """Keep the Lease, whose writes are the heartbeat."""
+        """Renew the Lease, whose writes are the heartbeat."""
         telemetry.lease_held.set(1)
         health.wrote(lease.renewed_at())
         try:
@@ -99,7 +99,7 @@ class Controller:
             telemetry.lease_held.set(0)
 
     def _watch(self, threads: Threads, cluster: Cluster, queue: ModelQueue, health: Health) -> None:
-        """Start what makes models due: the watches and the resync."""
+        """Start the watches and the resync, which make models due."""
         settings = self.settings
         present = [k for k in handlers.CHILDREN if is_served(cluster, k, settings)]
         absent = [k for k in handlers.CHILDREN if k not in present]

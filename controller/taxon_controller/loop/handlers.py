@@ -1,7 +1,7 @@
-"""What is watched, through kopf: every change makes its model due, and nothing else happens here.
+"""The watches, through kopf: every change makes its model due, and nothing else happens here.
 
-Only event handlers are used: they put no finalizer and no annotation on anything. What to do is
-decided by looking at the cluster, never by what an event says.
+Only event handlers are used: they set no finalizers and no annotations. Decisions are based on the
+state of the cluster, never on the content of an event.
 """
 
 import random
@@ -29,7 +29,7 @@ LONGEST_PAUSE_SECONDS = 20.0
 
 
 class EndlessPauses:
-    """Pauses that grow to a bound and never end, each jittered: an outage is waited out."""
+    """Pauses that grow to a limit, without end, each jittered: outages end at some time."""
 
     def __iter__(self) -> Iterator[float]:
         """Yield the next pause in seconds."""
@@ -40,7 +40,7 @@ class EndlessPauses:
 
 
 def operator_settings() -> kopf.OperatorSettings:
-    """Return how kopf behaves: no scanning, no Events of its own, no giving up."""
+    """Return kopf's settings: no scanning, no Events of its own, unlimited retries."""
     settings = kopf.OperatorSettings()
     settings.scanning.disabled = True
     settings.posting.enabled = False

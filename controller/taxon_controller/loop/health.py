@@ -1,4 +1,4 @@
-"""Whether the controller is alive: its own heartbeat comes back through its own watch."""
+"""Whether the controller is alive: its own watch delivers its own heartbeat."""
 
 import threading
 import time
@@ -8,11 +8,11 @@ from dataclasses import dataclass, field
 
 @dataclass
 class Health:
-    """What is known about the process's own health.
+    """The health of the process.
 
-    The Lease is the heartbeat: it is written every few seconds, and each write is seen back through
-    the watch. A heartbeat that was written and is not seen back means the watch is dead. While the
-    API server does not answer there is no heartbeat to see, and nothing to restart for.
+    The Lease is the heartbeat: it is written every few seconds, and the watch delivers each write.
+    If a heartbeat was written and is not delivered, the watch is dead. While the API server does
+    not answer there is no heartbeat, and a restart would not help.
     """
 
     limit: float

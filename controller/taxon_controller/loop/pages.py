@@ -1,6 +1,6 @@
-"""The pages the kubelet and Prometheus read: whether the controller is alive, ready, and how it is.
+"""The pages for the kubelet and Prometheus: liveness, readiness and metrics of the controller.
 
-A client that is slow, or never says what it wants, holds up no other and is cut off.
+A slow client, or one that sends no request, blocks no other and is disconnected.
 """
 
 import socket
@@ -24,20 +24,20 @@ class _Connection(WSGIRequestHandler):
     """Answers without a log line each, within a bounded time."""
 
     def setup(self) -> None:
-        """Begin the time of the connection."""
+        """Start the timeout of the connection."""
         super().setup()
         self._end = threading.Timer(SECONDS, self._cut_off)
         self._end.daemon = True
         self._end.start()
 
     def finish(self) -> None:
-        """End the connection, and its time."""
+        """Close the connection and stop its timeout."""
         self._end.cancel()
         with suppress(OSError):  # nobody listens any more
             super().finish()
 
     def handle(self) -> None:
-        """Answer; whoever is gone, or was cut off, gets no answer."""
+        """Answer, unless the client has disconnected or was disconnected."""
         with suppress(OSError):
             super().handle()
 
@@ -62,13 +62,13 @@ class _DualStackServer(_Server):
     address_family = socket.AF_INET6
 
     def server_bind(self) -> None:
-        """Take connections of both families, whatever the system's default is."""
+        """Accept connections of IPv4 and IPv6, independent of the system's default."""
         self.socket.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0)
         super().server_bind()
 
 
 def serve(port: int, health: Health, telemetry: Telemetry) -> WSGIServer:
-    """Return a server of the pages; it answers in a thread of its own once started."""
+    """Return a server of the pages; once started it answers in its own thread."""
 
     def answer(environ: dict[str, str], start: Callable[..., object]) -> list[bytes]:
         status, content = page(environ["PATH_INFO"], health, telemetry)

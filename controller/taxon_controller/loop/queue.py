@@ -1,4 +1,4 @@
-"""Which models are due: each is looked at by one worker at a time, and never forgotten."""
+"""The queue of due models: one worker at a time reconciles a model, and none is lost."""
 
 import heapq
 import itertools
@@ -26,7 +26,7 @@ LONGEST_PAUSE_SECONDS = 60.0
 
 @dataclass
 class ModelQueue:
-    """Models and when they are due; a model that falls due while it is worked on comes again."""
+    """Models and when they are due; one that becomes due while it is reconciled is queued again."""
 
     clock: Callable[[], float] = time.monotonic
     _due: dict[Key, float] = field(default_factory=dict)
@@ -61,23 +61,23 @@ class ModelQueue:
             return None
 
     def failures(self, key: Key) -> int:
-        """Return how many looks at a model have failed in a row, whichever worker looked."""
+        """Return how many reconciliations of a model have failed in a row, on any worker."""
         with self._changed:
             return self._failures.get(key, 0)
 
     def failed(self, key: Key) -> int:
-        """Note a look that failed; return how many did in a row."""
+        """Count a failed reconciliation; return how many have failed in a row."""
         with self._changed:
             self._failures[key] = self._failures.get(key, 0) + 1
             return self._failures[key]
 
     def succeeded(self, key: Key) -> None:
-        """Note a look that did not fail."""
+        """Reset the count of failures."""
         with self._changed:
             self._failures.pop(key, None)
 
     def done(self, key: Key) -> None:
-        """Let a model be taken again."""
+        """Allow a model to be taken again."""
         with self._changed:
             self._running.discard(key)
             if key in self._due:
@@ -101,7 +101,7 @@ class ModelQueue:
             self._changed.notify()
 
     def _drop_stale(self) -> None:
-        """Drop entries that were overtaken by a sooner one, or whose model is being worked on."""
+        """Drop entries with an earlier one, or whose model is being reconciled."""
         while self._heap:
             due, _, key = self._heap[0]
             if self._due.get(key) == due and key not in self._running:
@@ -111,7 +111,7 @@ class ModelQueue:
 
 @dataclass
 class Worker:
-    """Looks at due models; an error makes one due again after a growing, jittered pause."""
+    """Reconciles due models; after an error a model is due again after a growing, random pause."""
 
     queue: ModelQueue
     reconcile: Callable[[str, str, int], datetime | None]
@@ -130,11 +130,11 @@ class Worker:
                 self.queue.done(key)
 
     def work(self, key: Key) -> None:
-        """Look at one model once, and say when it is due again."""
+        """Reconcile one model once, and queue it again."""
         began = time.monotonic()
         try:
             again = self.reconcile(*key, self.queue.failures(key))
-        except Exception as error:  # noqa: BLE001 - whatever happens to one model, the others go on
+        except Exception as error:  # noqa: BLE001 - an error of one model does not stop the others
             self.queue.add(key, self._pause(key, error))
         else:
             self.queue.succeeded(key)

@@ -1,4 +1,4 @@
-"""Carries one look at a model through: observe, plan, apply, report."""
+"""Reconciles one model: observe, plan, apply, report."""
 
 import contextlib
 import logging
@@ -36,9 +36,9 @@ from taxon_kube.api import (
 logger = logging.getLogger(__name__)
 
 FAILURES_TO_REPORT = 3
-"""Looks in a row that could not read, or write, something before the status says so.
+"""Failed reads or writes in a row before the status reports them.
 
-A restart of the API server, or an upgrade of the roles, is over by then."""
+A restart of the API server, or an upgrade of the roles, takes less."""
 
 
 class NameTaken(ApiError):  # noqa: N818 - a state, not a fault
@@ -51,7 +51,7 @@ class BeingDeleted(ApiError):  # noqa: N818 - a state, not a fault
 
 @dataclass(frozen=True)
 class Reconciler:
-    """Reconciles models, one call per look."""
+    """Reconciles models, one per call."""
 
     api: Api
     urls: Urls
@@ -60,15 +60,15 @@ class Reconciler:
     now: Callable[[], datetime] = clock.now
 
     def reconcile(self, namespace: str, name: str, failures: int = 0) -> datetime | None:
-        """Bring one model a step nearer to what it asks for; return when to look again.
+        """Reconcile one model once; return when to do it again.
 
         Args:
             namespace: the model's namespace.
             name: the model's name.
-            failures: how many looks have failed in a row.
+            failures: how many reconciliations have failed in a row.
 
         Raises:
-            ApiError: the API server did not do as asked; try again.
+            ApiError: a request to the API server failed; retry.
         """
         body = self.api.get(MODEL, namespace, name)
         if body is None:
@@ -91,11 +91,11 @@ class Reconciler:
     def _carry_out(
         self, model: Model, planned: Plan, failures: int
     ) -> tuple[Model, Setbacks, ApiError | None]:
-        """Write what was planned, each for itself: what stops one write stops no other.
+        """Write the planned objects independently: an error of one does not stop the others.
 
         Return the model, which a finalizer changes; what was not written and why; and the error
-        after which to try again, if there was one. An API server that cannot take a write now ends
-        the look, but not for ever: then it is like one that refuses.
+        after which to retry, if there was one. If the API server cannot accept a write now, the
+        reconciliation ends and is retried; after several failures it counts as a refusal.
         """
         setbacks = Setbacks()
         error: ApiError | None = None
@@ -155,7 +155,7 @@ class Reconciler:
         return None
 
     def _apply(self, model: Model, manifest: Manifest, over: Manifest) -> None:
-        """Bring an object to a state, unless it is in that state already."""
+        """Write an object's desired state, unless it has it already."""
         if matches(over, manifest):
             return
         metadata = manifest["metadata"]
@@ -164,7 +164,7 @@ class Reconciler:
         self.api.apply(manifest | {"metadata": metadata | {"resourceVersion": version}})
 
     def _annotate(self, model: Model, write: Annotate) -> None:
-        """Set an annotation; whoever forbids that forbids a precaution, which stops nothing."""
+        """Set an annotation; it is a precaution, so a refusal stops nothing."""
         metadata = write.body["metadata"]
         annotations = metadata.get("annotations", {}) | {write.name: write.value}
         named = {"apiVersion": write.kind.api_version, "kind": write.kind.name}
@@ -180,7 +180,7 @@ class Reconciler:
         return read_model(self.api.replace(model.body | {"metadata": metadata}))
 
     def _report(self, model: Model, decided: Plan) -> datetime | None:
-        """Write Events and the status, each only if there is something new to say."""
+        """Write Events and the status, each only if it has changed."""
         for one in decided.events:
             self._write_event(model, one)
         gone = model.deleted is not None and names.FINALIZER not in model.finalizers
@@ -194,7 +194,7 @@ class Reconciler:
     def _write_event(self, model: Model, one: Event) -> None:
         """Write a Kubernetes Event; its name is derived, so that it is written once.
 
-        A namespace that is being deleted takes no Events, which holds nothing up.
+        A namespace that is being deleted refuses Events, which stops nothing.
         """
         with contextlib.suppress(AlreadyExists, Refused):
             self.api.create(event(model, one, time=clock.text(self.now())))
@@ -206,7 +206,7 @@ class Reconciler:
 
 
 def _with_refusal(setbacks: Setbacks, model: Model, write: Write, error: ApiError) -> Setbacks:
-    """Return the setbacks with what the API server did not take, if a condition reports it."""
+    """Return the setbacks with what the API server refused, if a condition reports it."""
     match write:
         case Create(manifest=manifest) if manifest["metadata"]["namespace"] == model.namespace:
             return replace(setbacks, run_refused=str(error))

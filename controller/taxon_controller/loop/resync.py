@@ -1,4 +1,4 @@
-"""Makes every model due now and then: what no watch event reported is seen all the same."""
+"""Makes every model due at intervals, to detect changes that no watch event reported."""
 
 import logging
 import random
@@ -18,7 +18,7 @@ NO_OBJECT = {"taxon.dev/model": "none"}
 
 
 class KindAppeared(Exception):  # noqa: N818 - a state, not a fault
-    """A kind was installed that is not watched yet: the process starts again."""
+    """A kind was installed that is not watched yet: the process restarts."""
 
 
 def namespaces(settings: Settings) -> tuple[str | None, ...]:
@@ -54,10 +54,10 @@ def await_models(api: Api, settings: Settings, stop: threading.Event) -> bool:
 def await_kinds(
     api: Api, settings: Settings, absent: Collection[Kind], stop: threading.Event
 ) -> None:
-    """Look for kinds that were not there at the start, until stopped.
+    """Look for kinds that did not exist at the start, until stopped.
 
     Raises:
-        KindAppeared: one of them is there now.
+        KindAppeared: one of them exists now.
     """
     while not stop.wait(KIND_LOOK_SECONDS):
         for kind in absent:

@@ -1,4 +1,4 @@
-"""Threads that belong together: when one ends, all end, and its error is not lost."""
+"""A group of threads: when one ends, all are stopped, and its error is raised."""
 
 import logging
 import threading
@@ -22,16 +22,16 @@ class Threads:
     errors: list[Exception] = field(default_factory=list)
 
     def start(self, name: str, target: Callable[[], None]) -> None:
-        """Start a thread; however it ends, the others are stopped."""
+        """Start a thread; when it ends, the others are stopped."""
 
         def run() -> None:
             try:
                 target()
-            except Exception as error:  # noqa: BLE001 - raised again by whoever waits
+            except Exception as error:  # noqa: BLE001 - raised again by wait()
                 self.errors.append(error)
             finally:
                 if not self.stop.is_set():
-                    logger.warning("%s has ended: the controller ends", name)
+                    logger.warning("%s has ended: the controller stops", name)
                 self.stop.set()
 
         thread = threading.Thread(target=run, name=name, daemon=True)
@@ -39,7 +39,7 @@ class Threads:
         thread.start()
 
     def join(self) -> None:
-        """Wait for the threads to end, for a bounded time in all; raise the first error of any.
+        """Wait for the threads to end, with one timeout for all; raise the first error.
 
         Raises:
             Exception: what stopped the threads.

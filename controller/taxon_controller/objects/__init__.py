@@ -1,1 +1,1 @@
-"""One builder per object Taxon makes: values in, a plain manifest out."""
+"""One builder per object Taxon creates: values in, a plain manifest out."""

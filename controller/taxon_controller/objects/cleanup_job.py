@@ -1,7 +1,7 @@
 """The Job that removes bundles, in the controller's own namespace.
 
-It is the trainer's image, so that the controller needs no client for object storage. A namespace
-that is being deleted refuses new Jobs, so the Job cannot be in the model's.
+It uses the trainer's image, so that the controller needs no client for object storage. It cannot
+be in the model's namespace, because a namespace that is being deleted refuses new Jobs.
 """
 
 import hashlib
@@ -14,7 +14,7 @@ from taxon_controller.settings import Settings
 from taxon_kube.api import Manifest
 
 KEPT_SECONDS = 3600
-"""How long a finished Job stays; a failed one is made again after that."""
+"""Seconds a finished Job stays; a failed one is created again after that."""
 ATTEMPTS = 4
 
 

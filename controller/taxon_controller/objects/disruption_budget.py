@@ -7,9 +7,9 @@ from taxon_kube.api import Manifest
 
 
 def disruption_budget(model: Model, version: str) -> Manifest:
-    """Return the budget of a version's servers: a drained node takes one of them at a time.
+    """Return the budget of a version's servers: a drain evicts one of them at a time.
 
-    A model with one server does not hold a drain up, and neither does a server that is not ready.
+    A model with one server does not block a drain, and neither does a server that is not ready.
     """
     labels = shared.labels(model, version, "model-server")
     name = names.serving_name(model.name, version)

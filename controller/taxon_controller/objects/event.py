@@ -9,7 +9,7 @@ from taxon_kube.api import Manifest
 
 
 def event(model: Model, one: Event, *, time: str) -> Manifest:
-    """Return the Event; the same Event about the same thing has the same name."""
+    """Return the Event; its name is a digest of its content."""
     reason, message = one.finding.reason, one.finding.message
     state = str(model.body["metadata"]["resourceVersion"])
     parts = (model.uid, one.about or state, reason, message)

@@ -1,4 +1,4 @@
-"""The HTTPRoute that leads a model's host to its live version, and each version's path to it."""
+"""The HTTPRoute from a model's host to its live version, and from each version's path to it."""
 
 from collections.abc import Iterable
 
@@ -19,16 +19,16 @@ def http_route(
 ) -> Manifest:
     """Return the model's route; the rule that has the traffic stays the first.
 
-    Envoy Gateway knows what a rule leads to by the rule's place: one that moves up as another goes
-    answers 503 until all of its change has arrived.
+    Envoy Gateway identifies a rule's back end by the rule's index: a rule that moves up when
+    another is removed answers 503 until the whole change has arrived.
 
     Args:
-        model: whose route it is.
-        version: the one that gets the traffic.
-        versions: those that can be asked by their own path; each must have ready servers.
+        model: owner of the route.
+        version: the version that gets the traffic.
+        versions: versions with a path of their own; each must have ready servers.
         gateway: the Gateway, as namespace/name.
         host: the model's host name.
-        listener: the Gateway's listener it attaches to; None: any that takes it.
+        listener: the Gateway's listener it attaches to; None: any that accepts it.
     """
     namespace, _, name = gateway.partition("/")
     rules = [_rule(model, version, "/")] + [

@@ -22,10 +22,10 @@ def inference_service(
     """Return the InferenceService of a version.
 
     Args:
-        model: whose version it is.
-        record: the version as it stood when it was first served. KServe copies annotations to the
-            pods, so a record that changed under a served version would restart it.
-        runtime: the ClusterServingRuntime; a version keeps the one it began with.
+        model: the version's model.
+        record: the record at the time the version was first served. KServe copies annotations to
+            the pods, so a changed record would restart a served version.
+        runtime: the ClusterServingRuntime; a version keeps the one it was created with.
         settings: the controller's environment.
     """
     serving = model.spec.serving

@@ -1,4 +1,4 @@
-"""The Service that is named after the model and points at its live version."""
+"""The Service with the model's name, which points at its live version."""
 
 from taxon_contracts import names
 from taxon_controller.domain.model import Model

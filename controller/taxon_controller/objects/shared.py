@@ -37,7 +37,7 @@ def labels(model: Model, version: str, component: str) -> dict[str, str]:
 
 
 def metadata(model: Model, name: str, own_labels: Mapping[str, str]) -> Manifest:
-    """Return the metadata of an object the model owns: it goes when the model goes."""
+    """Return the metadata of an object the model owns: it is deleted with the model."""
     return {
         "name": name,
         "namespace": model.namespace,
@@ -58,7 +58,7 @@ def metadata(model: Model, name: str, own_labels: Mapping[str, str]) -> Manifest
 def resources(
     wanted: Resources | None, *, requests: Mapping[str, str], limits: Mapping[str, str]
 ) -> Manifest:
-    """Return explicit resources: what is not asked for is filled in, never past what is."""
+    """Return resources with defaults, which never exceed the limits in the spec."""
     asked = _stated(wanted.requests if wanted else None)
     allowed = _stated(wanted.limits if wanted else None)
     result: dict[str, Any] = {"requests": dict(requests), "limits": dict(limits)}

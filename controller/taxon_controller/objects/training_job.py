@@ -76,7 +76,7 @@ def _container(model: Model, run: Run, champion: Champion | None, settings: Sett
 def run_request(
     model: Model, version: str, champion: Champion | None, settings: Settings
 ) -> RunRequest:
-    """Return what the trainer is asked."""
+    """Return the trainer's request."""
     return RunRequest(
         version=version,
         namespace=model.namespace,

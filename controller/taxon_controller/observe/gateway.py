@@ -1,6 +1,6 @@
-"""Where a Gateway takes a model's requests in: which listener, which addresses, which URL.
+"""Where a Gateway accepts a model's requests: listener, addresses and URL.
 
-Whatever a Gateway's spec and status say, the outcome is an entrance or a sentence, never an error.
+For any spec and status of a Gateway the result is an entrance or a sentence, never an error.
 """
 
 import ipaddress
@@ -23,10 +23,10 @@ DNS_NAME = re.compile(
 
 @dataclass(frozen=True)
 class Entrance:
-    """Where requests for a model's host come in.
+    """Where requests for a model's host are accepted.
 
-    ``addresses`` are connected to in this order. ``server_name`` is the name the certificate must
-    be for; None: the address itself.
+    ``addresses`` are tried in this order. ``server_name`` is the name in the certificate; None:
+    the address itself.
     """
 
     scheme: Scheme
@@ -42,13 +42,13 @@ class Entrance:
 
 @dataclass(frozen=True)
 class Closed:
-    """Why no request can come in, as one sentence with the remedy."""
+    """Why no request is accepted, as one sentence with the remedy."""
 
     message: str
 
 
 def entrance_of_url(base: str) -> Entrance | Closed:
-    """Return the entrance a person names as ``http[s]://host[:port]``."""
+    """Return the entrance for ``http[s]://host[:port]``."""
     try:
         parts = urlsplit(base)
         host, port = parts.hostname, parts.port
@@ -63,13 +63,13 @@ def entrance_of_url(base: str) -> Entrance | Closed:
 def entrance_of_gateway(
     body: dict[str, Any], *, host: str, namespace: str, listener: str | None = None
 ) -> Entrance | Closed:
-    """Return where a Gateway takes requests in.
+    """Return where a Gateway accepts requests.
 
     Args:
         body: the Gateway, as the API server returns it.
         host: the host name of the route.
         namespace: the namespace of the route.
-        listener: the listener the route names; None: any that takes it.
+        listener: the listener in the route; None: any that accepts it.
     """
     metadata = body.get("metadata") or {}
     name = f"{metadata.get('namespace', '')}/{metadata.get('name', '')}"
@@ -77,7 +77,7 @@ def entrance_of_gateway(
         gateway = _Gateway.model_validate(body)
     except ValidationError as error:
         where = ".".join(str(part) for part in error.errors()[0]["loc"])
-        return Closed(f"Gateway {name} cannot be read: {where} is not as the Gateway API says")
+        return Closed(f"Gateway {name} cannot be read: {where} is not valid in the Gateway API")
     same = metadata.get("namespace") == namespace
     taking = [one for one in gateway.spec.listeners if one.takes(host, same=same, name=listener)]
     if not taking:
@@ -99,7 +99,7 @@ def entrance_of_gateway(
 def _no_listener(name: str, host: str, namespace: str, listener: str | None) -> str:
     wanted = f"listener {listener}" if listener else "HTTP or HTTPS listener"
     return (
-        f"Gateway {name} has no {wanted} that takes HTTPRoutes of namespace {namespace} for the"
+        f"Gateway {name} has no {wanted} that accepts HTTPRoutes of namespace {namespace} for the"
         f" host {host}: allow them in the listener's hostname and allowedRoutes"
     )
 
@@ -107,14 +107,14 @@ def _no_listener(name: str, host: str, namespace: str, listener: str | None) -> 
 def _no_address(name: str, stated: "Iterable[_Address]") -> str:
     values = ", ".join(repr(one.value[:64]) for one in stated)
     if not values:
-        return f"Gateway {name} has no address in its status yet: look at what its class waits for"
+        return f"Gateway {name} has no address in its status yet: check its GatewayClass"
     return f"Gateway {name} has no usable address in its status, only {values}: set gateway.url"
 
 
 def _preference(listener: "_Listener") -> tuple[bool, bool, int]:
-    """Sort listeners: those sure to take the route, plain HTTP, then the most specific host.
+    """Sort listeners: those certain to accept the route, plain HTTP, then the most specific host.
 
-    HTTP comes first because it works whatever certificates the controller trusts.
+    HTTP is before HTTPS because it needs no certificates that the controller trusts.
     """
     return not listener.certain, listener.protocol != "HTTP", -len(listener.hostname or "")
 
@@ -158,13 +158,13 @@ class _Listener(_Part):
 
     @property
     def certain(self) -> bool:
-        """Return whether the route's namespace is admitted whatever its labels."""
+        """Return whether the route's namespace is admitted with any labels."""
         return self._from != "Selector"
 
     def takes(self, host: str, *, same: bool, name: str | None) -> bool:
         """Return whether an HTTPRoute of the host may attach; ``same``: in the Gateway's namespace.
 
-        A selector is taken as fulfilled: the controller cannot read namespaces.
+        A selector counts as fulfilled: the controller cannot read namespaces.
         """
         speaks = self.protocol == "HTTP" or (self.protocol == "HTTPS" and not self._passes_through)
         admits = self._from in ("All", "Selector") or (self._from == "Same" and same)
@@ -201,7 +201,7 @@ class _ListenerState(_Part):
 
     @property
     def broken(self) -> str | None:
-        """Return why the Gateway does not serve the listener, if it says so."""
+        """Return why the Gateway does not serve the listener, if it reports that."""
         for one in self.conditions:
             if one.type in ("Accepted", "Programmed") and one.status == "False":
                 return one.message[:200] or f"{one.type} is False"

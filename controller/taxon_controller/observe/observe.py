@@ -53,13 +53,13 @@ from taxon_kube.api import (
 
 
 class Urls(Protocol):
-    """Keeps asking the URLs of models, so that a look never waits for one."""
+    """Probes the URLs of models continuously, so that a reconciliation never waits for one."""
 
     def watch(self, key: Key, question: Question, *, expected: str) -> Answer | None:
-        """Return what a URL last answered, or None when it has not answered this question yet."""
+        """Return a URL's last answer, or None if there is no answer to this question yet."""
 
     def forget(self, key: Key) -> None:
-        """Ask no more about a model."""
+        """Stop probing for a model."""
 
 
 def observe(api: Api, urls: Urls, model: Model, settings: Settings) -> Observed:
@@ -99,7 +99,7 @@ def observe(api: Api, urls: Urls, model: Model, settings: Settings) -> Observed:
 def _foreign(
     reader: Reader, model: Model, own: dict[Kind, list[Manifest] | None]
 ) -> tuple[str, ...]:
-    """Return whose names are taken, before a run is made for nothing; a kind may be missing."""
+    """Return objects whose names are taken, before a run is started; a kind may be missing."""
     wanted = [kind for kind, found in own.items() if found == []]
     there = ((kind, reader.get(kind, model.namespace, model.name)) for kind in wanted)
     return tuple(
@@ -116,7 +116,7 @@ def _pointer(found: Iterable[Manifest]) -> Pointer | None:
 def _servers(
     reader: Reader, model: Model, serving: list[Manifest], pods: list[Manifest]
 ) -> tuple[Server, ...]:
-    """Return the servers of every version; what KServe made of them carries the model's label."""
+    """Return the servers of every version; KServe copies the model's label to their objects."""
     if not serving:
         return ()
     labels = {names.LABEL_MODEL: model.name}
@@ -132,9 +132,9 @@ def _cleanups(reader: Reader, model: Model, settings: Settings) -> tuple[Cleanup
 
 
 def _admission(api: Api, servers: tuple[Server, ...]) -> tuple[KServeState, str]:
-    """Return whether KServe's webhook answers, and why admission refuses what is there if it does.
+    """Return whether KServe's webhook answers, and why admission refuses the servers if it does.
 
-    It is only asked while something waits for KServe.
+    It is called only while something waits for KServe.
     """
     waiting = next((one for one in servers if not one.ready and not one.deleting), None)
     if waiting is None:
@@ -143,7 +143,7 @@ def _admission(api: Api, servers: tuple[Server, ...]) -> tuple[KServeState, str]
         api.try_admission(waiting.body)
     except WebhookUnavailable:
         return "Unavailable", ""
-    except (KindMissing, Conflict):  # it is gone, or was changed, meanwhile
+    except (KindMissing, Conflict):  # it was deleted or changed meanwhile
         return "Answering", ""
     except ApiError as error:
         return "Answering", str(error)
@@ -163,7 +163,7 @@ def _accounts(reader: Reader, model: Model, settings: Settings) -> frozenset[str
 def _entrance(
     reader: Reader, model: Model, settings: Settings, *, gateway: bool
 ) -> Entrance | Closed:
-    """Return where a model's requests come in: at the Gateway or, without one, at its Service."""
+    """Return where a model's requests are accepted: the Gateway or, without one, its Service."""
     if not gateway or settings.gateway is None:
         return Entrance("http", 80, (inside_host(model),))
     if settings.gateway_url:
@@ -174,7 +174,7 @@ def _entrance(
     if reader.unread[unread:]:
         return Closed(reader.unread[unread].finding.message)
     if body is None:
-        return Closed(f"there is no Gateway {settings.gateway}: create it, or fix gateway.name")
+        return Closed(f"Gateway {settings.gateway} does not exist: create it, or fix gateway.name")
     host = outside_host(model, settings)
     return entrance_of_gateway(
         body, host=host, namespace=model.namespace, listener=settings.gateway_listener
@@ -195,7 +195,7 @@ def _answer(
     entrance: Entrance | Closed,
     pointed: str | None,
 ) -> Answer | None:
-    """Return what the URL answers, if the traffic points at one version and it was asked."""
+    """Return the URL's answer, if the traffic points at one version and it was probed."""
     key = (model.namespace, model.name)
     if pointed is None or model.deleted is not None or isinstance(entrance, Closed):
         urls.forget(key)

@@ -14,8 +14,8 @@ from taxon_kube.api import ApiError, Kind, Manifest
 class Attempt:
     """One training Job. ``result`` and ``failure`` are absent while it is active.
 
-    ``succeeded``: Kubernetes says that its pod ended well. ``lost``: nothing is left to tell what
-    it came to, because its pod is gone. ``record`` is what an earlier look found out about its run.
+    ``succeeded``: the Job is Complete. ``lost``: its result is unknown, because its pod was
+    removed. ``record`` is the run's record that an earlier reconciliation wrote.
     """
 
     version: str
@@ -36,11 +36,11 @@ class Attempt:
 
 @dataclass(frozen=True)
 class Deployment:
-    """What KServe has made of an InferenceService: which pods run, and which spec they run.
+    """KServe's Deployment of an InferenceService: which pods run, and with which spec.
 
-    ``current``: the counts are about the newest spec. ``updated`` pods of all ``pods`` run it.
-    ``progressed`` is when the newest spec last came further, or pods of it began to be missing.
-    ``account`` is the ServiceAccount of the pods, and ``container`` what is asked of the server's
+    ``current``: the counts are for the newest spec. ``updated`` of all ``pods`` run it.
+    ``progressed`` is when the newest spec last made progress, or pods of it became unavailable.
+    ``account`` is the ServiceAccount of the pods, and ``container`` the spec of the server's
     container.
     """
 
@@ -58,10 +58,10 @@ class Deployment:
 class Server:
     """One InferenceService.
 
-    ``ready``: KServe says that all servers are. ``up``: at least one answers, which is enough for a
-    live version whose replicas change. ``seen``: KServe's manager has looked at it. ``trouble`` is
-    what keeps one of its pods from being ready. ``applied`` is when Taxon last changed it.
-    ``deployment`` is None while there is none.
+    ``ready``: KServe reports that all servers are ready. ``up``: at least one answers, which is
+    enough for a live version whose replicas change. ``seen``: KServe's manager has processed it.
+    ``trouble`` is what keeps one of its pods from being ready. ``applied`` is when Taxon last
+    changed it. ``deployment`` is None while there is none.
     """
 
     version: str
@@ -105,7 +105,7 @@ class Cleanup:
 
 @dataclass(frozen=True)
 class Unread:
-    """Objects of one kind that could not be read: nobody knows whether they are there."""
+    """Objects of one kind that could not be read, so it is unknown whether they exist."""
 
     kind: str
     namespace: str
@@ -113,7 +113,7 @@ class Unread:
 
     @property
     def finding(self) -> Finding:
-        """Return what to say of it."""
+        """Return its finding."""
         where = f"{self.kind} objects in namespace {self.namespace}"
         return Finding("ReadFailed", f"{where} cannot be read: {self.error}")
 
@@ -123,14 +123,14 @@ KServeState = Literal["Answering", "Unavailable", "Missing"]
 
 @dataclass(frozen=True)
 class Observed:
-    """What is in the cluster.
+    """The observed state of the cluster.
 
-    ``gateway`` is None without Gateway API. ``accounts`` are the ServiceAccounts of the model's
-    namespace that were looked for and found. ``foreign`` names objects of a name Taxon needs that
-    belong to someone else, as ``Kind/name``. ``url`` is where clients outside reach the model.
-    ``answering`` is the version that answers there; ``unanswered`` says why none does; with neither
-    it is not known yet. ``admission_refused`` says why admission refuses the servers that are
-    there, if it does. ``unread`` is what could not be read, and must not be taken for absent.
+    ``gateway`` is None without the Gateway API. ``accounts`` are the ServiceAccounts of the model's
+    namespace that were found. ``foreign`` has objects with a name Taxon needs that belong to
+    someone else, as ``Kind/name``. ``url`` is the model's URL for clients outside.
+    ``answering`` is the version that answers there; ``unanswered`` is why none does; with neither
+    it is unknown. ``admission_refused`` is why admission refuses the existing servers, if it does.
+    ``unread`` is what could not be read, and must not count as absent.
     """
 
     attempts: tuple[Attempt, ...] = ()

@@ -34,7 +34,7 @@ EXCEPTION = re.compile(r"([A-Za-z_][\w.]*(?:Error|Exception|Exit|Interrupt|Faile
 """The last line of a traceback."""
 SERVER_CONTAINER = "kserve-container"
 DEPLOYMENT_SECONDS = 600
-"""What Kubernetes gives a Deployment to come further, unless it says otherwise."""
+"""The default of a Deployment's progressDeadlineSeconds."""
 
 
 def label(body: Manifest, name: str) -> str:
@@ -48,7 +48,7 @@ def annotation(body: Manifest, name: str) -> str:
 
 
 def read_attempt(job: Manifest, pods: Iterable[Manifest]) -> Attempt | None:
-    """Return the attempt a training Job is, or None when its labels say it is none."""
+    """Return the attempt of a training Job, or None if its labels are not those of one."""
     metadata = job["metadata"]
     version = label(job, names.LABEL_VERSION)
     number = metadata["name"].removeprefix(f"{label(job, names.LABEL_MODEL)}-{version}-")
@@ -86,7 +86,7 @@ def _asked_by(text: str) -> tuple[Trigger, str]:
 
 
 def _finished(job: Manifest) -> tuple[datetime | None, str, str]:
-    """Return when a Job ended, the condition that says so and its reason, if it has ended."""
+    """Return when a Job ended, with the type and reason of its condition, if it has ended."""
     for condition in job.get("status", {}).get("conditions", ()):
         if condition["type"] in ("Complete", "Failed") and condition["status"] == "True":
             ended = clock.parse(condition["lastTransitionTime"])
@@ -125,7 +125,7 @@ def _job_failure(job_reason: str, pods: list[Manifest]) -> Finding:
 
 
 def _trouble(pods: list[Manifest]) -> Finding | None:
-    """Return the first thing that keeps pods from running."""
+    """Return the first problem that keeps pods from running."""
     for container in _containers(pods):
         found = _container_trouble(container)
         if found:
@@ -157,9 +157,9 @@ def _container_trouble(container: dict[str, Any]) -> Finding | None:
 
 
 def _last_words(text: str) -> str:
-    """Return what a container's last line says, but never what an exception says.
+    """Return a container's last line, but never the text of an exception.
 
-    Without a termination message of its own, Kubernetes takes the end of the container's log; the
+    If the container wrote no termination message, Kubernetes uses the end of its log; the
     text of an exception may repeat a value of a table or a request.
     """
     lines = text.strip().splitlines()
@@ -215,13 +215,13 @@ def _applied(body: Manifest) -> datetime | None:
 
 
 def _is_of(deployment: Manifest, server: Manifest) -> bool:
-    """Return whether KServe made a Deployment for an InferenceService."""
+    """Return whether KServe created a Deployment for an InferenceService."""
     owners = deployment["metadata"].get("ownerReferences", ())
     return any(owner.get("uid") == server["metadata"]["uid"] for owner in owners)
 
 
 def read_deployment(body: Manifest) -> Deployment:
-    """Return how far a Deployment has come with its newest spec."""
+    """Return the progress of a Deployment with its newest spec."""
     spec, status = body["spec"], body.get("status", {})
     containers = spec["template"]["spec"]["containers"]
     return Deployment(
@@ -237,11 +237,10 @@ def read_deployment(body: Manifest) -> Deployment:
 
 
 def _progressed(deployment: Manifest) -> datetime | None:
-    """Return when a Deployment last came further, or began to lack pods, whichever is later.
+    """Return when a Deployment last made progress or pods became unavailable, the later of both.
 
-    Kubernetes notes no progress where only the number of pods changes, or one of them is lost: then
-    the time of the last rollout stays, however long ago that was. Its own deadline notes a time
-    after the last progress.
+    Kubernetes records no progress if only the number of pods changes or one of them is lost: the
+    time stays that of the last rollout. If its own deadline passes, it records a later time.
     """
     times = []
     for one in deployment.get("status", {}).get("conditions", ()):
@@ -267,7 +266,7 @@ def _load_failure(body: Manifest) -> Finding | None:
 
 
 def read_record(text: str) -> VersionRecord | None:
-    """Return the record an annotation holds, or None when it holds none."""
+    """Return the record in an annotation, or None if there is none."""
     try:
         return salvage(VersionRecord, text) if text else None
     except ValidationError:
@@ -288,5 +287,5 @@ def read_cleanup(job: Manifest) -> Cleanup:
 
 
 def read_budget(body: Manifest) -> Budget:
-    """Return the version whose servers a PodDisruptionBudget is about."""
+    """Return the version of a PodDisruptionBudget."""
     return Budget(version=label(body, names.LABEL_VERSION), body=body)

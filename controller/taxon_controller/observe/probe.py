@@ -1,7 +1,7 @@
 """Asks a URL which version of a model answers, over the Open Inference Protocol.
 
-One question is bounded in all: in time, from the look-up of a name to the last byte, and in the
-bytes it takes in. Whatever answers, or does not, the outcome is a version or a sentence.
+One probe is limited in total: in time, from the name lookup to the last byte, and in the
+bytes it reads. For any answer, or none, the result is a version or a sentence.
 """
 
 import asyncio
@@ -18,7 +18,7 @@ from taxon_controller.observe.gateway import Closed, Entrance, entrance_of_url
 logger = logging.getLogger(__name__)
 
 SECONDS = 3.0
-"""How long one question may take in all."""
+"""Timeout of one probe in total."""
 MOST_BYTES = 65536
 MOST_HEADERS = 64
 MOST_CHARACTERS = 64
@@ -42,16 +42,16 @@ class Answer:
 
 
 class _NoVersion(Exception):  # noqa: N818 - an outcome, not a fault
-    """What answers names no version; the message says what it does instead."""
+    """The answer has no version; the message describes it."""
 
 
 def ask(base: str, *, host: str, model: str) -> tuple[str | None, str]:
     """Return the version that answered, or None and why none did; wait for it.
 
     Args:
-        base: where to connect to, as ``http[s]://address[:port]``.
-        host: the host name to ask for.
-        model: the model to ask about.
+        base: the address, as ``http[s]://address[:port]``.
+        host: the host name of the request.
+        model: the model's name.
     """
     entrance = entrance_of_url(base)
     if isinstance(entrance, Closed):
@@ -61,14 +61,14 @@ def ask(base: str, *, host: str, model: str) -> tuple[str | None, str]:
 
 
 def trusted() -> ssl.SSLContext:
-    """Return the authorities the image trusts; reading them takes a moment."""
+    """Return the certificate authorities of the image; reading them takes a moment."""
     return ssl.create_default_context()
 
 
 async def answer_to(
     question: Question, *, trust: ssl.SSLContext, seconds: float = SECONDS
 ) -> Answer:
-    """Ask once: the addresses in their order, all within the same time."""
+    """Probe once: the addresses in order, with one timeout for all."""
     base = question.entrance.url(question.entrance.addresses[0])
     try:
         async with asyncio.timeout(seconds):
@@ -82,13 +82,13 @@ async def answer_to(
         return Answer(None, f"{base} does not answer with a trusted certificate ({verdict})")
     except (aiohttp.ClientError, OSError) as error:
         return Answer(None, f"{base} does not answer ({_cause(error)})")
-    except Exception as error:  # whatever a stranger's server provokes ends in a sentence
-        logger.exception("Asking the URL failed", extra={"model": question.model})
-        return Answer(None, f"{base} cannot be asked ({type(error).__name__})")
+    except Exception as error:  # every error that an unknown server causes becomes a sentence
+        logger.exception("Probing the URL failed", extra={"model": question.model})
+        return Answer(None, f"{base} cannot be probed ({type(error).__name__})")
 
 
 async def _first_reached(question: Question, trust: ssl.SSLContext) -> str:
-    """Return the version at the first address that takes a connection."""
+    """Return the version at the first address that accepts a connection."""
     *others, last = question.entrance.addresses
     for address in others:
         try:
@@ -138,6 +138,6 @@ def _version(content: bytes) -> str:
 
 
 def _cause(error: Exception) -> str:
-    """Return the name of what lies behind an error."""
+    """Return the name of the error behind an error."""
     below = error.os_error if isinstance(error, aiohttp.ClientConnectorError) else error
     return type(below).__name__

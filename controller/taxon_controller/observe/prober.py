@@ -1,7 +1,7 @@
-"""Keeps asking the URLs of models, beside the workers; an answer that changes makes a model due.
+"""Probes the URLs of models outside the workers; a changed answer makes a model due.
 
-A look at a model never waits for a URL: it says what it wants to know and reads what is known. All
-questions share one thread, so a slow URL costs other models nothing.
+A reconciliation never waits for a URL: it registers its question and uses the last known answer.
+All probes share one thread, so a slow URL does not delay other models.
 """
 
 import asyncio
@@ -18,16 +18,16 @@ Key = tuple[str, str]
 Ask = Callable[[Question], Awaitable[Answer]]
 
 AT_A_TIME = 64
-"""Questions at a time; more wait for their turn."""
+"""Probes at a time; more are queued."""
 FAILURES_TO_DOUBT = 3
 """Failures in a row after which a version that did answer counts as not answering."""
 
 
 @dataclass(frozen=True)
 class Pace:
-    """Seconds between two questions about one model, before jitter.
+    """Seconds between two probes for one model, before jitter.
 
-    ``settled`` holds while the expected version answers; otherwise the pause grows from ``first``
+    ``settled`` applies while the expected version answers; otherwise the pause grows from ``first``
     to ``longest``.
     """
 
@@ -64,11 +64,11 @@ class _Watch:
 
 @dataclass(eq=False)
 class Prober:
-    """Asks the URLs it is given, each at its own pace, in the thread that runs it.
+    """Probes the registered URLs, each at its own interval, in the thread that runs it.
 
     Args:
-        changed: called with a model whose URL answers differently than before.
-        ask: answers one question within a bounded time, and never raises; None: over HTTP.
+        changed: called with a model whose URL's answer has changed.
+        ask: sends one probe in bounded time and never raises; None: over HTTP.
         pace: the pauses.
     """
 
@@ -80,12 +80,12 @@ class Prober:
     _loop: asyncio.AbstractEventLoop | None = None
 
     def watch(self, key: Key, question: Question, *, expected: str) -> Answer | None:
-        """Return what the URL last answered, or None when it has not answered this question yet.
+        """Return the URL's last answer, or None if there is no answer to this question yet.
 
         Args:
             key: the model.
-            question: where and what to ask.
-            expected: the version that should answer. Another one begins a new question: an answer
+            question: the address and the request.
+            expected: the version that should answer. Another one starts a new question: an answer
                 from before a switch does not count after it.
         """
         with self._lock:
@@ -96,16 +96,16 @@ class Prober:
             return None
 
     def forget(self, key: Key) -> None:
-        """Ask no more about a model."""
+        """Stop probing for a model."""
         with self._lock:
             self._put(key, None)
 
     def run(self, stop: threading.Event) -> None:
-        """Ask until stopped."""
+        """Probe until stopped."""
         asyncio.run(self._run(stop))
 
     def _put(self, key: Key, watch: _Watch | None) -> None:
-        """Put a watch in the place of the one before; the lock is held."""
+        """Replace the previous watch; the lock is held."""
         before = self._watches.pop(key, None)
         if watch is not None:
             self._watches[key] = watch
@@ -126,7 +126,7 @@ class Prober:
                 self._loop = None
 
     def _change_over(self, key: Key, before: _Watch | None, watch: _Watch | None) -> None:
-        """End one watch's questions and begin another's; runs in the loop."""
+        """Stop one watch's probes and start another's; runs in the loop."""
         if before is not None and before.task is not None:
             before.task.cancel()
         if watch is not None:

@@ -15,12 +15,12 @@ Parsed = TypeVar("Parsed")
 Found = TypeVar("Found")
 
 SECONDS = 30.0
-"""After this long a look begins no further read: its worker is needed by other models."""
+"""After this many seconds a reconciliation starts no further read: other models need its worker."""
 
 
 @dataclass
 class Reader:
-    """What one look reads, and what it could not read."""
+    """The reads of one reconciliation, and what could not be read."""
 
     api: Api
     unread: list[Unread] = field(default_factory=list)
@@ -40,7 +40,7 @@ class Reader:
         return [body for body in found if owned_by(body, model.uid)]
 
     def labelled(self, kind: Kind, namespace: str, labels: dict[str, str]) -> list[Manifest]:
-        """Return the objects with these labels, whoever owns them."""
+        """Return the objects with these labels, of any owner."""
         try:
             return self._read(lambda: self.api.list(kind, namespace, labels=labels))
         except ApiError as error:
@@ -56,11 +56,11 @@ class Reader:
             return None
 
     def _read(self, call: Callable[[], Found]) -> Found:
-        """Make a call, unless the calls before it have taken too long."""
+        """Make a call, unless the previous calls have taken too long."""
         now = self.monotonic()
         self._began = now if self._began is None else self._began
         if now - self._began >= SECONDS:
-            raise Unavailable(f"the reads before it took more than {SECONDS:g} s")
+            raise Unavailable(f"previous reads took more than {SECONDS:g} s")
         return call()
 
     def parsed(

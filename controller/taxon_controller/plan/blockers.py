@@ -1,4 +1,4 @@
-"""What a person has to remove before something new can happen, the most basic first."""
+"""Problems a person has to solve before something new can start, the most basic first."""
 
 from collections.abc import Callable
 
@@ -24,7 +24,7 @@ LABEL_CHARACTERS = 63
 SERVING_KINDS = (INFERENCE_SERVICE, DEPLOYMENT, SERVICE, HTTP_ROUTE, DISRUPTION_BUDGET)
 """What serves: while one of these cannot be read, none of it is touched."""
 NEEDED_KINDS = (JOB, POD, SERVICE_ACCOUNT, *SERVING_KINDS)
-"""What has to be read before something begins; where the Gateway listens is not part of it."""
+"""What has to be read before something starts; the Gateway's listeners are not part of it."""
 
 Check = Callable[[Scene], Finding | None]
 
@@ -47,7 +47,7 @@ def name_taken(scene: Scene) -> Finding | None:
 
 
 def names_taken(taken: tuple[str, ...]) -> Finding:
-    """Return what to say of objects that belong to someone else, each as ``Kind/name``."""
+    """Return the sentence for objects that belong to someone else, each as ``Kind/name``."""
     return Finding(
         "NameTaken",
         f"{', '.join(taken)} belongs to someone else and was not changed: remove it or rename the"
@@ -63,7 +63,7 @@ def invalid_schedule(scene: Scene) -> Finding | None:
 
 
 def something_unread(scene: Scene) -> Finding | None:
-    """Report what could not be read: nothing begins on a guess."""
+    """Report what could not be read: nothing starts without it."""
     return scene.observed.unread_of(*NEEDED_KINDS)
 
 

@@ -25,13 +25,13 @@ HELD_UP = (
     "Unschedulable",
     "WriteRefused",
 )
-"""Why a run cannot begin or its pod cannot start; reported even of one in the background."""
+"""Why a run or its pod cannot start; reported also for runs in the background."""
 Truth = Literal["True", "False", "Unknown"]
 
 
 @dataclass(frozen=True)
 class Statement:
-    """A condition before it knows since when it holds."""
+    """A condition without its transition time."""
 
     type: ConditionType
     status: Truth
@@ -67,8 +67,8 @@ def describe(decision: Decision, where: str) -> tuple[Statement, ...]:
     """Return every statement about a model.
 
     Args:
-        decision: what was decided about it.
-        where: the URL the live version answers at.
+        decision: the decision about it.
+        where: the URL of the live version.
     """
     latest = latest_of_spec(decision.scene.model, decision.rollout.records)
     return (
@@ -80,7 +80,7 @@ def describe(decision: Decision, where: str) -> tuple[Statement, ...]:
 
 
 def not_ready(finding: Finding, companion: ConditionType | None) -> tuple[Statement, ...]:
-    """Return Ready=False and the condition beside it, if one does."""
+    """Return Ready=False and Reconciling or Stalled, if the model is not Ready."""
     ready = Statement("Ready", "False", finding)
     return (ready, Statement(companion, "True", finding)) if companion else (ready,)
 
@@ -95,10 +95,10 @@ def _ready(decision: Decision, where: str) -> tuple[Statement, ...]:
 
 
 def _live(decision: Decision, answers: str) -> Finding:
-    """Return what is so of a model that is Ready: a person may have stopped or pinned it."""
+    """Return the statement for a Ready model, which may be suspended or pinned."""
     spec = decision.scene.model.spec
     pinned = "spec.pinnedVersion keeps it live: remove it to follow the newest version"
-    suspended = "spec.suspend stops runs and switches: set it to false to go on"
+    suspended = "spec.suspend stops runs and switches of traffic: set it to false to continue"
     match spec.suspend, spec.pinned_version is not None:
         case True, True:
             return Finding("Suspended", f"{answers}; {suspended}; {pinned}")
@@ -110,14 +110,14 @@ def _live(decision: Decision, answers: str) -> Finding:
 
 
 def _trained(decision: Decision, latest: VersionRecord | None) -> Statement:
-    """Return where training stands; one in the background does not hide what is there."""
+    """Return the state of training; a run in the background does not hide an existing version."""
     phase = decision.runs.phase
     if phase is not None and "Trained" in REASONS[phase.reason].types:
         in_background = asked_for_is_live(decision) and latest is not None
         if not in_background or phase.reason in HELD_UP:
             return Statement("Trained", "False", phase)
     if latest is None:
-        return Statement("Trained", "Unknown", Finding("NotRun", "no run of this spec has begun"))
+        return Statement("Trained", "Unknown", Finding("NotRun", "no run of this spec has started"))
     if latest.outcome == "Failed":
         return Statement("Trained", "False", reported(latest, "Trained"))
     said = f"{latest.version} was trained{_carried_out(decision)}"
@@ -125,7 +125,7 @@ def _trained(decision: Decision, latest: VersionRecord | None) -> Statement:
 
 
 def _carried_out(decision: Decision) -> str:
-    """Return what to say of an annotation that was carried out, and so asks for nothing more."""
+    """Return the sentence for an annotation whose run has ended, so that it starts no other."""
     model = decision.scene.model
     if not model.retrain or decision.runs.phase is not None:
         return ""
@@ -155,7 +155,7 @@ def _gate_passed(latest: VersionRecord | None, gate: Gate) -> Statement:
 
 
 def _serving(decision: Decision, latest: VersionRecord | None, where: str) -> Statement:
-    """Return whether the live version is served, and what became of one that was not."""
+    """Return whether the live version is served, and why it is not."""
     scene, rollout = decision.scene, decision.rollout
     unread = scene.observed.unread_of(*SERVING_KINDS)
     if unread is not None:
@@ -169,6 +169,6 @@ def _serving(decision: Decision, latest: VersionRecord | None, where: str) -> St
     if latest is not None and latest.outcome == "Abandoned":
         message = f"{message}; {latest.message}"
     if scene.settings.gateway is not None and not scene.observed.gateway:
-        message = f"{message}; there is no Gateway API, so it answers at {where} only"
+        message = f"{message}; the cluster has no Gateway API, so it answers only at {where}"
         return Statement("Serving", "True", Finding("ServingWithoutGateway", message))
     return Statement("Serving", "True", Finding("VersionServing", message))

@@ -1,4 +1,4 @@
-"""What one look at a model decides."""
+"""The result of planning: decision, writes and status."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -13,7 +13,7 @@ from taxon_controller.plan.scene import Scene
 
 @dataclass(frozen=True)
 class Decision:
-    """What is decided about a model whose spec can be read; the conditions are made from it."""
+    """The decision about a model whose spec can be read; the conditions are derived from it."""
 
     scene: Scene
     runs: RunPlan
@@ -25,11 +25,11 @@ class Decision:
 
 @dataclass(frozen=True)
 class Plan:
-    """Everything one look at a model decides.
+    """The whole result of planning.
 
-    ``writes`` are carried out in their order, then ``status`` is written if it differs from the
-    one that was read. ``look_again`` is the next time something falls due by itself. ``decision``
-    is what the status was made from, if the spec could be read.
+    ``writes`` are carried out in order, then ``status`` is written if it differs from the
+    one that was read. ``look_again`` is the time of the next reconciliation. ``decision``
+    is the origin of the status, if the spec could be read.
     """
 
     writes: tuple[Write, ...]

@@ -1,4 +1,4 @@
-"""The way out: bundles stay or go by the policy, and nothing hangs for longer than is promised."""
+"""Deletion: bundles are kept or removed by the policy, and the finalizer is removed in time."""
 
 from datetime import datetime, timedelta
 
@@ -17,20 +17,20 @@ from taxon_kube.api import JOB
 
 LOOK = timedelta(seconds=5)
 MARGIN_SECONDS = 40
-"""How much earlier than the model the clean-up Job ends, its pod's grace included: bundles of a
-later model of the same name are out of its reach."""
+"""How much earlier than the model the clean-up Job ends, including its pod's grace period: so it
+cannot remove bundles of a later model of the same name."""
 
 
 def wants_finalizer(model: Model) -> bool:
-    """Return whether there is something outside the cluster to remove with the model.
+    """Return whether bundles have to be removed with the model.
 
-    The policy is read alone: it holds also where the rest of the spec cannot be read.
+    The policy is read alone: it applies even if the rest of the spec cannot be read.
     """
     return bool((model.body.get("spec") or {}).get("deletionPolicy") == "Delete")
 
 
 def plan_deletion(model: Model, observed: Observed, now: datetime, settings: Settings) -> Plan:
-    """Decide about a model that is being deleted; what it owns goes by garbage collection."""
+    """Decide about a model that is being deleted; garbage collection deletes what it owns."""
     assert model.deleted is not None  # noqa: S101 - the caller saw it
     if names.FINALIZER not in model.finalizers:
         return Plan((), model.status, (), None)
@@ -68,7 +68,7 @@ def _release(model: Model, now: datetime, *events: Event) -> Plan:
 def _failed_cleanup(job: Cleanup, deadline: datetime, settings: Settings) -> str:
     return (
         f"Job {job.name} in namespace {settings.namespace} could not remove them: read its log; the"
-        f" model goes at {clock.text(deadline)} all the same"
+        f" model is deleted at {clock.text(deadline)} nevertheless"
     )
 
 

@@ -1,7 +1,7 @@
-"""Whether what was edited in place (resources, replicas, account, log mode, HTTP) runs everywhere.
+"""Whether an edit in place (resources, replicas, account, log mode, HTTP) runs on every server.
 
-KServe carries an edit over to a Deployment, and that to one pod after the other. A pod that does
-not become ready stops it there: the servers before it serve on, and so nothing else would show it.
+KServe applies an edit to a Deployment, which replaces one pod after the other. If a pod does not
+become ready, the rollout stops there and the old servers keep serving, so nothing else shows it.
 """
 
 from dataclasses import dataclass
@@ -31,8 +31,8 @@ class Edit:
 def edit_on_its_way(scene: Scene, version: str) -> Edit | None:
     """Return the edit that does not run on every server of a version, if there is one.
 
-    Once a generation was Ready, what moves pods is not an edit of it: scaling, a repair, an upgrade
-    of KServe. It is reported all the same when it does not come to an end.
+    Once a generation was Ready, later changes of pods are not an edit of it: scaling, a repair, an
+    upgrade of KServe. They are reported only if they do not finish.
     """
     server, wanted = scene.observed.server(version), wanted_servers(scene, version)
     if server is None or wanted is None:
@@ -66,16 +66,16 @@ def _edit(scene: Scene, server: Server, wanted: Manifest) -> Edit | None:
 
 def _not_carried(scene: Scene, server: Server, wanted: Manifest) -> Edit:
     """Return an edit that KServe has not acted on; the deadline counts from when it could."""
-    waits = f"KServe has not carried the edit over to the servers of {server.version} yet"
+    waits = f"KServe has not applied the edit to the servers of {server.version} yet"
     since = server.applied if matches(server.body, wanted) else None
     if since is None or _deadline(scene, since) > scene.now:
         return Edit(Finding("ServersUpdating", waits))
-    remedy = "look at KServe's controller manager, or take the edit back"
+    remedy = "check KServe's controller manager, or revert the edit"
     return Edit(Finding("ProgressDeadlineExceeded", f"{waits}: {remedy}"), stuck=True)
 
 
 def _carries(scene: Scene, server: Server, deployment: Deployment, wanted: Manifest) -> bool:
-    """Return whether a Deployment asks of its pods what the model asks for."""
+    """Return whether a Deployment's pods have the model's settings."""
     predictor = wanted["spec"]["predictor"]
     asked = predictor["model"]
     there = {one["name"]: one for one in deployment.container.get("env", ())}
@@ -97,7 +97,7 @@ def _runs_everywhere(scene: Scene, deployment: Deployment) -> bool:
 
 
 def _is_late(scene: Scene, deployment: Deployment) -> bool:
-    """Return whether the newest spec comes no further; what is said of one before it is old."""
+    """Return whether the newest spec makes no progress; reports about earlier ones do not count."""
     since = deployment.progressed
     return deployment.current and since is not None and _deadline(scene, since) <= scene.now
 
@@ -122,13 +122,13 @@ def _stuck(scene: Scene, server: Server, deployment: Deployment) -> Finding:
         "ProgressDeadlineExceeded", f"no further server became ready within {seconds} s"
     )
     edited = deployment.pods > deployment.updated
-    remedy = "take the edit back or fix it" if edited else "look at the pods of its servers"
+    remedy = "revert the edit or fix it" if edited else "check the pods of its servers"
     return Finding(trouble.reason, f"{_how_far(server, deployment)}: {trouble.message}: {remedy}")
 
 
 def _how_far(server: Server, deployment: Deployment) -> str:
-    """Return how many servers run the edit; those before it are taken to be well."""
+    """Return how many servers run the edit; the old ones are assumed to work."""
     before = deployment.pods - deployment.updated
     done = max(0, deployment.available - before)
-    how = "run the edit; the servers before it keep serving" if before else "are ready"
+    how = "run the edit; the old servers keep serving" if before else "are ready"
     return f"{done} of {deployment.wanted} servers of {server.version} {how}"

@@ -1,7 +1,7 @@
-"""The Kubernetes Events a change of status is worth.
+"""The Kubernetes Events for a change of status.
 
-Conditions report what the spec asks for. A run in the background (schedule, annotation) changes
-none of them while it runs, so its beginning and its end are Events of their own.
+Conditions report on the desired version. A run in the background (schedule, annotation) changes
+none of them while it runs, so its start and its end are Events.
 """
 
 from taxon_contracts.search import describe_search
@@ -51,7 +51,7 @@ def _changed(before: Condition | None, after: Condition) -> bool:
 
 
 def _is_warning(status: Status, condition: Condition) -> bool:
-    """Return whether a person should look: nothing more happens, or clients get no answer."""
+    """Return whether a person should act: Taxon cannot continue, or clients get no answer."""
     stalled = any(
         one.type == "Stalled" and one.reason == condition.reason for one in status.conditions or ()
     )
@@ -60,7 +60,7 @@ def _is_warning(status: Status, condition: Condition) -> bool:
 
 
 def _begins(before: Status, run: Run) -> bool:
-    """Return whether a run in the background begins now."""
+    """Return whether a run in the background starts now."""
     known = before.run is not None and before.run.version == run.version
     return run.trigger != "Spec" and not known
 

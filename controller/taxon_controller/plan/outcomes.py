@@ -1,4 +1,4 @@
-"""What the attempts of a run came to: its record, or the pause until the next attempt."""
+"""The outcome of a run's attempts: its record, or the pause until the next attempt."""
 
 from datetime import timedelta
 from typing import get_args
@@ -22,11 +22,11 @@ Attempts = tuple[Attempt, ...]
 def record_of(
     attempts: Attempts, before: VersionRecord | None, settings: Settings
 ) -> VersionRecord | None:
-    """Return the record of a run that has ended for good, or None while it has not.
+    """Return the record of a run that has ended, or None while it has not.
 
     Args:
         attempts: the run's attempts.
-        before: the record an earlier run of the same version left.
+        before: the record of an earlier run of the same version.
         settings: the controller's environment.
     """
     last = attempts[-1]
@@ -43,7 +43,7 @@ def record_of(
 def failed(
     attempts: Attempts, why: Finding, time: str, before: VersionRecord | None
 ) -> VersionRecord:
-    """Return the record of a failed run; a bundle an earlier run of it made is not forgotten."""
+    """Return the record of a failed run; keep the bundle of an earlier run of the same version."""
     last = attempts[-1]
     return VersionRecord(
         version=last.version,
@@ -61,12 +61,12 @@ def failed(
 
 
 def stopped(attempts: Attempts, time: str, bundle_uri: str) -> VersionRecord:
-    """Return the record of a run that a person suspended: it has not failed, and begins again."""
+    """Return the record of a suspended run: it has not failed, and starts again later."""
     record = unknown(attempts, bundle_uri)
     return record.model_copy(
         update={
             "reason": "Suspended",
-            "message": "the run was stopped by spec.suspend and begins again when that is false",
+            "message": "spec.suspend stopped the run; it starts again when suspend is false",
             "completion_time": time,
         }
     )
@@ -102,7 +102,7 @@ def pause(attempts: int, settings: Settings) -> timedelta:
 
 
 def _judged(attempts: Attempts, result: RunResult, time: str) -> VersionRecord:
-    """Return the record of a run that made a bundle."""
+    """Return the record of a run with a bundle."""
     last = attempts[-1]
     return VersionRecord(
         version=last.version,
@@ -129,9 +129,9 @@ def _judged(attempts: Attempts, result: RunResult, time: str) -> VersionRecord:
 
 
 def _final(attempts: Attempts, settings: Settings) -> Finding | None:
-    """Return why a run has failed for good, or None when another attempt may succeed.
+    """Return why a run has failed, or None if another attempt may succeed.
 
-    An attempt that ended well has not failed, even if nobody can read any more what it came to.
+    A completed attempt has not failed, even if its result is lost.
     """
     why = why_failed(attempts[-1])
     if why.reason in get_args(FinalReason) or why.reason == "DeadlineExceeded":

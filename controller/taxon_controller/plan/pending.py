@@ -31,12 +31,12 @@ PARTS: tuple[Callable[[Manifest], object], ...] = (
 
 
 def cannot_start(attempt: Attempt) -> bool:
-    """Return whether an attempt's pod waits for something a person has to do."""
+    """Return whether an attempt's pod waits for a person's action."""
     return attempt.trouble is not None and attempt.trouble.reason in CANNOT_START
 
 
 def is_outdated(scene: Scene, attempt: Attempt, run: Run) -> bool:
-    """Return whether spec.training asks for another pod than the attempt's."""
+    """Return whether spec.training differs from the attempt's pod."""
     try:
         wanted = training_job(scene.model, run, champion=None, settings=scene.settings)
     except ValueError:  # too large a request: the attempt's was not

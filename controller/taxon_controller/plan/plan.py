@@ -1,6 +1,6 @@
-"""The one decision: from a model and what is in the cluster to what should be.
+"""Planning: from a model and the observed state to the desired state.
 
-Pure and total: no clock, no network, no memory; whatever is observed, there is a plan.
+Pure and total: no clock, no network, no memory; there is a plan for every observation.
 """
 
 from collections.abc import Iterable
@@ -30,11 +30,11 @@ from taxon_controller.settings import Settings
 from taxon_kube.api import JOB
 
 UNWATCHED_LOOK = timedelta(seconds=15)
-"""When to look again for what a person has to do: what is not Taxon's is not watched."""
+"""Pause while a person has to act: objects that are not Taxon's are not watched."""
 
 
 def plan(model: Model, observed: Observed, now: datetime, settings: Settings) -> Plan:
-    """Return everything one look at a model decides."""
+    """Return the plan for a model."""
     if model.deleted is not None:
         return plan_deletion(model, observed, now, settings)
     if model.parsed is None:
@@ -53,7 +53,7 @@ def plan(model: Model, observed: Observed, now: datetime, settings: Settings) ->
 
 
 def after_writes(planned: Plan, setbacks_: Setbacks) -> Plan:
-    """Return the plan with a status that says what was not written, and why."""
+    """Return the plan with a status that reports what was not written, and why."""
     if planned.decision is None or setbacks_ == Setbacks():
         return planned
     return _with_status(setbacks.after(planned.decision, setbacks_), planned.writes)
@@ -79,7 +79,7 @@ def known_records(model: Model, observed: Observed) -> Records:
 def _kept_on_jobs(
     scene: Scene, records: Records, writes: tuple[Write, ...]
 ) -> tuple[Annotate, ...]:
-    """Return what keeps each record on its run's last Job: pods go, and a status may be lost."""
+    """Return the writes that copy each record to its run's last Job, in case the status is lost."""
     deleted = [one.body for one in writes if isinstance(one, Delete)]
     last = {one.version: one for one in sorted(scene.observed.attempts, key=lambda one: one.number)}
     return tuple(
@@ -99,13 +99,13 @@ def _encoded(record: VersionRecord) -> str:
 
 
 def _unwatched(scene: Scene) -> tuple[datetime, ...]:
-    """Return when to look again at what is not watched, if something of that is missing."""
+    """Return when to reconcile again if objects that are not watched are missing."""
     missing = accounts(scene.model, scene.settings) - scene.observed.accounts
     return (scene.now + UNWATCHED_LOOK,) if scene.observed.foreign or missing else ()
 
 
 def _protected(model: Model, runs: RunPlan, rollout: RolloutPlan) -> frozenset[str]:
-    """Return the versions that are kept whatever their age."""
+    """Return the versions that are kept at any age."""
     places = (rollout.live, rollout.candidate, rollout.previous)
     asked = model.version(model.retrain)
     in_use = {place.version for place in places if place is not None}
@@ -145,23 +145,23 @@ def _status(decision: Decision) -> Status:
 
 
 def _observed_generation(scene: Scene) -> int | None:
-    """Return the generation that was acted on: the one before while not all could be read.
+    """Return the generation that was acted on: the previous one if not everything could be read.
 
-    A lost status stays lost until everything can be read, and is rebuilt then.
+    A lost status is rebuilt once everything can be read.
     """
     model = scene.model
     return model.status.observed_generation if something_unread(scene) else model.generation
 
 
 def _finalizer(model: Model) -> tuple[Write, ...]:
-    """Put the finalizer on before anything is made outside the cluster."""
+    """Add the finalizer before anything is created outside the cluster."""
     there = names.FINALIZER in model.finalizers
     wanted = wants_finalizer(model)
     return () if there == wanted else (Finalize(wanted=wanted),)
 
 
 def _unreadable(model: Model, now: datetime) -> Plan:
-    """Return the plan for a spec that cannot be read: say so, and leave all as it is."""
+    """Return the plan for a spec that cannot be read: report it and change nothing."""
     finding = Finding("InvalidSpec", f"{model.spec_error}: correct the field")
     status = model.status.model_copy(
         update={

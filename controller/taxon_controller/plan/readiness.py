@@ -22,7 +22,7 @@ Check = Callable[[Decision], Finding | None]
 
 
 def asked_for_is_live(decision: Decision) -> bool:
-    """Return whether the live version is what this generation asks for."""
+    """Return whether the live version is the desired one of this generation."""
     model, rollout = decision.scene.model, decision.rollout
     if rollout.live is None:
         return False
@@ -35,7 +35,7 @@ def asked_for_is_live(decision: Decision) -> bool:
 
 
 def _is_changing(decision: Decision) -> bool:
-    """Return whether a change of the spec is on its way, and not only a run in the background."""
+    """Return whether a change of the spec is in progress, not only a run in the background."""
     model = decision.scene.model
     reconciling = any(one.type == "Reconciling" for one in model.status.conditions or ())
     return reconciling or model.status.observed_generation != model.generation
@@ -47,23 +47,23 @@ def blocked(decision: Decision) -> Finding | None:
 
 
 def rollout_blocked(decision: Decision) -> Finding | None:
-    """Find why the version asked for cannot get the traffic."""
+    """Find why the desired version cannot get the traffic."""
     return decision.rollout.blocked
 
 
 def live_without_servers(decision: Decision) -> Finding | None:
-    """Find a live version, the one asked for, that has no ready server."""
+    """Find that the live version is the desired one and has no ready server."""
     return decision.rollout.live_down if asked_for_is_live(decision) else None
 
 
 def edit_stuck(decision: Decision) -> Finding | None:
-    """Find an edit in place, of what is asked for, that does not reach every server in time."""
+    """Find an edit in place of the desired version that does not reach every server in time."""
     edit = _edit(decision)
     return edit.finding if edit is not None and edit.stuck else None
 
 
 def edit_on_its_way(decision: Decision) -> Finding | None:
-    """Find an edit in place, of what is asked for, that does not run on every server yet."""
+    """Find an edit in place of the desired version that does not run on every server yet."""
     edit = _edit(decision)
     return edit.finding if edit is not None else None
 
@@ -73,13 +73,13 @@ def _edit(decision: Decision) -> Edit | None:
 
 
 def url_not_answering(decision: Decision) -> Finding | None:
-    """Find a live version, the one asked for, whose URL has stopped to answer with it."""
+    """Find that the live version is the desired one and its URL no longer answers with it."""
     phase = _phase_of_live(decision)
     return phase if phase is not None and phase.reason == "URLNotAnswering" else None
 
 
 def traffic_on_its_way(decision: Decision) -> Finding | None:
-    """Find a live version, the one asked for, that the traffic does not reach yet."""
+    """Find that the live version is the desired one and does not get the traffic yet."""
     return _phase_of_live(decision)
 
 
@@ -90,14 +90,14 @@ def _phase_of_live(decision: Decision) -> Finding | None:
 
 
 def suspended(decision: Decision) -> Finding | None:
-    """Find a person's order to stop before what is asked for was live."""
+    """Find spec.suspend before the desired version is live."""
     if asked_for_is_live(decision) or not decision.scene.suspended:
         return None
     return Finding("Suspended", "spec.suspend stops runs and switches")
 
 
 def candidate_on_its_way(decision: Decision) -> Finding | None:
-    """Find a version asked for that waits for its servers or its traffic."""
+    """Find that the desired version waits for its servers or its traffic."""
     rollout = decision.rollout
     if asked_for_is_live(decision) or rollout.candidate is None:
         return None
@@ -113,12 +113,12 @@ def run_on_its_way(decision: Decision) -> Finding | None:
 
 
 def run_cannot_begin(decision: Decision) -> Finding | None:
-    """Find why no run can begin."""
+    """Find why no run can start."""
     return None if asked_for_is_live(decision) else decision.runs.phase
 
 
 def no_version_passed(decision: Decision) -> Finding | None:
-    """Find a run of this spec that gave no version to roll out."""
+    """Find a run of this spec without a version to roll out."""
     latest = latest_of_spec(decision.scene.model, decision.rollout.records)
     if asked_for_is_live(decision) or latest is None or latest.outcome == "Accepted":
         return None
@@ -128,14 +128,14 @@ def no_version_passed(decision: Decision) -> Finding | None:
 
 
 def reported(record: VersionRecord, condition: ConditionType) -> Finding:
-    """Return what a record says, in a reason a condition can have: it may be of another release."""
+    """Return a record's finding with a known reason: the record may be of another release."""
     known = REASONS.get(record.reason)
     reason = record.reason if known and condition in known.types else "Unknown"
     return Finding(reason, record.message)
 
 
 def rollout_not_begun(decision: Decision) -> Finding | None:
-    """Find a version that is rolled out with the next look."""
+    """Find a version whose rollout starts with the next reconciliation."""
     if asked_for_is_live(decision):
         return None
     return Finding("RollingOut", "the version is about to be rolled out")

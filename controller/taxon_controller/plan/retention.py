@@ -1,8 +1,8 @@
 """Which versions are kept, and the removal of the rest.
 
-A version leaves in steps, each of which can be seen in the cluster: its servers go, then a
-clean-up Job removes its bundle, then its training Jobs go, then its record leaves the status. Even
-without the status, a Job that is left says that there is a bundle.
+A version is removed in steps, each visible in the cluster: its servers, then its bundle by a
+clean-up Job, then its training Jobs, then its record in the status. Even without the status, a
+remaining Job shows that there is a bundle.
 """
 
 from dataclasses import dataclass
@@ -32,7 +32,7 @@ class RetentionPlan:
 
 
 def plan_retention(scene: Scene, *, protected: frozenset[str]) -> RetentionPlan:
-    """Decide about old versions; ``protected`` ones are kept whatever their age."""
+    """Decide about old versions; ``protected`` ones are kept at any age."""
     observed, records = scene.observed, scene.records
     if observed.unread_of(JOB, INFERENCE_SERVICE):
         return RetentionPlan(records)
@@ -60,7 +60,7 @@ def plan_retention(scene: Scene, *, protected: frozenset[str]) -> RetentionPlan:
 
 
 def _leaving(records: Records, protected: frozenset[str], limit: int) -> Records:
-    """Return the versions that are not kept, newest first; failed runs push no bundle out."""
+    """Return the versions that are not kept, newest first; failed runs displace no bundle."""
     made = tuple(one for one in records if one.manifest_digest)
     failed = tuple(one for one in records if not one.manifest_digest)
     failed_limit = min(limit, (VERSIONS_AT_MOST - limit) // 2)
@@ -76,7 +76,7 @@ def _beyond(records: Records, protected: frozenset[str], limit: int) -> Records:
 
 
 def _unwanted_cleanups(scene: Scene, leaving: Records) -> list[Write]:
-    """End the clean-ups of versions that are kept after all, before they have a bundle again."""
+    """Stop the clean-ups of versions that are kept again, before they have a new bundle."""
     wanted = {version_cleanup_name(scene.model, record) for record in leaving}
     return [
         Delete(JOB, one.body)
@@ -86,7 +86,7 @@ def _unwanted_cleanups(scene: Scene, leaving: Records) -> list[Write]:
 
 
 def _may_begin(observed: Observed, record: VersionRecord, writes: list[Write]) -> bool:
-    """Return whether a bundle may be removed now: nobody reads it, and not all go at once."""
+    """Return whether a bundle may be removed now: it is not in use, and not too many at once."""
     served = any(one.version == record.version for one in observed.servers)
     begun = sum(isinstance(one, Create) for one in writes)
     return not served and begun < CLEANUPS_AT_A_TIME
@@ -103,8 +103,8 @@ def _cleanup(scene: Scene, record: VersionRecord) -> Manifest:
 def _not_removed(scene: Scene, record: VersionRecord, job: Cleanup) -> Event:
     folder = version_folder(scene.model, record, scene.settings)
     message = (
-        f"the bundle of {record.version} below {folder} could not be removed and is tried again"
-        f" within the hour: read the log of Job {job.name} in"
+        f"the bundle of {record.version} below {folder} could not be removed; Taxon retries"
+        f" within an hour: read the log of Job {job.name} in"
         f" namespace {scene.settings.namespace}"
     )
     about = str(job.body["metadata"]["uid"])
@@ -114,7 +114,7 @@ def _not_removed(scene: Scene, record: VersionRecord, job: Cleanup) -> Event:
 def _forgotten(scene: Scene, record: VersionRecord) -> Event:
     folder = version_folder(scene.model, record, scene.settings)
     message = (
-        f"status.versions is full, so {record.version} leaves it before its bundle was removed:"
+        f"status.versions is full, so {record.version} was dropped before its bundle was removed:"
         f" remove {folder} by hand"
     )
     return Event(Finding("CleanupFailed", message), warning=True, about=record.version)

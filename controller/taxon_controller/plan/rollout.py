@@ -1,8 +1,8 @@
-"""What becomes of serving: the live version, the one on its way to being live, the one kept warm.
+"""The rollout: the live version, the candidate, and the previous version that is kept warm.
 
 The order of a switch: the version's servers are ready, the Service points at them, then the
-HTTPRoute, then the URL answers with that version, then the status says so. Each look at the model
-takes every step that is possible and stops at the first that is not.
+HTTPRoute, then the URL answers with that version, then the status reports it. A reconciliation
+takes every possible step and stops at the first that is not.
 """
 
 from dataclasses import dataclass, replace
@@ -21,18 +21,18 @@ from taxon_controller.plan.stages import Stage, points_at, reached, waits_for_ur
 from taxon_controller.plan.target import choose, live_version
 
 LOOK = timedelta(seconds=15)
-"""When to look again at what is waited for: what is not watched is seen then."""
+"""Pause while a rollout waits for objects that are not watched."""
 EDIT_LOOK = timedelta(seconds=5)
-"""When to look again how far an edit has come: Deployments are not watched."""
+"""Pause while an edit is in progress: Deployments are not watched."""
 
 
 @dataclass(frozen=True)
 class RolloutPlan:
-    """What becomes of serving.
+    """The decision about serving.
 
-    ``phase`` is what serving waits for. ``blocked`` is why the version asked for cannot get the
+    ``phase`` is what serving waits for. ``blocked`` is why the desired version cannot get the
     traffic until a person acts. ``live_down`` is why the live version has no ready server.
-    ``edit`` is what was edited in place and does not run on every server of the live version.
+    ``edit`` is the edit in place that does not run on every server of the live version.
     """
 
     records: Records
@@ -73,7 +73,7 @@ def plan_rollout(scene: Scene) -> RolloutPlan:
 
 
 def _untouched(scene: Scene, unread: Finding) -> RolloutPlan:
-    """Leave everything as it was last seen: what serves cannot be read."""
+    """Change nothing: the servers cannot be read."""
     status = scene.model.status
     return RolloutPlan(
         scene.records,
@@ -86,9 +86,10 @@ def _untouched(scene: Scene, unread: Finding) -> RolloutPlan:
 
 
 def _is_given_up(scene: Scene, stage: Stage, live: str | None) -> bool:
-    """Return whether a stage is late and the version is to be left.
+    """Return whether a stage is late and the version is to be abandoned.
 
-    A pinned version is kept trying. One with ready servers is only left for another that answers.
+    A pinned version is never abandoned. One with ready servers is abandoned only if another one
+    answers.
     """
     if not stage.is_late(scene) or scene.model.spec.pinned_version == stage.version:
         return False
@@ -129,7 +130,7 @@ def _trouble(scene: Scene, version: str) -> Finding | None:
 
 
 def _move(scene: Scene, plan: RolloutPlan, live: str | None, stage: Stage) -> RolloutPlan:
-    """Carry the rollout as far as it goes: wait in its last stage, or arrive."""
+    """Continue the rollout as far as possible: to the stage that waits, or to live."""
     if stage.why is None:
         return _arrive(scene, plan, live, stage.version)
     moving = replace(
@@ -147,13 +148,13 @@ def _move(scene: Scene, plan: RolloutPlan, live: str | None, stage: Stage) -> Ro
 
 
 def _due(scene: Scene, stage: Stage) -> tuple[datetime, ...]:
-    """Return when to look again at a version that waits in a stage."""
+    """Return when to reconcile a version again that waits in a stage."""
     look = scene.now + LOOK
     return (look,) if stage.paused or stage.is_late(scene) else (stage.deadline(scene), look)
 
 
 def _late(scene: Scene, stage: Stage) -> Finding:
-    """Return why a version that is not given up needs a person."""
+    """Return why a version that is not abandoned needs a person."""
     trouble = _trouble(scene, stage.version)
     reason = trouble.reason if trouble else "ProgressDeadlineExceeded"
     pinned = "pinned " if scene.model.spec.pinned_version == stage.version else ""
@@ -161,7 +162,7 @@ def _late(scene: Scene, stage: Stage) -> Finding:
 
 
 def _arrive(scene: Scene, plan: RolloutPlan, live: str | None, target: str) -> RolloutPlan:
-    """Make the target live; the version before stays warm."""
+    """Make the target live; keep the previous version warm."""
     since = clock.text(scene.now)
     previous = None
     if live is not None and scene.observed.server(live) is not None:
@@ -177,7 +178,7 @@ def _arrive(scene: Scene, plan: RolloutPlan, live: str | None, target: str) -> R
 
 
 def _stay(scene: Scene, plan: RolloutPlan, live: str) -> RolloutPlan:
-    """Keep the live version live, and see that it is."""
+    """Keep the live version live, and check its servers and URL."""
     written = scene.model.status.live
     waits = _not_answering(scene, live)
     down = _down(scene, live)
@@ -201,7 +202,7 @@ def _stay(scene: Scene, plan: RolloutPlan, live: str) -> RolloutPlan:
 def _not_answering(scene: Scene, live: str) -> Finding | None:
     """Return why the live version's URL does not answer with it, if it does not.
 
-    What is not known yet, as after a restart, is what the status says.
+    If it is unknown, as after a restart, the status counts.
     """
     written, observed = scene.model.status.live, scene.observed
     settled = written is not None and (written.version, written.weight) == (live, 100)
@@ -212,7 +213,9 @@ def _not_answering(scene: Scene, live: str) -> Finding | None:
     if observed.answering == live:
         return None
     why = observed.unanswered or f"it answers with {observed.answering}"
-    return Finding("URLNotAnswering", f"{live} has ready servers, but its URL does not: {why}")
+    return Finding(
+        "URLNotAnswering", f"{live} has ready servers, but its URL does not answer with it: {why}"
+    )
 
 
 def _down(scene: Scene, live: str | None) -> Finding | None:
@@ -234,7 +237,7 @@ def _leaving(scene: Scene, live: str | None, stage: Stage) -> ServedVersion | No
 
 
 def _previous(scene: Scene, *others: str | None) -> ServedVersion | None:
-    """Return the version kept warm, unless it has another place by now or no servers."""
+    """Return the version kept warm, unless it has another role now or no servers."""
     written = scene.model.status.previous
     if written is None or written.version in others:
         return None
@@ -252,7 +255,7 @@ def _expiry(scene: Scene, previous: ServedVersion | None) -> datetime | None:
 
 
 def _with_objects(scene: Scene, plan: RolloutPlan, *, traffic: str | None) -> RolloutPlan:
-    """Add the writes that give each version in use its servers, and the traffic its way."""
+    """Add the writes for the servers of each version in use, and for the traffic."""
     places = (plan.live, plan.candidate, plan.previous)
     used = frozenset(place.version for place in places if place is not None)
     serve = frozenset(p.version for p in places if p is not None and (p.weight or p is plan.live))

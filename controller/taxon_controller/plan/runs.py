@@ -1,7 +1,7 @@
-"""What becomes of a model's runs.
+"""Decisions about a model's runs.
 
-A run is *settled* when its outcome is in the records. What is not settled is continued, or
-superseded when the spec asks for something else meanwhile.
+A run is *settled* when its outcome is in the records. Other runs are continued, or superseded if
+the spec has changed.
 """
 
 from dataclasses import dataclass, replace
@@ -32,7 +32,7 @@ from taxon_kube.api import JOB, POD
 
 GIVEN_UP = ("Superseded", "Suspended")
 POD_LOOK = timedelta(seconds=20)
-"""How often a running attempt's pod is looked at: pods are not watched."""
+"""Pause between two checks of a running attempt's pod: pods are not watched."""
 
 
 @dataclass(frozen=True)
@@ -91,11 +91,11 @@ def _unsettled(attempts: Attempts, records: Records) -> Going:
 def _supersede(
     scene: Scene, going: Going, kept: str | None, records: Records
 ) -> tuple[Records, tuple[Write, ...]]:
-    """Give up the runs nobody asks for any more.
+    """Cancel the runs that are no longer desired.
 
-    One whose result is lost is not recorded as failed: it may have made a version.
-    Each is recorded first and its Jobs are deleted once that is in the status: whatever it has
-    put into object storage is then removed with its record.
+    A run whose result is lost is not recorded as failed: it may have trained a version.
+    Each is recorded first, and its Jobs are deleted once that is in the status: everything it has
+    written to object storage is then removed with its record.
     """
     writes: tuple[Write, ...] = ()
     for version, attempts in going.items():
@@ -116,7 +116,7 @@ def _given_up(scene: Scene, attempts: Attempts, before: VersionRecord | None) ->
     now = clock.text(scene.now)
     if scene.suspended:
         return stopped(attempts, now, scene.bundle_uri(attempts[-1].version))
-    why = Finding("Superseded", "the run was given up: the spec changed")
+    why = Finding("Superseded", "the run was cancelled: the spec changed")
     return failed(attempts, why, now, before)
 
 
@@ -134,7 +134,7 @@ def _swept(attempts: Attempts, records: Records, wanted: Wanted | None) -> tuple
 
 
 def _continue(scene: Scene, wanted: Wanted, attempts: Attempts) -> RunPlan:
-    """Begin the run's next attempt, wait for the one that goes on, or for its time."""
+    """Start the run's next attempt, or wait for the current one or for the pause."""
     last = attempts[-1] if attempts else None
     if last is not None and last.finished is None and not scene.suspended:
         return _wait_for_end(scene, wanted, attempts)
@@ -161,7 +161,7 @@ def _wait_for_end(scene: Scene, wanted: Wanted, attempts: Attempts) -> RunPlan:
 
 
 def _wait_for_start(scene: Scene, wanted: Wanted, attempts: Attempts, waiting: RunPlan) -> RunPlan:
-    """Report a pod that cannot start; replace it once spec.training asks for another."""
+    """Report a pod that cannot start; replace it once spec.training differs."""
     last = attempts[-1]
     assert last.trouble is not None  # noqa: S101 - that is what its pod waits for
     assert waiting.run is not None  # noqa: S101 - the caller put it there
@@ -181,7 +181,7 @@ def _wait_for_retry(wanted: Wanted, attempts: Attempts, again: datetime) -> RunP
     phase = Finding(
         "RetryPending",
         f"attempt {len(attempts)} of {wanted.version} failed ({why.reason}: {why.message}); the"
-        f" next begins at {clock.text(again)}",
+        f" next starts at {clock.text(again)}",
     )
     return RunPlan((), _run(wanted, last.number, attempts[0].created), phase, due=(again,))
 

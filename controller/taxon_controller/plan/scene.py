@@ -1,4 +1,4 @@
-"""What every decision about a model looks at."""
+"""The input of every decision about a model."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -20,8 +20,8 @@ NO_SCORE = "-"
 class Scene:
     """The one input of all decisions.
 
-    ``records`` are the runs that are settled. ``blocker`` is what a person has to remove before
-    anything new can happen, if there is such a thing.
+    ``records`` are the runs that are settled. ``blocker`` is the problem a person has to solve
+    before anything new can start, if there is one.
     """
 
     model: Model

@@ -1,4 +1,4 @@
-"""When a schedule asks for a run."""
+"""When a schedule starts a run."""
 
 from datetime import datetime, timedelta
 
@@ -8,7 +8,7 @@ from taxon_contracts.resource import cron
 from taxon_controller import clock
 
 PARTS = ("minute", "hour", "day-of-month", "month", "day-of-week")
-"""The fields by the names cronsim gives them."""
+"""cronsim's names of the fields."""
 
 
 class InvalidSchedule(ValueError):  # noqa: N818 - a state, not a fault
@@ -42,7 +42,7 @@ def next_slot(schedule: str, now: datetime) -> datetime | None:
 
 
 def fault(text: str, now: datetime) -> str | None:
-    """Return what is wrong with a schedule and how to write it, if anything is."""
+    """Return what is wrong with a schedule and how to write it; None if it is valid."""
     known = cron.wrong_shape(text) or cron.out_of_range(text)
     if known is not None:
         return known

@@ -1,4 +1,4 @@
-"""The objects that give each version in use its servers, and the traffic its way."""
+"""The objects of serving: the servers of each version in use, and the traffic."""
 
 from taxon_contracts import names
 from taxon_controller.domain.actions import Apply, Delete, Write
@@ -20,8 +20,8 @@ def plan_serving(
 
     Args:
         scene: the model and its surroundings.
-        used: versions that have, or are to have, servers.
-        budgeted: versions whose servers a drained node takes one at a time.
+        used: versions that have, or will have, servers.
+        budgeted: versions with a PodDisruptionBudget.
         traffic: the version Service and HTTPRoute should point at; None: leave them.
     """
     kserve_answers = scene.observed.kserve == "Answering"
@@ -107,7 +107,7 @@ def _is_taken(scene: Scene, write: Apply) -> bool:
 
 
 def _unused(scene: Scene, used: frozenset[str]) -> list[Write]:
-    """Delete the servers that nobody uses and that nothing points at any more."""
+    """Delete the servers that are not in use and that nothing points at."""
     pointers = (scene.observed.service, scene.observed.route)
     pointed = {pointer.version for pointer in pointers if pointer is not None}
     return [

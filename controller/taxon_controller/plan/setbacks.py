@@ -1,6 +1,7 @@
-"""What the writes of a plan came back with, and what that changes in the decision.
+"""The failed writes of a plan, and how they change what the status reports.
 
-Nothing is decided again: what was not written is said, and the next look plans from what is there.
+Nothing is decided again: the status reports what was not written, and the next reconciliation
+plans from the observed state.
 """
 
 from dataclasses import dataclass, replace
@@ -13,16 +14,16 @@ from taxon_controller.plan.decided import Decision
 from taxon_controller.plan.rollout import RolloutPlan
 
 LOOK = timedelta(seconds=15)
-"""When to look again for what a person has to do: what is not Taxon's is not watched."""
+"""Pause while a person has to act: objects that are not Taxon's are not watched."""
 
 
 @dataclass(frozen=True)
 class Setbacks:
     """Why some of the writes were not carried out.
 
-    ``run_refused`` and ``serving_refused`` are the API server's reasons for not taking a training
-    Job, or what serves. ``taken`` are objects of someone else, and ``leaving`` objects that are
-    being deleted, which are in the way, each as ``Kind/name``. ``kserve_away``: KServe's webhook
+    ``run_refused`` and ``serving_refused`` are the API server's reasons for refusing a training
+    Job, or an object of serving. ``taken`` are existing objects of someone else, and ``leaving``
+    objects that are being deleted, each as ``Kind/name``. ``kserve_away``: KServe's webhook
     did not answer.
     """
 
@@ -74,7 +75,7 @@ def _paused(rollout: RolloutPlan, now: datetime) -> RolloutPlan:
 
 
 def _blocked(rollout: RolloutPlan, why: Finding) -> RolloutPlan:
-    """Leave the traffic where it is: the candidate, and its clock, begin again later."""
+    """Do not move the traffic: the candidate and its deadline start again later."""
     live = rollout.live
     return replace(
         rollout,
@@ -86,11 +87,11 @@ def _blocked(rollout: RolloutPlan, why: Finding) -> RolloutPlan:
 
 
 def _waiting(decision: Decision, leaving: tuple[str, ...]) -> Decision:
-    """Say which objects have to be gone before they are created again."""
+    """Report which objects must be deleted before they are created again."""
     why = Finding(
         "ObjectBeingDeleted",
-        f"{', '.join(leaving)} is being deleted and is created again once it is gone; if it stays,"
-        " look at its finalizers",
+        f"{', '.join(leaving)} is being deleted and is created again afterwards; if it stays, check"
+        " its finalizers",
     )
     runs, rollout = decision.runs, decision.rollout
     if any(one.startswith("Job/") for one in leaving):

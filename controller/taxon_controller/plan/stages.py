@@ -1,7 +1,7 @@
 """The stages of a rollout, as data: the share of the traffic a version has reached, and why.
 
-A version first gets its servers, at weight 0, then its traffic. Each stage has a clock of its own.
-A rollout in more steps has more weights here and nothing else.
+A version first gets its servers, at weight 0, then its traffic. Each stage has its own deadline.
+A rollout in more steps needs only more weights here.
 """
 
 from dataclasses import dataclass
@@ -83,13 +83,13 @@ def _since_servers(scene: Scene, place: ServedVersion | None, version: str, *, p
 
 
 def _is_paused(scene: Scene, version: str) -> bool:
-    """Return whether KServe, and not the version, is what keeps servers from starting."""
+    """Return whether KServe, and not the version, prevents servers from starting."""
     server = scene.observed.server(version)
     return scene.observed.kserve == "Unavailable" or server is None or not server.seen
 
 
 def _has_enough(scene: Scene, server: Server) -> bool:
-    """Return whether enough pods answer, also where an edit in place comes no further."""
+    """Return whether enough pods answer, also while an edit in place is in progress."""
     deployment = server.deployment
     return deployment is not None and deployment.available >= max(
         scene.model.spec.serving.min_replicas, 1

@@ -19,7 +19,7 @@ def live_version(scene: Scene) -> str | None:
 
 
 def champion(scene: Scene) -> Champion | None:
-    """Return the live version as the trainer compares a new one with it."""
+    """Return the live version, with which the trainer compares a new one."""
     record = find(scene.records, live_version(scene))
     if record is None or not record.bundle_uri or not record.manifest_digest:
         return None
@@ -42,8 +42,8 @@ def choose(scene: Scene, live: str | None) -> tuple[str | None, Finding | None]:
 def _newest(scene: Scene, live: str | None) -> str | None:
     """Return the newest version that passed.
 
-    The live version has passed: one that ran again and failed, or was refused, is not left for an
-    older one.
+    The live version has passed: if it ran again and failed, or was refused, no older version
+    replaces it.
     """
     passed = (
         one.version

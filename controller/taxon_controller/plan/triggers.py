@@ -18,7 +18,7 @@ Going = dict[str, Attempts]
 
 @dataclass(frozen=True)
 class Wanted:
-    """A run that is asked for."""
+    """A desired run."""
 
     version: str
     trigger: Trigger
@@ -26,12 +26,12 @@ class Wanted:
 
 
 def wanted_run(scene: Scene, going: Going, records: Records) -> Wanted | None:
-    """Return the run that is to go on or to begin.
+    """Return the run to continue or to start.
 
     Args:
         scene: the model and its surroundings.
         going: runs that have not ended.
-        records: runs that have.
+        records: runs that have ended.
     """
     model = scene.model
     manual = _manual(model, records)
@@ -48,14 +48,14 @@ def wanted_run(scene: Scene, going: Going, records: Records) -> Wanted | None:
 
 
 def next_slot(scene: Scene) -> tuple[datetime, ...]:
-    """Return when the schedule next asks for a run, if it does."""
+    """Return when the schedule starts the next run, if it does."""
     text = _schedule(scene)
     slot = schedule.next_slot(text, scene.now) if text else None
     return (slot,) if slot else ()
 
 
 def _manual(model: Model, records: Records) -> Wanted | None:
-    """Return the run the retrain annotation asks for, unless it has ended already."""
+    """Return the run of the retrain annotation, unless it has ended already."""
     if not model.retrain:
         return None
     version = model.version(model.retrain)
@@ -66,7 +66,7 @@ def _manual(model: Model, records: Records) -> Wanted | None:
 
 
 def _scheduled(scene: Scene, records: Records) -> Wanted | None:
-    """Return the run of the newest slot since the last run began: missed slots run once."""
+    """Return the run of the newest slot since the last run started: missed slots run once."""
     text = _schedule(scene)
     if text is None:
         return None

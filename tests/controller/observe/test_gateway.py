@@ -131,7 +131,7 @@ def test_a_listener_that_does_not_take_the_route_is_not_used(other: dict[str, An
 
     assert opened(first, HTTPS) == f"https://{HOST}"
     message = closed(gateway(first))
-    assert "no HTTP or HTTPS listener that takes HTTPRoutes of namespace default" in message
+    assert "no HTTP or HTTPS listener that accepts HTTPRoutes of namespace default" in message
     assert "allowedRoutes" in message
 
 
@@ -172,7 +172,7 @@ def test_a_named_listener_is_the_only_choice() -> None:
 
     missing = entrance(gateway(HTTP), "https")
     assert isinstance(missing, Closed)
-    assert "has no listener https that takes" in missing.message
+    assert "has no listener https that accepts" in missing.message
 
 
 def test_a_listener_that_the_gateway_does_not_serve_is_not_used() -> None:

@@ -29,7 +29,7 @@ def test_a_look_that_takes_long_reads_nothing_more() -> None:
 
     assert world.time == SECONDS
     assert len(reader.unread) == 7
-    assert "the reads before it took more than 30 s" in reader.unread[0].finding.message
+    assert "previous reads took more than 30 s" in reader.unread[0].finding.message
 
 
 @pytest.mark.parametrize("error", [Refused("forbidden"), Unavailable("502"), KindMissing("none")])
