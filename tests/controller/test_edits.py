@@ -140,7 +140,7 @@ def test_a_server_that_is_lost_leaves_the_model_ready_while_it_is_replaced() -> 
     story.look()
     assert story.conditions["Stalled"] == ("True", "ProgressDeadlineExceeded")
     assert "1 of 2 servers" in story.message("Stalled")
-    assert "look at the pods" in story.message("Stalled")
+    assert "check the pods" in story.message("Stalled")
     assert "edit" not in story.message("Stalled")
 
 
