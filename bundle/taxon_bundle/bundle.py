@@ -39,7 +39,7 @@ class Bundle:
     store: Store = field(repr=False)
     manifest: Manifest
     content: bytes = field(repr=False)
-    """The manifest's own bytes: what the digest is of, whatever release wrote them."""
+    """The manifest's exact bytes, which the digest is computed from."""
 
     @property
     def digest(self) -> str:
@@ -89,7 +89,7 @@ def open_bundle(uri: str, digest: str) -> Bundle:
     found = sha256_digest(content)
     if found != digest:
         raise BundleError(
-            MANIFEST_NAME, f"the bundle under {uri} is {found}, not the {digest} that was asked for"
+            MANIFEST_NAME, f"the bundle under {uri} is {found}, not the requested {digest}"
         )
     return Bundle(store, parse_manifest(content), content)
 
@@ -110,10 +110,10 @@ def find_bundle(uri: str) -> Bundle | None:
 
 
 def parse_manifest(content: bytes) -> Manifest:
-    """Return the manifest these bytes hold.
+    """Return the manifest in these bytes.
 
     Raises:
-        BundleError: they hold none, or one of a newer format.
+        BundleError: it is not a manifest, or one of a newer format.
     """
     try:
         document: Any = json.loads(content)

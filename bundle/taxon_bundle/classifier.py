@@ -20,7 +20,7 @@ GRAPH_INPUT = "rows"
 GRAPH_OUTPUTS = ("probabilities", "peak")
 """``peak`` is each row's largest absolute value after scaling and products, as float32."""
 GRAPH_SCALED = "scaled"
-"""Each fitted feature after scaling, asked for only to name the one that overflows."""
+"""Each fitted feature after scaling, computed only to name the one that overflows."""
 GRAPH_ROWS_AT_ONCE = "rows_at_once"
 """Metadata of a graph that needs much memory for each row; absent where any number will do."""
 VALUES_AT_ONCE = 2**17
@@ -30,7 +30,7 @@ EXTERNAL_DATA_MARK = b"location"
 
 
 class BadRow(ValueError):  # noqa: N818 - it names what is wrong, in a person's words
-    """A value the classifier cannot take."""
+    """A value the classifier refuses."""
 
     def __init__(self, row: int, feature: str, reason: str) -> None:
         super().__init__(f"row {row}: {feature} {reason}")
@@ -108,7 +108,7 @@ class Classifier:
         return probabilities
 
     def _answers(self, rows: Rows) -> tuple[Probabilities, NDArray[np.float32]]:
-        """Return the graph's outputs; what it computes on the way stays bounded."""
+        """Return the graph's outputs, with bounded memory for intermediate results."""
         step = max(1, min(self.rows_at_once or len(rows), VALUES_AT_ONCE // rows.shape[1]))
         if len(rows) <= step:
             probabilities, peak = self.session.run(GRAPH_OUTPUTS, {GRAPH_INPUT: rows})
@@ -143,7 +143,7 @@ class Classifier:
         return fitted[int(np.argmax(np.abs(scaled[0])))]
 
     def _check_shapes(self) -> None:
-        """Refuse a graph that does not take and give what the manifest says."""
+        """Refuse a graph whose inputs and outputs differ from the manifest."""
         shapes = {
             value.name: list(value.shape)[1:]
             for value in (*self.session.get_inputs(), *self.session.get_outputs())
@@ -156,7 +156,7 @@ class Classifier:
         }
         if shapes != expected:
             raise BundleError(
-                SERVING_NAME, "its input and output are not what the manifest says: do not use it"
+                SERVING_NAME, "its inputs and outputs differ from the manifest: do not use it"
             )
 
 

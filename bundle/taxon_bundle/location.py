@@ -1,4 +1,4 @@
-"""Where a URI leads: to S3, or to a folder that behaves like it."""
+"""The store of a URI: S3, or a folder that behaves like it."""
 
 import re
 from pathlib import Path
@@ -50,7 +50,7 @@ def _is_s3(uri: str) -> bool:
         BadURI: it holds a character no URI may hold.
     """
     if CONTROL_CHARACTER.search(uri):  # urlsplit would drop some of them in silence
-        raise BadURI(f"{uri!r} holds a line break or another control character: remove it")
+        raise BadURI(f"{uri!r} contains a line break or another control character: remove it")
     return urlsplit(uri).scheme in S3_SCHEMES
 
 

@@ -13,7 +13,7 @@ def remove_below(uri: str) -> int:
     """Remove every object below a folder; return how many there were.
 
     Raises:
-        ValueError: the folder is so high up that it holds more than one model's bundles.
+        ValueError: the folder contains bundles of more than one model.
         StorageError: storage failed; another call continues.
     """
     if len(urlsplit(uri).path.strip("/").split("/")) < FOLDERS or not uri.endswith("/"):

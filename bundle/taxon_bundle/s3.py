@@ -18,7 +18,7 @@ MISSING_CODES = ("404", "NoSuchKey", "NoSuchBucket", "NotFound")
 DENIED_CODES = ("401", "403", "AccessDenied", "InvalidAccessKeyId", "SignatureDoesNotMatch")
 BAD_CODES = ("InvalidBucketName", "InvalidURI", "KeyTooLongError")
 EXISTS_CODES = ("412", "PreconditionFailed")
-"""Not 409: another writer is at it and may still fail, so that is worth another attempt."""
+"""Not 409: another writer is writing and may still fail, so a retry is useful."""
 
 
 @dataclass(frozen=True)

@@ -22,14 +22,14 @@ class DatabaseUnavailable(Exception):  # noqa: N818 - a state, worth trying agai
 
 
 class DatabaseRefused(Exception):  # noqa: N818 - a state, not worth trying again
-    """PostgreSQL will never take these values, however often they are sent."""
+    """PostgreSQL will never accept these values."""
 
 
 def engine(url: str, *, statement_seconds: float = STATEMENT_SECONDS) -> Engine:
     """Return an engine whose every wait is bounded; nothing connects before its first use.
 
-    Every transaction has a connection of its own: nothing stale is met after a fail-over, and an
-    idle model costs the database nothing.
+    Every transaction has its own connection: none is stale after a fail-over, and an idle model
+    uses none.
 
     Args:
         url: ``postgresql://user:password@host:port/database``; a driver suffix is allowed.
@@ -85,7 +85,7 @@ def transaction(engine: Engine) -> Iterator[Connection]:
 
 
 def _translated(error: BaseException) -> DatabaseUnavailable | DatabaseRefused:
-    """Return what an error of the driver means: only bad values stay bad."""
+    """Return the error for a driver's error: only bad values are refused for good."""
     sentence = str(error).strip().split("\n", maxsplit=1)[0]
     state = getattr(error, "pgcode", None) or ""
     return (DatabaseRefused if state[:2] in REFUSALS else DatabaseUnavailable)(sentence)

@@ -1,4 +1,4 @@
-"""The daily partitions of the prediction log, made ahead by whoever owns the schema."""
+"""The daily partitions of the prediction log, created in advance by the schema's owner."""
 
 from datetime import UTC, date, datetime, timedelta
 
@@ -11,7 +11,7 @@ PARTITION_LOCK = 0x7461786F6F
 
 
 def make_partitions(connection: Connection) -> None:
-    """Make the partitions from today on that do not exist yet.
+    """Create the missing partitions from today on.
 
     A day that already has rows in the default partition is left there.
     """
@@ -37,7 +37,7 @@ def _exists(connection: Connection, day: date) -> bool:
 
 
 def _is_taken(connection: Connection, day: date) -> bool:
-    """Say whether the default partition has rows of a day."""
+    """Return whether the default partition has rows of a day."""
     rows = text("SELECT 1 FROM predictions_default WHERE time >= :start AND time < :end LIMIT 1")
     bounds = {"start": day, "end": day + timedelta(days=1)}
     return connection.execute(rows, bounds).first() is not None

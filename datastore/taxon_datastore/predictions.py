@@ -21,12 +21,12 @@ COPY_ESCAPES = str.maketrans({"\\": "\\\\", "\t": "\\t", "\n": "\\n", "\r": "\\r
 def store_predictions(engine: Engine, events: Sequence[PredictionEvent]) -> int:
     """Store events in one transaction; return how many were new.
 
-    Events already stored are left as they are, so a batch may be sent again after any failure.
-    Columns of a newer release than this one get their defaults.
+    Events already stored do not change, so a batch may be sent again after any failure.
+    Columns of a newer release get their defaults.
 
     Raises:
-        DatabaseUnavailable: worth trying again, a schema that lacks something among others.
-        DatabaseRefused: PostgreSQL will never take these events.
+        DatabaseUnavailable: retry later, also if the schema lacks a table or a column.
+        DatabaseRefused: PostgreSQL will never accept these events.
     """
     if not events:
         return 0
@@ -52,7 +52,7 @@ def store_predictions(engine: Engine, events: Sequence[PredictionEvent]) -> int:
 def recent_predictions(
     engine: Engine, *, namespace: str, model: str, limit: int
 ) -> list[PredictionEvent]:
-    """Return a model's latest events, newest first, whatever release stored them.
+    """Return a model's latest events, newest first, stored by any release.
 
     A row this release cannot read is left out.
 
@@ -98,5 +98,5 @@ def _field(value: object) -> str:
 
 
 def _storable(value: str) -> str:
-    """Return text PostgreSQL can hold: no NUL, no half of a surrogate pair."""
+    """Return text PostgreSQL can store: no NUL, no half of a surrogate pair."""
     return value.replace("\0", "").encode("utf-8", "replace").decode()

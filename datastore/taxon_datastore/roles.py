@@ -1,7 +1,7 @@
 """A database role for the servers of each model namespace.
 
-Such a role adds and reads rows of its own namespace and can do nothing else: it owns no table, sees
-no row of another namespace, and changes or removes none.
+Such a role may only add and read rows of its own namespace: it owns no table, sees
+no row of another namespace, and cannot change or remove rows.
 """
 
 from collections.abc import Mapping
@@ -16,14 +16,14 @@ TABLE = "predictions"
 
 
 def grant_roles(connection: Connection, passwords: Mapping[str, str]) -> None:
-    """Make a role for each namespace, or bring its rights and password up to date.
+    """Create a role for each namespace, or update its rights and password.
 
     Args:
         connection: in a transaction of the owner of the schema.
         passwords: the password of each namespace's role.
 
     Raises:
-        DatabaseRefused: the connection's user may not make roles.
+        DatabaseRefused: the connection's user may not create roles.
     """
     if not passwords:
         return
@@ -48,7 +48,7 @@ def _make(connection: Connection, role: str, password: str) -> None:
         able = "SELECT rolsuper OR rolcreaterole FROM pg_roles WHERE rolname = current_user"
         if not _value(connection, able):
             raise DatabaseRefused(
-                "its user may not make a role for each model namespace: grant it CREATEROLE, or set"
+                "its user may not create roles for model namespaces: grant it CREATEROLE, or set"
                 " database.namespaceRoles to false"
             )
         _change(connection, "CREATE ROLE %I", role)

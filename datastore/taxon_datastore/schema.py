@@ -10,22 +10,23 @@ from taxon_datastore.partitions import make_partitions
 from taxon_datastore.roles import grant_roles
 
 MIGRATION_LOCK = 0x7461786F6E
-"""Advisory lock two migrations at once take in turn; the letters of taxon."""
+"""Advisory lock that serialises migrations; the letters of taxon."""
 
 
 def migrate(url: str, passwords: Mapping[str, str] | None = None) -> None:
-    """Bring schema, partitions and roles up to date; several at once take turns.
+    """Migrate schema, partitions and roles; concurrent calls run one after the other.
 
-    A schema of a newer release is left as it is: it only grows, so an older release works on it.
+    A schema of a newer release is not changed: migrations only add, so an older release works
+    with it.
 
     Args:
         url: PostgreSQL URL of the schema's owner.
-        passwords: the password of each model namespace's role; absent, no role is made.
+        passwords: the password of each model namespace's role; absent: no roles are created.
 
     Raises:
         ValueError: the URL is not one of PostgreSQL.
         DatabaseUnavailable: PostgreSQL does not answer, or does not allow the change.
-        DatabaseRefused: what is there cannot be changed by the steps of this release.
+        DatabaseRefused: this release cannot migrate the existing schema.
     """
     from alembic import command  # noqa: PLC0415 - costs 0.3 s, which a starting server need not pay
     from alembic.config import Config  # noqa: PLC0415
@@ -46,7 +47,7 @@ def migrate(url: str, passwords: Mapping[str, str] | None = None) -> None:
 
 
 def _is_newer(present: str, steps: Sequence[str]) -> bool:
-    """Say whether a schema's version comes after the steps of this release, which are numbered.
+    """Return whether a schema's version is later than this release's migrations.
 
     Raises:
         DatabaseRefused: it is not a version of Taxon's.

@@ -1,4 +1,4 @@
-"""Everything a request can do wrong, in no transport's terms; each transport has one table."""
+"""Errors of requests, independent of the transport; each transport has one table for them."""
 
 from dataclasses import dataclass
 
@@ -8,7 +8,7 @@ class RequestError(Exception):
 
 
 class InvalidInput(RequestError):  # noqa: N818 - the names say what is wrong with the request
-    """The request or its tensors are not what the model takes."""
+    """The request or its tensors do not fit the model."""
 
 
 @dataclass(frozen=True)
@@ -21,7 +21,7 @@ class Problem:
 
 
 class InvalidFields(RequestError):  # noqa: N818
-    """Values of a plain request are not what the features take."""
+    """Values of a plain request do not fit the features."""
 
     def __init__(self, problems: list[Problem]) -> None:
         super().__init__(problems[0].message)
@@ -41,7 +41,7 @@ class EncodedBody(RequestError):  # noqa: N818
 
 
 class UnknownMediaType(RequestError):  # noqa: N818
-    """The body is said to be something that is not read."""
+    """The body's Content-Type is not supported."""
 
 
 class TryLater(RequestError):  # noqa: N818

@@ -1,4 +1,4 @@
-"""One request for predictions, whatever transport it came over.
+"""One request for predictions, for every transport.
 
 The only place where predictions are timed, counted and logged, and where failures become errors a
 transport can translate. A transport brings a ``Call``: how to read its request and write its
@@ -47,7 +47,7 @@ class Asked:
 
 @dataclass(frozen=True)
 class Answer:
-    """The answer to some rows; ``ids`` is empty where nothing is logged.
+    """The answer to some rows; ``ids`` is empty if nothing is logged.
 
     ``labels`` has one class per row, ``confidence`` its probability, ``probabilities`` is an array
     [rows, classes].
@@ -61,20 +61,20 @@ class Answer:
 
 
 class Call(Protocol[Written_co]):
-    """One request in the form its transport gives it."""
+    """One request in the form of its transport."""
 
     def read(self, model: Model) -> Asked:
         """Return the rows to predict.
 
         Raises:
-            RequestError: the request is not what the model takes.
+            RequestError: the request does not fit the model.
         """
 
     def write(self, answer: Answer) -> Written_co:
         """Return the answer in the transport's form."""
 
     def refuse(self, bad: BadRow) -> RequestError:
-        """Return the error for a value the classifier does not take."""
+        """Return the error for a value that the classifier refuses."""
 
 
 Health = Literal["healthy", "loading", "draining", "unhealthy"]
@@ -191,14 +191,14 @@ class Exchange:
         )
         try:
             self._log(batch)
-        except Exception:  # noqa: BLE001 - whatever it is, the log never fails an answer
+        except Exception:  # noqa: BLE001 - no error of the log may fail an answer
             self.telemetry.dropped.labels("log_failed").inc(count)
             _log.warning("prediction_not_logged", exc_info=True)
         return ids
 
 
 def _read(call: Call[Any], model: Model) -> Asked:
-    """Return what a request asks for. Whatever fails here was caused by what the client sent.
+    """Return the rows of a request. Every error here is the client's mistake.
 
     Raises:
         RequestError: it cannot be read.

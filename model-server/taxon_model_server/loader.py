@@ -14,7 +14,7 @@ from taxon_contracts.manifest import GOLDEN_NAME, MANIFEST_NAME, METRICS_NAME
 class Model:
     """A bundle that was verified and loaded, and has answered its golden rows.
 
-    ``metrics`` are the held-out figures, ``importances`` how much each feature matters; ``example``
+    ``metrics`` are those of the held-out rows, ``importances`` those of the features; ``example``
     is one of the golden rows, in the order of the features.
     """
 
@@ -72,6 +72,6 @@ def _check_version(bundle: Bundle, version: str | None) -> None:
     if version and version != bundle.manifest.version:
         raise BundleError(
             MANIFEST_NAME,
-            f"{bundle.uri} holds version {bundle.manifest.version}, but {version} was requested:"
+            f"{bundle.uri} is version {bundle.manifest.version}, but {version} was requested:"
             " give that version's bundle, or leave the version out",
         )

@@ -40,11 +40,11 @@ KEEP_ALIVE_SECONDS = 120
 
 
 class ListenError(Exception):
-    """The server cannot listen on the address; the message says why and what to change."""
+    """The server cannot listen on the address; the message has the reason and the remedy."""
 
 
 class Server(uvicorn.Server):
-    """Shuts down in order: unready at once, accepts a while longer, then finishes its requests."""
+    """Shuts down in order: not ready at once, accepts for a while, then finishes its requests."""
 
     def __init__(self, config: uvicorn.Config, state: ServerState, drain_seconds: float) -> None:
         super().__init__(config)
@@ -119,9 +119,9 @@ def _serve(settings: Settings, listener: socket.socket) -> str | None:
 
 
 def listen(host: str, port: int) -> socket.socket:
-    """Return a socket that listens; connections wait until the server takes them.
+    """Return a socket that listens; connections wait until the server accepts them.
 
-    ``::`` is every address of both families, and of IPv4 alone where the kernel has no other.
+    ``::`` is every address of IPv6 and IPv4, or of IPv4 alone if the kernel has no IPv6.
 
     Raises:
         ListenError: the port is in use, or the machine does not have the address.
@@ -199,7 +199,7 @@ def _load(settings: Settings, exchange: Exchange, log: PredictionLog | None) -> 
         exchange.start(model)
     except (BundleError, StorageError) as error:
         return str(error)
-    except Exception as error:  # noqa: BLE001 - whatever it is, a server without a model must exit
+    except Exception as error:  # noqa: BLE001 - a server without a model must exit on every error
         return f"{settings.bundle}: {type(error).__name__}: {error}"
     _start_log(log)
     seconds = round(time.monotonic() - started, 3)
@@ -212,7 +212,7 @@ def _start_log(log: PredictionLog | None) -> None:
     try:
         if log:
             log.start()
-    except Exception:  # noqa: BLE001 - whatever it is, the log never refuses to serve
+    except Exception:  # noqa: BLE001 - no error of the log may prevent serving
         _log.exception("prediction_log_unusable")
 
 

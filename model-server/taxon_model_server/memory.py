@@ -1,4 +1,4 @@
-"""Memory that requests at work may use together: those beyond it wait, but not for ever."""
+"""The memory that requests in progress may use together: further ones wait for a limited time."""
 
 import asyncio
 from collections import deque
@@ -17,9 +17,9 @@ SHARE_OF_FREE = 75
 LEAST_VALUE_BYTES = 2
 """A digit and what separates it from the next."""
 ROW_BYTES = 600
-"""What a row takes beside its values and probabilities: label, id, their text, and its log."""
+"""Bytes of a row besides its values and probabilities: label, id, their text, and its log."""
 PROBABILITY_BYTES = 64
-"""What a probability takes: the number, its text, and its name where the answer repeats it."""
+"""Bytes of a probability: the number, its text, and its name if the answer repeats it."""
 BASE_BYTES = 8 * MEBIBYTE
 """What does not grow with the request: pieces of text, and rows in the graph."""
 
@@ -40,12 +40,12 @@ def request_memory(size: int, *, features: int, classes: int, max_rows: int) -> 
 
 
 def free_memory() -> int:
-    """Return how many bytes requests may use beside what the process holds already."""
+    """Return how many bytes requests may use in addition to the process's current memory."""
     return max(0, usable_memory() - resident_memory()) * SHARE_OF_FREE // 100
 
 
 class MemoryBudget:
-    """Bytes that are handed out in the order they are asked for, and come back."""
+    """Bytes that are reserved in order of arrival and released again."""
 
     def __init__(self, measure: Callable[[], int], *, wait_seconds: float = WAIT_SECONDS) -> None:
         """Take how to measure the bytes there are, which is done when the first are asked for."""
@@ -57,7 +57,7 @@ class MemoryBudget:
 
     @contextmanager
     def share(self) -> Iterator["Share"]:
-        """Yield what one request holds; whatever it takes comes back at the end."""
+        """Yield one request's reservation; release it at the end."""
         share = Share(self)
         try:
             yield share
@@ -94,7 +94,7 @@ class MemoryBudget:
         except TimeoutError as error:
             self._leave(turn)
             raise Overloaded(
-                "the requests being answered hold all memory there is for them: try again in"
+                "the requests in progress use all available memory: try again in"
                 f" {RETRY_SECONDS} s",
                 RETRY_SECONDS,
             ) from error
@@ -115,20 +115,20 @@ class MemoryBudget:
             self._waiting.popleft()
 
     def _leave(self, turn: tuple[int, asyncio.Future[None]]) -> None:
-        """Stop waiting; what came at the last moment goes back."""
+        """Stop waiting; release bytes that were reserved at the last moment."""
         size, future = turn
         self.give_back(0 if future.cancelled() else size)
 
 
 class Share:
-    """What one request holds of a budget."""
+    """One request's reservation."""
 
     def __init__(self, budget: MemoryBudget) -> None:
         self._budget = budget
         self.held = 0
 
     async def take(self, size: int) -> None:
-        """Hold more bytes, once they are there.
+        """Reserve more bytes, once they are available.
 
         Raises:
             TooLarge: there are not as many, whoever else is served.
@@ -138,7 +138,7 @@ class Share:
         self.held += size
 
     async def take_up_to(self, size: int) -> None:
-        """Hold more bytes, or all there are where that is fewer.
+        """Reserve more bytes, or all available ones if that is fewer.
 
         Raises:
             Overloaded: others hold them for too long.

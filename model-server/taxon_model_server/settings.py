@@ -57,12 +57,12 @@ class Settings(BaseSettings):
     )
     spool_folder: Path = Field(
         default=Path("/tmp/taxon-spool"),  # noqa: S108 - a pod's emptyDir; the folder is the server's own
-        description="Folder that holds predictions until they are in the database.",
+        description="Folder for predictions until they are stored in the database.",
     )
     spool_max_bytes: int = Field(
         default=256 * 2**20,
         ge=2**20,
-        description="Bytes the spool may hold. Beyond, predictions are dropped and counted.",
+        description="Bytes of the largest spool. Beyond, predictions are dropped and counted.",
     )
     max_body_bytes: int = Field(default=16 * 2**20, ge=1024, description="Largest request body.")
     max_rows: int = Field(default=100_000, ge=1, description="Most rows of one request.")

@@ -35,10 +35,10 @@ class Workers:
         return await asyncio.get_running_loop().run_in_executor(self._pool, work)
 
     async def respond(self) -> bool:
-        """Return whether a thread takes work now, or all of them are computing.
+        """Return whether a thread accepts a task now, or all of them are computing.
 
-        Threads that neither take work nor use the processor hang: they wait for something that
-        never comes. Only one check is queued at a time.
+        Threads that neither accept a task nor use the processor hang. Only one check is queued at
+        a time.
         """
         if self._check is None or self._check.done():
             self._check = self._pool.submit(_nothing)
@@ -50,7 +50,7 @@ class Workers:
         self._started.append(threading.current_thread())
 
     def _processor_seconds(self) -> float:
-        """Return how long the threads have computed in all; 0 where the system does not say."""
+        """Return the threads' total processor time; 0 if the system does not report it."""
         if not hasattr(time, "pthread_getcpuclockid"):  # macOS
             return 0.0
         return sum(

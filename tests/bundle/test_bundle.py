@@ -1,4 +1,4 @@
-"""A bundle is whole, and the one that was asked for, or it is refused with the file's name."""
+"""A bundle is complete and the requested one, or it is refused with the name of the file."""
 
 import json
 from pathlib import Path
@@ -108,11 +108,11 @@ def test_a_flipped_byte_of_the_manifest_is_another_bundle(bundle: Bundle) -> Non
 
 
 def test_another_bundles_manifest_under_the_uri_is_refused(bundle: Bundle, tmp_path: Path) -> None:
-    """A swapped but valid bundle is not the one that was asked for."""
+    """A swapped but valid bundle is refused."""
     other = train(run_request(small_table(seed=1), tmp_path / "other"))
     (Path(bundle.uri) / MANIFEST_NAME).write_bytes(other.manifest.encode())
 
-    with pytest.raises(BundleError, match=f"is {other.digest}, not the {bundle.digest}"):
+    with pytest.raises(BundleError, match=f"is {other.digest}, not the requested {bundle.digest}"):
         open_bundle(bundle.uri, bundle.digest)
 
 

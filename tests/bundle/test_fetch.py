@@ -106,7 +106,7 @@ def test_another_bundle_is_refused(
     assert code == fetch.EXIT_FINAL
     assert message == (
         f"manifest.json: the bundle under taxon+{stored.uri} is {stored.digest},"
-        f" not the {OTHER_DIGEST} that was asked for"
+        f" not the requested {OTHER_DIGEST}"
     )
 
 

@@ -98,8 +98,8 @@ def test_another_scheme_is_refused_with_the_ones_there_are() -> None:
 NEVER = {
     "a way out of the bucket": ("s3://samples/../x.csv", r"has \. or \.\. as a part of its key"),
     "a way up inside the bucket": ("s3://samples/a/../x.csv", r"has \. or \.\."),
-    "a line break": ("s3://samples/wine.csv\n", "holds a line break"),
-    "a line break within": ("s3://sam\nples/wine.csv", "holds a line break"),
+    "a line break": ("s3://samples/wine.csv\n", "contains a line break"),
+    "a line break within": ("s3://sam\nples/wine.csv", "contains a line break"),
     "no bucket": ("s3:///wine.csv", "does not name a bucket"),
     "a bucket no store has": ("s3://Samples_/wine.csv", "does not name a bucket"),
 }

@@ -66,5 +66,5 @@ def test_a_database_of_another_program_is_refused_at_once(
         "INSERT INTO alembic_version VALUES ('ae1027a6acf')",
     )
     monkeypatch.setenv("TAXON_DATABASE_URL", empty_database)
-    with pytest.raises(SystemExit, match=r"cannot be brought up to date: .* not Taxon's"):
+    with pytest.raises(SystemExit, match=r"cannot be migrated: .* not Taxon's"):
         migrate.main()

@@ -120,7 +120,7 @@ def test_a_fault_of_the_server_is_500_without_its_details(
     answer = client.post(path, json=ROW if path == "/predict" else {"inputs": [tensor]})
 
     assert answer.status_code == 500
-    assert answer.json() == {key: "the server failed to answer; its log says why"}
+    assert answer.json() == {key: "the server failed to answer; its log has the reason"}
 
 
 def test_names_a_client_made_up_do_not_make_long_answers(client: Client) -> None:

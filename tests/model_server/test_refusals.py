@@ -121,7 +121,7 @@ def test_a_bundle_of_another_version_than_the_pod_is_labelled_with_is_refused(
     reason = refusal(capsys)
 
     assert code == EXIT_REFUSED
-    assert f"holds version {bundle.manifest.version}, but v0000000000 was requested" in reason
+    assert f"is version {bundle.manifest.version}, but v0000000000 was requested" in reason
 
 
 def test_an_unknown_kind_of_storage_is_refused(

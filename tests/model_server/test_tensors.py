@@ -117,9 +117,9 @@ def test_binary_and_json_tensors_mix() -> None:
             [tensor(datatype="INT8", data=[1, 2, 3, 4.0])],
             "value 3: 4.0 is not a number of type INT8",
         ),
-        ([tensor(datatype="INT8", data=[1, 2, 3, 300])], "holds a number beyond INT8"),
-        ([tensor(datatype="UINT8", data=[1, 2, 3, -1])], "holds a number beyond UINT8"),
-        ([tensor(data=[1, 2, 3, 10**400])], "holds a number beyond FP64"),
+        ([tensor(datatype="INT8", data=[1, 2, 3, 300])], "contains a number beyond INT8"),
+        ([tensor(datatype="UINT8", data=[1, 2, 3, -1])], "contains a number beyond UINT8"),
+        ([tensor(data=[1, 2, 3, 10**400])], "contains a number beyond FP64"),
         (
             [tensor(datatype="INT64", data=[1, 2, 3, 2**53 + 1])],
             "an integer beyond 2^53: send FP64",
@@ -175,7 +175,7 @@ def test_tensors_that_are_not_rows_are_refused(tensors: list[dict[str, Any]], sa
             {"parameters": {"binary_data_size": 32}, "data": ROWS},
             "has data and binary_data_size: send one",
         ),
-        ({"data": ROWS}, "the inputs claim 0 binary bytes, the body holds 32"),
+        ({"data": ROWS}, "the inputs claim 0 binary bytes, the body has 32"),
     ],
 )
 def test_binary_sizes_must_be_right(changes: dict[str, Any], said: str) -> None:

@@ -1,8 +1,8 @@
 """`python -m taxon_bundle.commands.fetch URI FOLDER`: copy a verified bundle to a server.
 
-KServe starts this before the server, as Taxon's ClusterStorageContainer. The URI names the bundle
-and the digest of its manifest, so whoever may write to the bucket still cannot choose what is
-served. A refusal is one sentence in the pod's termination log, which KServe shows in the
+KServe starts this before the server, as Taxon's ClusterStorageContainer. The URI has the bundle
+and the digest of its manifest, so that write access to the bucket is not enough to change what is
+served. A refusal is one sentence in the pod's termination log, which KServe copies to the
 InferenceService's status.
 """
 
@@ -71,12 +71,12 @@ def main() -> None:
         prog="python -m taxon_bundle.commands.fetch", description=__doc__
     )
     parser.add_argument("uri", help="taxon+s3://bucket/path/?manifest=sha256:...")
-    parser.add_argument("folder", type=Path, help="where the bundle goes")
+    parser.add_argument("folder", type=Path, help="the bundle's folder")
     parser.add_argument(
         "--termination-log",
         type=Path,
         default=Path("/dev/termination-log"),
-        help="where the reason of a refusal goes, if the file exists",
+        help="file for the reason of a refusal, if it exists",
     )
     arguments = parser.parse_args()
     logs.configure()
@@ -92,7 +92,7 @@ def main() -> None:
 
 
 def refuse(reason: str, termination_log: Path) -> None:
-    """Say why in the log and, in a pod, in the termination log."""
+    """Write the reason to the log and, in a pod, to the termination log."""
     log.error("BundleRefused", reason=reason)
     if termination_log.exists():
         termination_log.write_text(reason)

@@ -1,4 +1,4 @@
-"""`python -m taxon_bundle.commands.provision`: create buckets, and put tables into one of them.
+"""`python -m taxon_bundle.commands.provision`: create buckets, and store tables in one of them.
 
 A Job of the chart prepares the evaluation object store with it. Running it again changes nothing.
 """

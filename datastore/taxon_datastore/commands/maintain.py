@@ -1,6 +1,6 @@
-"""`python -m taxon_datastore.commands.maintain`: make the partitions of the days to come.
+"""`python -m taxon_datastore.commands.maintain`: create the partitions of the coming days.
 
-A CronJob of the chart runs it daily, as the schema's owner: servers have no right to make tables.
+A CronJob of the chart runs it daily, as the schema's owner: servers may not create tables.
 """
 
 import sys
@@ -20,7 +20,7 @@ def main() -> None:
     except ValueError as error:
         sys.exit(f"{error}.")
     except (DatabaseRefused, DatabaseUnavailable) as error:
-        sys.exit(f"the partitions of the next days cannot be made: {error}.")
+        sys.exit(f"the partitions of the next days cannot be created: {error}.")
 
 
 def _maintain(settings: Settings) -> None:

@@ -1,4 +1,4 @@
-"""`python -m taxon_datastore.commands.migrate`: bring the schema up to date, once it answers."""
+"""`python -m taxon_datastore.commands.migrate`: migrate the schema, once the database answers."""
 
 import logging
 import sys
@@ -76,7 +76,7 @@ def main() -> None:
     except ValueError as error:
         sys.exit(f"{error}.")
     except DatabaseRefused as error:
-        sys.exit(f"the schema cannot be brought up to date: {error}.")
+        sys.exit(f"the schema cannot be migrated: {error}.")
     except DatabaseUnavailable as error:
         sys.exit(f"PostgreSQL does not answer ({error}): check its pod or its URL.")
 

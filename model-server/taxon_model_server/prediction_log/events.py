@@ -14,12 +14,12 @@ from taxon_contracts.document import salvage
 from taxon_contracts.prediction import PredictionEvent
 
 ROW_BYTES = 200
-"""What a row takes beside its features and probabilities: its id, label and confidence."""
+"""Bytes of a row besides its features and probabilities: its id, label and confidence."""
 
 
 @dataclass(frozen=True)
 class Batch:
-    """One request's answers, as arrays; ``rows`` is None where features are not kept.
+    """One request's answers, as arrays; ``rows`` is None if features are not logged.
 
     ``labels``, ``probabilities`` and ``confidence`` are None for a request that got no answer.
     """
@@ -36,7 +36,7 @@ class Batch:
 
     @property
     def size(self) -> int:
-        """Return about how many bytes it takes in memory."""
+        """Return its approximate size in memory in bytes."""
         arrays = [array for array in (self.rows, self.probabilities) if array is not None]
         return ROW_BYTES * len(self.ids) + sum(array.nbytes for array in arrays)
 
@@ -70,9 +70,9 @@ def read_lines(segment: Path) -> list[str]:
 
 
 def parse_events(lines: Sequence[str]) -> list[PredictionEvent]:
-    """Return the events of the lines that hold one, whatever release wrote them.
+    """Return the events in some lines, which any release may have written.
 
-    A line a disk damaged is left out.
+    Damaged lines are left out.
     """
     events = []
     for line in lines:

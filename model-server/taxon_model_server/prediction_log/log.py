@@ -1,7 +1,7 @@
 """The prediction log: off the request's path to disk, from disk to the database.
 
-One thread writes what was answered to the spool, another moves the spool to the database. Neither
-can slow or fail an answer, and nothing ends them before the server ends; what they drop is counted.
+One thread writes answered rows to the spool, another moves the spool to the database. Neither
+can slow or fail an answer, and no error ends them before the server ends; drops are counted.
 """
 
 import contextlib
@@ -58,7 +58,7 @@ class PredictionLog:
         self._shipper.start()
 
     def put(self, batch: Batch) -> None:
-        """Take a batch without waiting; one that cannot be taken is dropped and counted."""
+        """Queue a batch without waiting; if the queue is full, drop and count it."""
         rows = len(batch.ids)
         with self._changed:
             reason = self._refusal(batch.size)
@@ -78,7 +78,7 @@ class PredictionLog:
         return None
 
     def close(self, seconds: float) -> None:
-        """Write what is in memory and try once more to move the spool, for at most this long."""
+        """Write what is in memory and try once more to store the spool, with a timeout."""
         self._closing.set()
         with self._changed:
             self._changed.notify()
@@ -174,7 +174,7 @@ class PredictionLog:
                     trouble = f"{segment.name} cannot be read or removed: {error.strerror}"
         except TryLater as error:
             return str(error)
-        except Exception as error:  # noqa: BLE001 - a fault here must not end the log, nor a row be lost
+        except Exception as error:  # noqa: BLE001 - an error here must neither end the log nor lose a row
             return f"{type(error).__name__}: {error}"
         return trouble
 

@@ -14,11 +14,11 @@ ANY_SEGMENT = f"{'[0-9]' * DIGITS}{SUFFIX}"
 
 
 class SpoolFull(OSError):  # noqa: N818 - a state the caller counts
-    """The spool holds as many bytes as it may."""
+    """The spool has reached its largest size."""
 
 
 class SpoolUnusable(Exception):  # noqa: N818 - a state; the message names the folder and the remedy
-    """The folder cannot hold a spool."""
+    """The folder cannot be used for a spool."""
 
 
 class Spool:
@@ -60,8 +60,8 @@ class Spool:
         """Write lines as one segment, on disk when this returns.
 
         Raises:
-            SpoolFull: the spool holds as many bytes as it may.
-            OSError: the disk does not take them.
+            SpoolFull: the spool has reached its largest size.
+            OSError: writing to the disk failed.
         """
         content = "".join(f"{line}\n" for line in lines).encode()
         with self._lock:
@@ -91,7 +91,7 @@ class Spool:
         """Remove a segment that is no longer needed.
 
         Raises:
-            OSError: the disk does not let it.
+            OSError: the disk refuses it.
         """
         size = segment.stat().st_size
         segment.unlink()

@@ -31,7 +31,7 @@ class InvalidArray(ValueError):  # noqa: N818 - the message says what is wrong w
 def convert(
     values: list[Any], datatype: str, *, first: int = 0, known: bool = False
 ) -> NDArray[np.float64]:
-    """Return what JSON held as float64, once each value is a number of the datatype.
+    """Return JSON values as float64, after checking that each is a number of the datatype.
 
     Args:
         values: anything JSON holds.
@@ -49,7 +49,7 @@ def convert(
         with np.errstate(over="ignore"):  # what overflows is infinite, and refused by its row
             array = np.array(values, kind)
     except OverflowError as error:
-        raise InvalidArray(f"holds a number beyond {datatype}") from error
+        raise InvalidArray(f"contains a number beyond {datatype}") from error
     except ValueError:
         _check_types(values, datatype, first)
         raise
@@ -71,10 +71,10 @@ def widen(values: NDArray[Any]) -> NDArray[np.float64]:
     """Return numbers as float64; integers must survive the change.
 
     Raises:
-        InvalidArray: float64 does not hold one of the integers.
+        InvalidArray: float64 cannot represent one of the integers.
     """
     if values.dtype.itemsize == LONG and values.dtype.kind in "iu" and len(values):
         low, high = int(values.min()), int(values.max())
         if low < -LARGEST_EXACT or high > LARGEST_EXACT:
-            raise InvalidArray("holds an integer beyond 2^53: send FP64")
+            raise InvalidArray("contains an integer beyond 2^53: send FP64")
     return values.astype(np.float64, copy=False)

@@ -51,7 +51,7 @@ def read_request(
         max_rows: most rows of one request.
 
     Raises:
-        InvalidInput: it is not what the model takes; the message names the tensor and the row.
+        InvalidInput: it does not fit the model; the message names the tensor and the row.
         TooLarge: it has more rows than ``max_rows``.
     """
     if not body:

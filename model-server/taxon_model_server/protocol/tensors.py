@@ -63,7 +63,7 @@ def read_tensors(
         tensors[tensor.name] = values.reshape(tensor.shape)
     if place != len(binary):
         raise InvalidInput(
-            f"the inputs claim {place} binary bytes, the body holds {len(binary)}:"
+            f"the inputs claim {place} binary bytes, the body has {len(binary)}:"
             f" correct {BINARY_SIZE}"
         )
     return tensors
@@ -113,7 +113,7 @@ def _json_values(
 
 
 def _check_shape(tensor: RequestInput, count: int, limits: Limits) -> None:
-    """Check that a tensor has the shape it says, and not more rows or columns than the model takes.
+    """Check that a tensor's values have its shape, and that its rows and columns fit the model.
 
     Raises:
         InvalidInput: it has another shape.
@@ -136,5 +136,5 @@ def _check_shape(tensor: RequestInput, count: int, limits: Limits) -> None:
 
 
 def _short(shape: Sequence[int]) -> str:
-    """Return a shape as text that stays short whatever the client sent."""
+    """Return a shape as text of limited length."""
     return f"{list(shape[:4])!s:.40}"

@@ -27,7 +27,7 @@ class Counted:
         self._access_log = access_log
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Hand a request on."""
+        """Pass a request on."""
         started = time.perf_counter()
         code = int(HTTPStatus.INTERNAL_SERVER_ERROR)
 

@@ -1,4 +1,4 @@
-"""The bodies of requests for predictions: within their limits, in memory that is there, decoded."""
+"""The bodies of requests for predictions: limited, in reserved memory, decoded."""
 
 import asyncio
 import zlib
@@ -12,7 +12,7 @@ from taxon_model_server.protocol.json_text import Content
 from taxon_model_server.rest.rate_limit import RateLimit
 
 FREE_BYTES = 64 * 1024
-"""Bodies up to this are read without asking for memory first."""
+"""Bodies up to this size are read without reserving memory."""
 SHARE = "taxon.share"
 """Where the scope of a request has its share of the memory."""
 JSON_TYPES = {
@@ -132,7 +132,7 @@ def _decoded(content: Content, codings: Sequence[str], most: int) -> Content:
             content = _inflated(content, CODINGS[coding], most)
         except (zlib.error, EOFError) as error:
             raise InvalidInput(
-                f"the body is not {coding}, as its Content-Encoding says: {error}"
+                f"the body is not {coding}, although its Content-Encoding says so: {error}"
             ) from error
     return content
 

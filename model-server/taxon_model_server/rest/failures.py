@@ -28,7 +28,7 @@ HEADERS: Mapping[type[Exception], Mapping[str, str]] = {
     errors.EncodedBody: {"accept-encoding": "gzip, deflate"},
     errors.UnknownMediaType: {"accept": "application/json"},
 }
-"""What else an answer says of what would have been taken."""
+"""Headers that describe what the server accepts."""
 LONGEST_MESSAGE = 500
 """Characters of an error's message; it may repeat names the client made up."""
 
@@ -57,14 +57,14 @@ async def _refuse(request: Request, error: Exception) -> Response:
 
 
 async def refuse_connection(scope: Scope, receive: Receive, send: Send) -> None:
-    """Answer what the connection could not take, as an ASGI application."""
+    """Answer a request that the connection refused, as an ASGI application."""
     refusal: Refusal = scope["extensions"][REFUSAL]["refusal"]
     response = _answer(Request(scope), refusal.status, refusal.sentence)
     await response(scope, receive, send)
 
 
 async def _refuse_rest(request: Request, error: Exception) -> Response:
-    """Answer a request whose rest the connection could not take."""
+    """Answer a request whose rest the connection refused."""
     assert isinstance(error, RefusedRequest)  # noqa: S101 - it is registered for nothing else
     return _answer(request, error.refusal.status, error.refusal.sentence)
 
@@ -72,13 +72,13 @@ async def _refuse_rest(request: Request, error: Exception) -> Response:
 async def _refuse_route(request: Request, error: Exception) -> Response:
     """Answer a path or a method that is not there."""
     assert isinstance(error, HTTPException)  # noqa: S101 - it is registered for nothing else
-    message = f"{request.method} {request.scope['path']}: {error.detail}; /docs lists what there is"
+    message = f"{request.method} {request.scope['path']}: {error.detail}; /docs lists the paths"
     return _answer(request, error.status_code, message, error.headers)
 
 
 async def _fail(request: Request, _: Exception) -> Response:
-    """Answer a fault of the server's own; its traceback goes to the log."""
-    message = "the server failed to answer; its log says why"
+    """Answer a fault of the server; log its traceback."""
+    message = "the server failed to answer; its log has the reason"
     return _answer(request, HTTPStatus.INTERNAL_SERVER_ERROR, message)
 
 

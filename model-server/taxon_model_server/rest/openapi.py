@@ -32,7 +32,7 @@ PLAIN_REFUSALS = {
     429: "the client is over its rate limit",
     503: "no model is loaded yet",
 }
-V2_REFUSALS = PLAIN_REFUSALS | {400: "the request is not what the model takes"}
+V2_REFUSALS = PLAIN_REFUSALS | {400: "the request does not fit the model"}
 
 
 def api_description(state: ServerState) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""Plain endpoints for people and existing clients: features by name in, one answer out."""
+"""Plain endpoints: features by name in, one answer out."""
 
 from datetime import UTC, datetime
 

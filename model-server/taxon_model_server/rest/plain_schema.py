@@ -21,7 +21,7 @@ class Answered(BaseModel):
         default=None, description="Binary models only: probability of the second class of /info."
     )
     prediction_id: str | None = Field(
-        default=None, description="Id of the logged prediction; absent where nothing is logged."
+        default=None, description="Id of the logged prediction; absent if nothing is logged."
     )
 
 
@@ -67,7 +67,7 @@ class Health(BaseModel):
     """Whether requests should be sent here."""
 
     status: exchange.Health = Field(
-        description="healthy (200); else 503: loading, draining, or unhealthy: its threads hang."
+        description="healthy with a 200; loading, draining or unhealthy (threads hang) with a 503."
     )
     model_loaded: bool
     model: str

@@ -1,4 +1,4 @@
-"""How many predictions a client may ask for."""
+"""The rate limit of prediction requests per client."""
 
 import math
 import time
@@ -22,12 +22,12 @@ class RateLimit:
         """Count one request.
 
         Raises:
-            TooManyRequests: the client has none left; it says how many seconds to wait.
+            TooManyRequests: the client is over the limit; with the seconds to wait.
         """
         if self._limiter.hit(self._rule, client):
             return
         left = self._limiter.get_window_stats(self._rule, client).reset_time - time.time()
         seconds = max(1, math.ceil(left))
         raise TooManyRequests(
-            f"{client} has asked {self._rule} already: try again in {seconds} s", seconds
+            f"{client} is over the limit of {self._rule}: try again in {seconds} s", seconds
         )

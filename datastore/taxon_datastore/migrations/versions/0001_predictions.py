@@ -7,7 +7,7 @@ down_revision = None
 
 
 def upgrade() -> None:
-    """Make the table, partitioned by day, and the partition for days nobody made one for."""
+    """Create the table, partitioned by day, and the default partition for other days."""
     op.execute("""
         CREATE TABLE predictions (
             id uuid NOT NULL,
