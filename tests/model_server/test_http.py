@@ -268,4 +268,4 @@ def test_both_families_reach_a_server_on_every_address(bundle: Bundle, tmp_path:
                 refused = wire.send(PREDICT).reply()
 
                 assert refused.code == 429
-                assert refused.json()["detail"].startswith(f"{address} has ")
+                assert refused.json()["detail"].startswith(f"{address} is over the limit of ")
