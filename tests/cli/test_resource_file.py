@@ -68,7 +68,7 @@ def test_the_second_sample_is_short() -> None:
         (
             "  pipeline:",
             "  gate: {limits: [{metric: brier}]}\n  pipeline:",
-            "FILE: spec.gate.limits[0]: a limit needs min, max or both, and min must not be",
+            "FILE: spec.gate.limits[0]: a limit needs min, max or both, and min must be",
         ),
         ("kind: Cl", "kind: NoCl", "FILE: kind: Input should be 'ClassifierModel'"),
         ("v1alpha1", "v1", "FILE: apiVersion: Input should be 'taxon.dev/v1alpha1'"),
