@@ -11,7 +11,7 @@ LONG, SHORT = 60.0, 0.05
 
 
 async def hold(budget: MemoryBudget, size: int, done: asyncio.Event, order: list[int]) -> None:
-    """Take some bytes, and keep them until told."""
+    """Reserve some bytes until released."""
     with budget.share() as share:
         await share.take(size)
         order.append(size)

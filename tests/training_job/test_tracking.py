@@ -114,7 +114,7 @@ def test_a_run_is_recorded_offline_whatever_the_settings(recorded: Recorded) -> 
 
 def test_a_hanging_server_is_given_up_and_reported(recorded: Recorded) -> None:
     """After the seconds that were set."""
-    assert recorded.event["synced"].startswith("given up after 1 s")
+    assert recorded.event["synced"].startswith("stopped after 1 s")
 
 
 def test_recording_knows_no_setting_of_the_users(
@@ -187,7 +187,7 @@ def test_a_server_that_never_answers_is_given_up(
     started = time.monotonic()
     ended = sync(recorded.folder, 2.0)
 
-    assert ended.startswith("given up after 2 s")
+    assert ended.startswith("stopped after 2 s")
     assert time.monotonic() - started < 6
     wait_until(lambda: marked_processes() == [])
 
@@ -203,7 +203,7 @@ def test_trouble_with_the_server_is_reported_and_bounded(
     started = time.monotonic()
     ended = sync(recorded.folder, 2.0)
 
-    assert ended.startswith(("given up after 2 s", "failed, see"))
+    assert ended.startswith(("stopped after 2 s", "failed, see"))
     assert time.monotonic() - started < 6
 
 
@@ -214,7 +214,7 @@ def test_a_recording_that_takes_too_long_is_given_up(
     tracked(*run, tmp_path, tracking_record_seconds=0.01)
     event = logged(log)
 
-    assert event["recorded"].startswith("given up after 0.01 s")
+    assert event["recorded"].startswith("stopped after 0.01 s")
     assert event["synced"] == "not tried"
 
 
@@ -266,7 +266,7 @@ def test_what_leaves_the_process_group_is_ended_too(tmp_path: Path) -> None:
     )
     ended = bounded([sys.executable, "-c", program], tmp_path / "log", 1.0, dict(os.environ))
 
-    assert ended.startswith("given up after 1 s")
+    assert ended.startswith("stopped after 1 s")
     wait_until(lambda: marked_processes() == [])
 
 

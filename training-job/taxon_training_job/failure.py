@@ -6,7 +6,7 @@ from taxon_contracts.run import EXIT_FINAL, EXIT_RETRYABLE, FinalReason, Retryab
 
 
 class RunFailed(Exception):  # noqa: N818 - the run failed; the trainer works
-    """A run cannot go on; the message says what to change."""
+    """A run failed; the message says what to change."""
 
     def __init__(self, reason: FinalReason | RetryableReason, message: str) -> None:
         super().__init__(message)
@@ -15,5 +15,5 @@ class RunFailed(Exception):  # noqa: N818 - the run failed; the trainer works
 
     @property
     def exit_code(self) -> int:
-        """Return how the process ends: the same run fails again, or another attempt may do."""
+        """Return the exit code: the run would fail again, or another attempt may succeed."""
         return EXIT_FINAL if self.reason in get_args(FinalReason) else EXIT_RETRYABLE

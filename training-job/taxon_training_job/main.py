@@ -1,4 +1,4 @@
-"""`taxon-train`: carry out a run request, write the result, exit with a code that says which.
+"""`taxon-train`: carry out a run request, write the result, exit with its code.
 
 `taxon-train --remove URI` removes what runs have written: the controller's clean-up Jobs call it.
 """
@@ -32,7 +32,7 @@ def main() -> None:
     logs.configure()
     parser = argparse.ArgumentParser(prog="taxon-train", description=__doc__)
     parser.add_argument("--run", type=Path, help=f"run request file; default: ${RUN_VARIABLE}")
-    parser.add_argument("--result", type=Path, help="where the result goes")
+    parser.add_argument("--result", type=Path, help="file for the result")
     parser.add_argument(
         "--remove", metavar="URI", nargs="+", help="remove a model's or version's folders"
     )
@@ -107,7 +107,7 @@ def train(request: RunRequest, result_file: Path, settings: Settings) -> int:
         return _report_failure(failure, request, progress, result_file)
     except StorageError as error:
         return _report_failure(_storage_failure(error), request, progress, result_file)
-    except Exception as error:  # noqa: BLE001 - whatever went wrong, the controller needs a result
+    except Exception as error:  # noqa: BLE001 - the controller needs a result for every error
         unknown = RunFailed("InternalError", f"{type(error).__name__}: see the trainer's log")
         return _report_failure(unknown, request, progress, result_file, cause=error)
     write_result(outcome.result, result_file)

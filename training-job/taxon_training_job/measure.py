@@ -1,4 +1,4 @@
-"""Metrics of answers whose truth is known, under row weights.
+"""Metrics of answers with known classes and row weights.
 
 Every metric takes many weightings at once: weights of one give the value, multinomial counts its
 bootstrap distribution.
@@ -23,7 +23,7 @@ Values = NDArray[np.float64]
 
 @dataclass(frozen=True)
 class Answers:
-    """What a classifier answered on rows whose class is known.
+    """A classifier's answers on rows whose class is known.
 
     ``target`` and ``labels`` hold positions among the classes, shape [n]; ``probabilities`` is
     [n, classes]; ``positive`` is the positive class's position for a binary model, else None.

@@ -19,7 +19,7 @@ from taxon_contracts.scores import LOWER_IS_BETTER, ScoreName
 
 TALLY_SECONDS = 0.2
 EVENT_SECONDS = 15.0
-"""Time between two lines about a search, where nobody watches a bar."""
+"""Seconds between two lines about a search, without a terminal."""
 LOGGER = "taxon_training_job"
 
 
@@ -106,11 +106,11 @@ class Progress:
         self._log.info(name, **fields)
 
     def warning(self, name: str, **fields: Any) -> None:
-        """Log what a person should look at, though the run goes on."""
+        """Log a warning; the run continues."""
         self._log.warning(name, **fields)
 
     def failure(self, reason: str, message: str, cause: Exception | None = None) -> None:
-        """Log why the run ends; with a traceback where the trainer itself is the cause."""
+        """Log why the run failed; with a traceback if the trainer itself is the cause."""
         self._log.error("Failed", reason=reason, message=message, exc_info=cause)
 
     @contextmanager

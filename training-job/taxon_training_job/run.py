@@ -38,7 +38,7 @@ def carry_out(request: RunRequest, progress: Progress) -> Outcome:
     """Carry out a run; an existing bundle is judged again instead of trained again.
 
     Raises:
-        RunFailed: the run cannot go on.
+        RunFailed: the run cannot continue.
         StorageError: storage did not answer.
     """
     started = time.monotonic()

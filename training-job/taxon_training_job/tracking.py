@@ -1,6 +1,6 @@
-"""Weights & Biases: recorded offline, then synced if possible, never in the way of a run.
+"""Weights & Biases: recorded offline, then synced if possible, without effect on the run.
 
-All of it happens in a process of its own, which is ended when its time is up.
+All of it runs in a process of its own, which is ended after a timeout.
 """
 
 import contextlib
@@ -26,7 +26,7 @@ MARK = "TAXON_TRACKING_MARK"
 
 
 def track(request: RunRequest, outcome: Outcome, progress: Progress, settings: Settings) -> None:
-    """Record the run if the spec names a project; whatever goes wrong is logged and ignored."""
+    """Record the run if the spec names a project; log and ignore every error."""
     wandb, training = request.tracking.wandb, outcome.training
     if wandb is None or training is None:
         return
@@ -50,7 +50,7 @@ def track(request: RunRequest, outcome: Outcome, progress: Progress, settings: S
 
 
 def recording_environment(folder: Path) -> dict[str, str]:
-    """Return the environment to record in: a wrong W&B setting must not keep a run from it."""
+    """Return the environment for recording, without W&B settings, because a wrong one fails it."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith("WANDB_")}
     return kept | _own_settings(folder)
 
@@ -64,7 +64,7 @@ def _own_settings(folder: Path) -> dict[str, str]:
 
 
 def sync(folder: Path, seconds: float) -> str:
-    """Try to sync the newest offline run below ``folder``; return how that ended."""
+    """Try to sync the newest offline run below ``folder``; return the outcome."""
     if not os.environ.get("WANDB_API_KEY"):
         return "not tried, WANDB_API_KEY is not set"
     newest = max(folder.glob("wandb/offline-run-*"))
@@ -78,7 +78,7 @@ def sync(folder: Path, seconds: float) -> str:
 
 
 def bounded(command: list[str], log: Path, seconds: float, environment: dict[str, str]) -> str:
-    """Run a command and whatever it starts for at most ``seconds``; return how it ended."""
+    """Run a command and its children for at most ``seconds``; return the outcome."""
     mark = uuid4().hex
     with log.open("wb") as output:
         process = subprocess.Popen(
@@ -92,7 +92,7 @@ def bounded(command: list[str], log: Path, seconds: float, environment: dict[str
         try:
             code = process.wait(seconds)
         except subprocess.TimeoutExpired:
-            return f"given up after {seconds:g} s, see {log}"
+            return f"stopped after {seconds:g} s, see {log}"
         finally:
             _end_all(process, mark)
     return DONE if code == 0 else f"failed, see {log}"

@@ -9,7 +9,7 @@ import wandb
 
 
 def main() -> None:
-    """Record the report named on the command line, beside it."""
+    """Record the report named on the command line, in the same folder."""
     file = Path(sys.argv[1])
     record(json.loads(file.read_text()), file.parent)
 

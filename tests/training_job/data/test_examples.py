@@ -133,7 +133,7 @@ REFUSED: dict[str, tuple[pd.DataFrame, dict[str, Any], str, str]] = {
         BINARY.assign(label="benign"),
         TARGET,
         "SingleClass",
-        "target 'label' holds one class only: add rows of at least two classes",
+        "target 'label' contains one class only: add rows of at least two classes",
     ),
     "there are no rows": (BINARY.iloc[:0], TARGET, "SingleClass", "holds no rows"),
     "labels are fractions": (

@@ -190,12 +190,12 @@ def test_an_unknown_positive_class_is_refused_without_the_labels() -> None:
 
 
 def test_a_table_without_a_header_is_refused_without_its_first_row() -> None:
-    """Its cells are where names should be."""
+    """Its first row is read as names."""
     frame, other = csv_columns(b"1.5,secret\n2.5,b\n", "label")
     failure = refusal(Table(frame, DIGEST, other))
 
     assert failure.reason == "TargetMissing"
-    assert "its first line holds numbers, where names should be" in failure.message
+    assert "its first line contains numbers instead of names" in failure.message
     assert "secret" not in failure.message
 
 

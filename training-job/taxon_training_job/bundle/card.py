@@ -1,4 +1,4 @@
-"""The model card: what a person should know before trusting a version."""
+"""The model card: what a person should know before using a version."""
 
 from taxon_contracts.run import MetricValue
 from taxon_contracts.scores import LOWER_IS_BETTER
@@ -148,7 +148,7 @@ def _importances(importances: dict[str, float]) -> str:
 def _limits(training: Training) -> str:
     return (
         "## Limits\n\n"
-        "The figures hold for rows from where this table comes from. The classifier also answers"
+        "The metrics apply to rows from the same source as this table. The classifier also answers"
         " for values outside the range seen in training; the ranges are in reference.json.\n\n"
         f"The seed is {training.request.identity.seed}. The same request on the same image and type"
         " of processor gives the same bundle, digest for digest."

@@ -1,4 +1,4 @@
-"""What a bundle is filled with: the same training gives the same bytes."""
+"""The files of a bundle: the same training gives the same bytes."""
 
 import io
 import json
@@ -67,7 +67,7 @@ def golden(training: Training, rows: NDArray[np.float64], classifier: Classifier
 
 
 def metrics(training: Training, figures: Figures) -> bytes:
-    """Return the held-out figures: metrics with intervals, confusion matrix, importances."""
+    """Return the evaluation: metrics with intervals, confusion matrix, importances."""
     return _json(
         {
             "metrics": [value.model_dump() for value in figures.values],

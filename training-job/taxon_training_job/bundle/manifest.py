@@ -1,4 +1,4 @@
-"""The manifest of a training: what its bundle holds and what its classifier takes and gives."""
+"""The manifest of a training: its files, and the inputs and classes of its classifier."""
 
 from collections.abc import Mapping
 from importlib.metadata import version

@@ -1,4 +1,4 @@
-"""The serving file: a fitted pipeline as an ONNX graph that answers as scikit-learn does.
+"""The serving file: a fitted pipeline as an ONNX graph with scikit-learn's answers.
 
 Scaling and products happen in float64, exactly as the pipeline does them; the classifier's own
 nodes come from its family.
@@ -33,7 +33,7 @@ IR_VERSION = 10
 
 @dataclass(frozen=True)
 class Serving:
-    """The serving file of a training, and the classifier a server makes of it."""
+    """The serving file of a training, and the classifier that a server loads from it."""
 
     graph: bytes
     classifier: Classifier

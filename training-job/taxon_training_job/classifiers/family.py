@@ -1,4 +1,4 @@
-"""What Taxon knows about a family of classifiers; no other module asks which family it has."""
+"""The interface of a family of classifiers; no other module distinguishes families."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -51,7 +51,7 @@ class Footprint:
 
 @dataclass(frozen=True)
 class Family:
-    """A family: how it is made, searched, served and proven.
+    """A family: how it is created, searched, served and checked.
 
     ``make`` takes the seed and returns an unfitted ``estimator``. ``add_nodes`` adds the nodes that
     answer as the fitted estimator does, and names their last output. ``tolerance`` is how far the

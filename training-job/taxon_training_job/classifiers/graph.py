@@ -23,7 +23,7 @@ class Graph:
         return nodes + constants
 
     def take_rows(self, count: int) -> None:
-        """Say how many rows the graph should be given at a time, at least one."""
+        """Record how many rows to pass to the graph at a time, at least one."""
         self.rows_at_once = max(1, count)
 
     def constant(self, value: NDArray[Any]) -> str:

@@ -1,7 +1,7 @@
 """Which columns are features, why the others are not, and the features' numbers.
 
-Sentences name columns, rows and counts, never what a cell holds: they reach conditions and Events,
-which more people may read than the table.
+Sentences name columns, rows and counts, never the content of a cell: they become conditions and
+Events, which more people may read than the table.
 """
 
 from collections.abc import Iterable

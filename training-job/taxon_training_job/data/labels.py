@@ -31,7 +31,7 @@ def classes_of(table: Table, identity: Identity) -> tuple[Classes, NDArray[np.in
         what = "one class only" if values else "no rows"
         raise RunFailed(
             "SingleClass",
-            f"target {quoted(identity.dataset.target)} holds {what}: add rows of at least two"
+            f"target {quoted(identity.dataset.target)} contains {what}: add rows of at least two"
             " classes",
         )
     position = np.empty(len(values), dtype=np.intp)
@@ -70,7 +70,7 @@ def _columns(table: Table) -> str:
     """Return what the table has; a first line of numbers is data, which no message repeats."""
     names = [str(name) for name in table.frame.columns]
     if pd.to_numeric(pd.Series(names, dtype="str"), errors="coerce").notna().any():
-        return "its first line holds numbers, where names should be"
+        return "its first line contains numbers instead of names"
     return f"it has {some(map(quoted, names))}"
 
 

@@ -1,4 +1,4 @@
-"""What the cells of a text column say: which are missing, and which are numbers."""
+"""The cells of a text column: which are missing, and which are numbers."""
 
 import pandas as pd
 

@@ -1,4 +1,4 @@
-"""Whether what a search will fit can be held in memory, found out before hours of fits."""
+"""Whether the classifiers of a search fit into memory, checked before hours of fits."""
 
 import os
 from dataclasses import replace

@@ -1,4 +1,4 @@
-"""The scikit-learn pipeline a spec asks for, and the hyperparameters it may be given."""
+"""The scikit-learn pipeline of a spec, and its hyperparameters."""
 
 import ast
 import inspect

@@ -1,4 +1,4 @@
-"""A candidate against the live version, on held-out rows neither has been fitted on."""
+"""The comparison of a candidate with the live version, on rows neither was fitted on."""
 
 from dataclasses import dataclass
 
@@ -24,7 +24,7 @@ FEWEST_ROWS = 20
 
 
 class NotComparable(Exception):  # noqa: N818 - a finding, not a fault
-    """The champion cannot answer for today's rows; the message says why."""
+    """The champion cannot answer for the current rows; the message has the reason."""
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""Which features the answers depend on: permutation importance on held-out rows."""
+"""Permutation importance of the features on held-out rows."""
 
 from dataclasses import replace
 
