@@ -2,8 +2,7 @@
 
 import asyncio
 from collections import deque
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 
 from taxon_model_server.container import resident_memory, usable_memory
 from taxon_model_server.errors import Overloaded, TooLarge
@@ -54,15 +53,6 @@ class MemoryBudget:
         self._free = 0
         self._wait_seconds = wait_seconds
         self._waiting: deque[tuple[int, asyncio.Future[None]]] = deque()
-
-    @contextmanager
-    def share(self) -> Iterator["Share"]:
-        """Yield one request's reservation; release it at the end."""
-        share = Share(self)
-        try:
-            yield share
-        finally:
-            self.give_back(share.held)
 
     @property
     def size(self) -> int:
@@ -144,3 +134,9 @@ class Share:
             Overloaded: others hold them for too long.
         """
         await self.take(min(size, self._budget.size))
+
+    def give_back(self) -> None:
+        """Hold nothing any more."""
+        if self.held:
+            self._budget.give_back(self.held)
+            self.held = 0

@@ -5,17 +5,20 @@ import asyncio
 import pytest
 
 from taxon_model_server.errors import Overloaded, TooLarge
-from taxon_model_server.memory import MemoryBudget, request_memory
+from taxon_model_server.memory import MemoryBudget, Share, request_memory
 
 LONG, SHORT = 60.0, 0.05
 
 
 async def hold(budget: MemoryBudget, size: int, done: asyncio.Event, order: list[int]) -> None:
     """Reserve some bytes until released."""
-    with budget.share() as share:
+    share = Share(budget)
+    try:
         await share.take(size)
         order.append(size)
         await done.wait()
+    finally:
+        share.give_back()
 
 
 def budget_of(size: int, seconds: float = LONG) -> MemoryBudget:

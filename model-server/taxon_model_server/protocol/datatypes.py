@@ -46,8 +46,7 @@ def convert(
     if not known or kind.kind != "f":
         _check_types(values, datatype, first)
     try:
-        with np.errstate(over="ignore"):  # what overflows is infinite, and refused by its row
-            array = np.array(values, kind)
+        array = _rounded(values, kind) if kind.itemsize < LONG else np.array(values, kind)
     except OverflowError as error:
         raise InvalidArray(f"contains a number beyond {datatype}") from error
     except ValueError:
@@ -56,6 +55,11 @@ def convert(
     if array.ndim != 1:
         _check_types(values, datatype, first)
     return widen(array)
+
+
+def _rounded(values: list[Any], kind: np.dtype[Any]) -> NDArray[Any]:
+    with np.errstate(over="ignore"):  # what overflows is infinite, and refused by its row
+        return np.array(values, kind)
 
 
 def _check_types(values: list[Any], datatype: str, first: int) -> None:

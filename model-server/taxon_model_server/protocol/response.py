@@ -28,6 +28,8 @@ def write_response(
         probabilities: shape [rows, classes].
         outputs: the tensors to answer with, each with whether it is to be binary.
     """
+    if probabilities.size <= VALUES_AT_ONCE and not any(outputs.values()):
+        return [_small_response(head, labels, probabilities, outputs)], None
     pieces = [orjson.dumps(head)[:-1], b',"outputs":[']
     binary: list[bytes] = []
     for place, (name, as_bytes) in enumerate(outputs.items()):
@@ -44,6 +46,23 @@ def write_response(
     pieces.append(b"]}")
     length = sum(map(len, pieces)) if binary else None
     return [*pieces, *binary], length
+
+
+def _small_response(
+    head: Mapping[str, Any],
+    labels: Sequence[str] | Sequence[int],
+    probabilities: NDArray[np.float64],
+    outputs: Mapping[str, bool],
+) -> bytes:
+    tensors = [
+        {
+            "name": name,
+            **_described(name, labels, probabilities),
+            "data": labels if name == LABEL_NAME else probabilities.ravel(),
+        }
+        for name in outputs
+    ]
+    return orjson.dumps({**head, "outputs": tensors}, option=orjson.OPT_SERIALIZE_NUMPY)
 
 
 def _texts(values: Sequence[str] | Sequence[int] | NDArray[np.float64]) -> Iterator[bytes]:

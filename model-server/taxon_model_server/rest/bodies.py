@@ -11,6 +11,7 @@ from taxon_model_server.memory import Share
 from taxon_model_server.protocol.json_text import Content
 from taxon_model_server.rest.rate_limit import RateLimit
 
+HEADERS = (b"content-type", b"content-encoding", b"content-length")
 FREE_BYTES = 64 * 1024
 """Bodies up to this size are read without reserving memory."""
 SHARE = "taxon.share"
@@ -56,11 +57,11 @@ class Intake:
         """
         if self._rate_limit:
             self._rate_limit.check(request.client.host if request.client else "")
-        headers = request.headers
-        _check_media_type(headers.get("content-type", ""))
-        codings = _codings(headers.get("content-encoding", ""))
-        claimed = headers.get("content-length", "")
-        size = int(claimed) if claimed.isdecimal() else None
+        said = {name: value for name, value in request.scope["headers"] if name in HEADERS}
+        _check_media_type(said.get(b"content-type", b"").decode("latin-1"))
+        codings = _codings(said.get(b"content-encoding", b"").decode("latin-1"))
+        claimed = said.get(b"content-length")
+        size = None if claimed is None else int(claimed)
         if size is not None and size > self._max_bytes:
             raise TooLarge(f"the body has {size} bytes: send at most {self._max_bytes}")
         share: Share = request.scope[SHARE]
@@ -97,6 +98,8 @@ def _check_media_type(content_type: str) -> None:
     Raises:
         UnknownMediaType: it is something else.
     """
+    if content_type in JSON_TYPES:
+        return
     media_type = content_type.partition(";")[0].strip().lower()
     if media_type not in JSON_TYPES and not media_type.endswith("+json"):
         raise UnknownMediaType(f"Content-Type {media_type[:50]!r} is not read: send JSON")

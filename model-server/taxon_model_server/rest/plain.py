@@ -11,7 +11,7 @@ from taxon_model_server.memory import MemoryBudget
 from taxon_model_server.rest.bodies import Intake
 from taxon_model_server.rest.metrics_format import choose_format
 from taxon_model_server.rest.plain_rows import BatchCall, RowCall
-from taxon_model_server.rest.transport import Endpoint, PiecesResponse, PredictionEndpoint
+from taxon_model_server.rest.transport import Endpoint, PredictionEndpoint, json_response
 from taxon_model_server.settings import Settings
 
 
@@ -97,4 +97,4 @@ class PlainEndpoints:
         pieces = await self._exchange.answer(
             call, request_id=request.headers.get("x-request-id"), size=len(call.body)
         )
-        return PiecesResponse(pieces, "application/json")
+        return json_response(pieces)

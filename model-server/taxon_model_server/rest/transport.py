@@ -11,7 +11,7 @@ from starlette.responses import Response
 from starlette.routing import Match, Route
 from starlette.types import Receive, Scope, Send
 
-from taxon_model_server.memory import MemoryBudget
+from taxon_model_server.memory import MemoryBudget, Share
 from taxon_model_server.rest.bodies import SHARE
 
 PART_BYTES = 256 * 1024
@@ -43,7 +43,7 @@ class Endpoint(Route):
         elif scope["method"] not in (self.methods or ()):
             raise HTTPException(HTTPStatus.METHOD_NOT_ALLOWED, headers={"allow": self._allow})
         else:
-            await super().handle(scope, receive, send)
+            await self.app(scope, receive, send)
 
 
 class PredictionEndpoint(Endpoint):
@@ -55,9 +55,18 @@ class PredictionEndpoint(Endpoint):
 
     async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer a request."""
-        with self._budget.share() as share:
-            scope[SHARE] = share
+        scope[SHARE] = share = Share(self._budget)
+        try:
             await super().handle(scope, receive, send)
+        finally:
+            share.give_back()
+
+
+def json_response(pieces: Sequence[bytes]) -> Response:
+    """Return a response of JSON."""
+    if len(pieces) == 1:
+        return Response(pieces[0], media_type="application/json")
+    return PiecesResponse(pieces, "application/json")
 
 
 class PiecesResponse(Response):

@@ -30,7 +30,12 @@ from taxon_model_server.protocol.json_text import Content
 from taxon_model_server.protocol.request import Inference, read_request
 from taxon_model_server.protocol.response import label_datatype, write_response
 from taxon_model_server.rest.bodies import Intake
-from taxon_model_server.rest.transport import Endpoint, PiecesResponse, PredictionEndpoint
+from taxon_model_server.rest.transport import (
+    Endpoint,
+    PiecesResponse,
+    PredictionEndpoint,
+    json_response,
+)
 
 EXTENSIONS = ("binary_tensor_data", "model_repository")
 MODEL_PATHS = ("/v2/models/{model}", "/v2/models/{model}/versions/{version}")
@@ -117,7 +122,7 @@ class V2Endpoints:
             call, request_id=request.headers.get("x-request-id"), size=len(body)
         )
         if json_length is None:
-            return PiecesResponse(pieces, "application/json")
+            return json_response(pieces)
         return PiecesResponse(
             pieces, "application/octet-stream", {INFERENCE_HEADER: str(json_length)}
         )
