@@ -135,7 +135,7 @@ REFUSED: dict[str, tuple[pd.DataFrame, dict[str, Any], str, str]] = {
         "SingleClass",
         "target 'label' contains one class only: add rows of at least two classes",
     ),
-    "there are no rows": (BINARY.iloc[:0], TARGET, "SingleClass", "holds no rows"),
+    "there are no rows": (BINARY.iloc[:0], TARGET, "SingleClass", "contains no rows"),
     "labels are fractions": (
         BINARY.assign(label=BINARY["width"]),
         TARGET,
