@@ -88,7 +88,7 @@ def repaired_secret(release: str, tmp_path: Path) -> None:
 
 
 @pytest.fixture
-def whole_life(release: str) -> None:
+def whole_life(release: str) -> Iterator[None]:
     """Lead a model through what the controller has rights for: made, retrained, removed."""
     assert release
     body = yaml.safe_load(SAMPLE.read_text())
@@ -98,6 +98,14 @@ def whole_life(release: str) -> None:
         "serving": {"rollout": {"scaleDownDelaySeconds": 0}},
     }
     apply(body)
+    try:
+        _live_and_die()
+        yield
+    finally:
+        kubectl("delete", "clm", MODEL, "-n", NAMESPACE, "--ignore-not-found", "--timeout=120s")
+
+
+def _live_and_die() -> None:
     wait_for("condition=Ready", f"clm/{MODEL}", NAMESPACE, seconds=180)
     first = live()
     budget = ("poddisruptionbudget", f"{MODEL}-{first}", "-n", NAMESPACE)
