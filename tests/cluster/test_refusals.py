@@ -17,7 +17,8 @@ OTHER_DIGEST = "sha256:" + "0" * 64
 MISSING_URI = "s3://taxon/default/nothing/here/"
 REASONS = {
     "tampered": "classifier.onnx: its content is not what the manifest of {uri} lists",
-    "digest": "manifest.json: the bundle under taxon+{uri} is {digest}, not the " + OTHER_DIGEST,
+    "digest": "manifest.json: the bundle under taxon+{uri} is {digest}, not the requested "
+    + OTHER_DIGEST,
     "missing": "manifest.json: no bundle is sealed under taxon+" + MISSING_URI,
     "credentials": "manifest.json is denied (InvalidAccessKeyId): check the credentials",
 }
@@ -69,7 +70,7 @@ def test_the_status_says_why(refused: dict[str, Served], case: str) -> None:
     assert ready["status"] != "True"
 
 
-def test_a_server_holds_its_bundle_to_the_digest_it_is_told(
+def test_a_server_refuses_a_bundle_of_another_digest_than_requested(
     release: str, train_version: TrainVersion
 ) -> None:
     """A server whose annotation names another manifest than was fetched ends and says so."""
@@ -78,7 +79,7 @@ def test_a_server_holds_its_bundle_to_the_digest_it_is_told(
     service = by_hand.inference_service(served)
     service["metadata"]["annotations"][ANNOTATION_DIGEST] = OTHER_DIGEST
     apply(service)
-    expected = f"the bundle under /mnt/models is {bundle.digest}, not the {OTHER_DIGEST}"
+    expected = f"the bundle under /mnt/models is {bundle.digest}, not the requested {OTHER_DIGEST}"
     try:
         wait_until(lambda: expected in termination_messages(served), seconds=90, every=1)
     finally:

@@ -73,7 +73,7 @@ def test_what_is_not_json_is_refused(body: bytes) -> None:
         b'{"deep": {"rows": [{"a": 1}]}}',
     ],
 )
-def test_what_holds_no_list_of_rows_is_told_apart(body: bytes) -> None:
+def test_what_holds_no_list_of_rows_is_recognized(body: bytes) -> None:
     """JSON without rows where they belong is refused as that."""
     with pytest.raises(NoRows):
         read(body)
