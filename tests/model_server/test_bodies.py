@@ -40,6 +40,12 @@ def test_an_encoded_body_is_decoded(client: Client, coding: str, content: bytes)
     assert post(client, content, content_encoding=coding).status_code == 200
 
 
+@pytest.mark.parametrize("coding", ["gzip", "deflate"])
+def test_nothing_is_nothing_in_every_coding(client: Client, coding: str) -> None:
+    """An empty body that is said to be encoded is not JSON, and no more than that."""
+    assert post(client, b"", content_encoding=coding).status_code == 422
+
+
 @pytest.mark.parametrize("coding", ["br", "zstd", "gzip, br", "gzip, gzip, gzip", "x"])
 def test_another_coding_is_415(client: Client, coding: str) -> None:
     """A coding that is not read is refused with the ones that are."""

@@ -55,6 +55,16 @@ class Wire:
         except ConnectionResetError:
             return True
 
+    def received(self) -> bytes:
+        """Return all that comes until the server closes, or sends nothing for a while."""
+        content = b""
+        try:
+            while piece := self.socket.recv(65536):
+                content += piece
+        except (TimeoutError, ConnectionResetError):
+            pass
+        return content
+
     def __enter__(self) -> Self:
         return self
 

@@ -161,4 +161,8 @@ def _inflated(content: Content, window: int, most: int) -> bytearray:
 
 
 def _has_zlib_header(content: Content) -> bool:
-    return content[0] & 15 == zlib.DEFLATED and int.from_bytes(content[:2], "big") % 31 == 0
+    return (
+        content[:1] != b""
+        and content[0] & 15 == zlib.DEFLATED
+        and int.from_bytes(content[:2], "big") % 31 == 0
+    )

@@ -13,7 +13,8 @@ from http import HTTPStatus
 from typing import Any, NoReturn
 
 import httptools
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from uvicorn._types import ASGI3Application
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
 from taxon_model_server.rest.http_cycle import (
     REFUSAL,
@@ -63,6 +64,7 @@ class HttpProtocol(HttpToolsProtocol):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.parser = httptools.HttpRequestParser(self)  # without uvicorn's leniency
+        self._answering: RequestResponseCycle | None = None
         self._in_head = False
         self._progressed = False
         self._arrived = 0
@@ -88,6 +90,9 @@ class HttpProtocol(HttpToolsProtocol):
     def connection_lost(self, exc: Exception | None) -> None:
         """End; whoever waits for a body or for room to write goes on."""
         super().connection_lost(exc)
+        if self._answering is not None and not self._answering.response_complete:
+            self._answering.disconnected = True  # uvicorn tells the last of the pipeline only
+            self._answering.message_event.set()
         self._unset_keepalive_if_required()
         for timer in (self._deadline, self._stalled):
             if timer is not None:
@@ -263,6 +268,10 @@ class HttpProtocol(HttpToolsProtocol):
         else:
             self.flow.pause_reading()
             self.pipeline.appendleft((self.cycle, self.app))
+
+    def _start_asgi_task(self, cycle: RequestResponseCycle, app: ASGI3Application) -> None:
+        self._answering = cycle
+        super()._start_asgi_task(cycle, app)
 
     # Bounds
 
