@@ -23,6 +23,7 @@ from threadpoolctl import threadpool_limits
 
 from taxon_contracts.run import MetricValue
 from taxon_contracts.scores import SCORE_NAMES, ScoreName
+from taxon_training_job.data.columns import Column
 from taxon_training_job.data.examples import Examples
 from taxon_training_job.data.split import split
 from taxon_training_job.judge.evaluation import evaluate
@@ -75,9 +76,9 @@ def generated(kind: Kind, seed: int, *, most_rows: int = 5000) -> Examples:
         values[generator.random(rows) < generator.uniform(0.1, 0.6)] = 0.0
     if len(np.unique(values, axis=0)) == 1 or min(np.bincount(target, None, classes)) < LEAST_ROWS:
         return generated(kind, seed + 1_000_000, most_rows=most_rows)
-    names = tuple(f"f{column}" for column in range(values.shape[1]))
+    columns = tuple(Column(f"f{i}", "Numeric", column) for i, column in enumerate(values.T))
     kept = tuple(range(values.shape[1]))
-    return Examples(names, values, tuple(range(classes)), target, kept, ())
+    return Examples(columns, tuple(range(classes)), target, kept, ())
 
 
 def _few(
@@ -114,7 +115,7 @@ def outcome(kind: Kind, seed: int, *, repetitions: int, trees: int, most_rows: i
     with threadpool_limits(1), warnings.catch_warnings():
         warnings.simplefilter("ignore")
         sides = split(
-            table.rows,
+            table.contents,
             table.target,
             table.classes,
             table.features,
@@ -127,17 +128,17 @@ def outcome(kind: Kind, seed: int, *, repetitions: int, trees: int, most_rows: i
         shuffles = StratifiedShuffleSplit(repetitions, test_size=FRACTION, random_state=1)
         others = [
             _answers(model, table, train, test)
-            for train, test in shuffles.split(table.rows, table.target)
+            for train, test in shuffles.split(table.contents, table.target)
         ]
     means = {name: float(np.mean([_figure(name, one) for one in others])) for name in SCORE_NAMES}
-    return Outcome(kind, len(sides.test) / len(table.rows), figures, means)
+    return Outcome(kind, len(sides.test) / len(table.contents), figures, means)
 
 
 def _answers(
     model: Any, table: Examples, train: NDArray[np.intp], test: NDArray[np.intp]
 ) -> Answers:
-    model.fit(table.rows[train], table.target[train])
-    probabilities = model.predict_proba(table.rows[test])
+    model.fit(table.contents[train], table.target[train])
+    probabilities = model.predict_proba(table.contents[test])
     positive = 1 if len(table.classes) == 2 else None  # noqa: PLR2004 - two is what binary means
     return Answers(table.target[test], _labels(probabilities), probabilities, positive)
 

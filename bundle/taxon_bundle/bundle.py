@@ -21,7 +21,7 @@ from taxon_contracts.manifest import (
     object_key,
 )
 
-MANIFEST_MAX_BYTES = 1024 * 1024
+MANIFEST_MAX_BYTES = 8 * 1024 * 1024
 
 
 class BundleError(Exception):

@@ -1,7 +1,9 @@
 """The exact classifier: scikit-learn's probabilities and labels, without scikit-learn."""
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, Self
 
 import numpy as np
@@ -9,10 +11,9 @@ import onnxruntime
 from numpy.typing import NDArray
 
 from taxon_bundle.bundle import Bundle, BundleError
+from taxon_bundle.codec import BadRow, Codec, Encoded, Rows
 from taxon_contracts.manifest import GOLDEN_NAME, SERVING_NAME, Manifest
 
-Rows = NDArray[np.float64]
-"""Input, shape [rows, features]: every feature of the signature in its order."""
 Probabilities = NDArray[np.float64]
 """Output, shape [rows, classes]: in the order of the manifest's classes."""
 
@@ -20,23 +21,13 @@ GRAPH_INPUT = "rows"
 GRAPH_OUTPUTS = ("probabilities", "peak")
 """``peak`` is each row's largest absolute value after scaling and products, as float32."""
 GRAPH_SCALED = "scaled"
-"""Each fitted feature after scaling, computed only to name the one that overflows."""
+"""Each fitted number and boolean after scaling, computed only to name the one that overflows."""
 GRAPH_ROWS_AT_ONCE = "rows_at_once"
 """Metadata of a graph that needs much memory for each row; absent where any number will do."""
 VALUES_AT_ONCE = 2**17
 """Values a graph is given at a time at most; it makes several copies of them."""
 EXTERNAL_DATA_MARK = b"location"
 """How an ONNX tensor names a file outside the graph; a serving graph never has one."""
-
-
-class BadRow(ValueError):  # noqa: N818 - it names what is wrong, in a person's words
-    """A value the classifier refuses."""
-
-    def __init__(self, row: int, feature: str, reason: str) -> None:
-        super().__init__(f"row {row}: {feature} {reason}")
-        self.row = row
-        self.feature = feature
-        self.reason = reason
 
 
 @dataclass(frozen=True)
@@ -90,15 +81,21 @@ class Classifier:
         """Return every input's name in order, dropped ones included."""
         return tuple(feature.name for feature in self.manifest.features)
 
+    @cached_property
+    def codec(self) -> Codec:
+        """Return what turns a client's rows into the classifier's, and back."""
+        return Codec(self.manifest.features)
+
     def probabilities(self, rows: Rows) -> Probabilities:
         """Return each row's probability per class, shape [rows, classes].
 
         Raises:
-            BadRow: a value is NaN, infinite, or overflows float32 on its way to the classifier.
+            BadRow: a value is missing where the model takes none, infinite, or overflows float32 on
+                its way to the classifier.
         """
-        if not np.isfinite(rows).all():
-            row, column = (int(index) for index in np.argwhere(~np.isfinite(rows))[0])
-            raise BadRow(row, self.features[column], "is not a finite number")
+        finite = np.isfinite(rows)
+        if not finite.all():
+            self._check_gaps(rows, finite)
         probabilities, peak = self._answers(rows)
         if not np.isfinite(peak).all():
             row = int(np.flatnonzero(~np.isfinite(peak))[0])
@@ -106,6 +103,20 @@ class Classifier:
             reason = f"is too large for the classifier ({rows[row, column]:g})"
             raise BadRow(row, self.features[column], reason)
         return probabilities
+
+    def _check_gaps(self, rows: Rows, finite: NDArray[np.bool_]) -> None:
+        """Refuse what is not finite, except missing values where the model takes them."""
+        missing = np.isnan(rows)
+        wrong = ~finite & ~(missing & self.codec.gaps)
+        if not wrong.any():
+            return
+        row, column = (int(index) for index in np.argwhere(wrong)[0])
+        name = self.features[column]
+        if missing[row, column]:
+            raise BadRow(
+                row, name, "is missing, and the model takes no missing value there", "missing"
+            )
+        raise BadRow(row, name, "is not a finite number")
 
     def _answers(self, rows: Rows) -> tuple[Probabilities, NDArray[np.float32]]:
         """Return the graph's outputs, with bounded memory for intermediate results."""
@@ -137,10 +148,18 @@ class Classifier:
         return index
 
     def _largest(self, row: Rows) -> int:
-        """Return the position of the fitted feature that is largest once scaled."""
-        fitted = [index for index, f in enumerate(self.manifest.features) if not f.dropped]
+        """Return the position of the fitted number that is largest once scaled."""
         (scaled,) = self.session.run((GRAPH_SCALED,), {GRAPH_INPUT: row[None, :]})
-        return fitted[int(np.argmax(np.abs(scaled[0])))]
+        return self._scaled[int(np.argmax(np.abs(scaled[0])))]
+
+    @property
+    def _scaled(self) -> list[int]:
+        """Return the positions of the features that are scaled, in the order of the graph."""
+        return [
+            index
+            for index, feature in enumerate(self.manifest.features)
+            if not feature.dropped and feature.type != "Categorical"
+        ]
 
     def _check_shapes(self) -> None:
         """Refuse a graph whose inputs and outputs differ from the manifest."""
@@ -152,7 +171,7 @@ class Classifier:
             GRAPH_INPUT: [len(self.features)],
             GRAPH_OUTPUTS[0]: [len(self.classes)],
             GRAPH_OUTPUTS[1]: [],
-            GRAPH_SCALED: [sum(not feature.dropped for feature in self.manifest.features)],
+            GRAPH_SCALED: [len(self._scaled)],
         }
         if shapes != expected:
             raise BundleError(
@@ -170,6 +189,11 @@ def _rows_at_once(session: Any) -> int | None:
     return int(asked)
 
 
+def golden_rows(classifier: Classifier, golden: Mapping[str, Any]) -> Encoded:
+    """Return the rows of a golden file, which has them as a client writes them."""
+    return classifier.codec.encode_rows(golden["rows"])
+
+
 def check_golden(classifier: Classifier, golden: bytes) -> None:
     """Compare the classifier's answers with the ones scikit-learn gave at training time.
 
@@ -178,7 +202,7 @@ def check_golden(classifier: Classifier, golden: bytes) -> None:
     """
     expected = json.loads(golden)
     reference = np.array(expected["probabilities"])
-    probabilities = classifier.probabilities(np.array(expected["rows"], dtype=np.float64))
+    probabilities = classifier.probabilities(golden_rows(classifier, expected).rows)
     worst = float(np.abs(probabilities - reference).max())
     if not worst <= expected["tolerance"]:
         raise BundleError(

@@ -4,6 +4,7 @@ A bundle's digest is the SHA-256 of its manifest's bytes. The manifest lists eve
 its own SHA-256, so the one digest pins them all.
 """
 
+from collections.abc import Iterable
 from functools import cached_property
 from typing import Annotated, Literal
 
@@ -11,8 +12,10 @@ from pydantic import Field, StringConstraints, model_validator
 
 from taxon_contracts.canonical import canonical_json
 from taxon_contracts.document import Digest, Document, Version
+from taxon_contracts.resource import FeatureType
 
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
+"""The newest format. Bundles whose inputs are all numbers without gaps are still written as 1."""
 MANIFEST_NAME = "manifest.json"
 RUN_RECORD_NAME = "run.json"
 """Times, host and trials: not part of the digest."""
@@ -22,6 +25,7 @@ MODEL_NAME = "model.joblib"
 PREPROCESSOR_NAME = "preprocessor.joblib"
 METRICS_NAME = "metrics.json"
 REFERENCE_NAME = "reference.json"
+OUT_OF_FOLD_NAME = "out-of-fold.npz"
 GOLDEN_NAME = "golden.json"
 MODEL_CARD_NAME = "model-card.md"
 BUNDLE_FILES = (
@@ -30,6 +34,7 @@ BUNDLE_FILES = (
     PREPROCESSOR_NAME,
     METRICS_NAME,
     REFERENCE_NAME,
+    OUT_OF_FOLD_NAME,
     GOLDEN_NAME,
     MODEL_CARD_NAME,
 )
@@ -45,10 +50,26 @@ class File(Document):
 
 
 class SignatureFeature(Document):
-    """One input: dropped ones are accepted and ignored."""
+    """One input, and how its values are written; dropped ones are accepted and ignored.
+
+    ``gaps`` says whether a missing value is accepted. ``categories`` are those of the training
+    rows, the most frequent first; the classifier knows a category by its position among them.
+    """
 
     name: str
     dropped: bool = False
+    type: FeatureType = "Numeric"
+    gaps: bool = False
+    categories: tuple[str, ...] = ()
+
+
+def format_of(features: Iterable[SignatureFeature]) -> Literal[1, 2]:
+    """Return the format of a bundle with these inputs.
+
+    A reader of format 1 takes every input for a number that is always there.
+    """
+    wider = any(one.gaps or one.type == "Categorical" for one in features)
+    return 2 if wider else 1
 
 
 Classes = tuple[str, ...] | tuple[int, ...]
@@ -73,7 +94,7 @@ def positive_index(classes: Classes, named: str | int | None) -> int | None:
 class Manifest(Document):
     """The content of a bundle."""
 
-    format_version: Literal[1] = 1
+    format_version: Literal[1, 2] = 1
     namespace: str
     model: str
     version: Version
@@ -96,6 +117,12 @@ class Manifest(Document):
             raise ValueError("exactly a binary model has a positive class and a threshold")
         return self
 
+    @model_validator(mode="after")
+    def _format_fits_the_features(self) -> "Manifest":
+        if self.format_version != format_of(self.features):
+            raise ValueError("format 2 is for categories and missing values, format 1 for neither")
+        return self
+
     @cached_property
     def positive_index(self) -> int | None:
         """Return the position of the positive class; None beyond two classes."""
@@ -107,7 +134,13 @@ class Manifest(Document):
         Only for sealing: a reader keeps the bytes it verified, because another release may have
         written fields this one does not know.
         """
-        return canonical_json(self.model_dump(mode="json"))
+        content = self.model_dump(mode="json")
+        content["features"] = [
+            {"name": one.name, "dropped": one.dropped}
+            | one.model_dump(mode="json", exclude_defaults=True)
+            for one in self.features
+        ]
+        return canonical_json(content)
 
 
 def object_key(name: str, sha256: str) -> str:

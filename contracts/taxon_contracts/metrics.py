@@ -29,6 +29,12 @@ PREDICTION_CONFIDENCE = Metric(
     ("model", "version"),
     "Probability of the label that was answered.",
 )
+UNSEEN_CATEGORIES = Metric(
+    "unseen_categories_total",
+    "counter",
+    ("model", "version", "feature"),
+    "Values answered whose category was not in the training rows.",
+)
 REQUESTS = Metric(
     "requests_total",
     "counter",
@@ -70,6 +76,7 @@ SERVER_METRICS = (
     PREDICTIONS,
     PREDICTION_LATENCY,
     PREDICTION_CONFIDENCE,
+    UNSEEN_CATEGORIES,
     REQUESTS,
     MODEL_LOADED,
     FEATURE_IMPORTANCE,

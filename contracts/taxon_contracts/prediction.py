@@ -4,17 +4,26 @@ from datetime import datetime
 from typing import Annotated, Literal
 from uuid import UUID
 
+from pydantic import Strict
+
 from taxon_contracts.document import UNKNOWN_WHEN_SALVAGING, Document
 
 PredictionOutcome = Literal["Answered", "Failed", "Unknown"]
 """``Unknown`` is how a value of another release is read; it is never written."""
 
 
+FeatureValue = (
+    Annotated[bool, Strict()] | Annotated[float, Strict()] | Annotated[str, Strict()] | None
+)
+"""One value of a row as the log keeps it."""
+
+
 class PredictionEvent(Document):
     """One row's prediction, or one failed request.
 
     ``id`` is a UUIDv7: it orders by time and makes a repeated insert harmless. ``features`` is
-    the row in the signature's order, None if the log's mode leaves it out. ``label``,
+    the row in the signature's order, as the client sent it: numbers, booleans, categories as text,
+    None for a missing value; None as a whole if the log's mode leaves it out. ``label``,
     ``confidence`` (the probability of the label) and ``probabilities`` (in the order of the
     classes) are None for a failed request. ``latency_seconds`` is the whole request's.
     """
@@ -25,7 +34,7 @@ class PredictionEvent(Document):
     version: str
     time: datetime
     request_id: str | None = None
-    features: tuple[float, ...] | None = None
+    features: tuple[FeatureValue, ...] | None = None
     label: str | int | None = None
     confidence: float | None = None
     probabilities: tuple[float, ...] | None = None

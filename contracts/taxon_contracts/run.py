@@ -36,13 +36,16 @@ FinalReason = Literal[
     "LabelsNotDiscrete",
     "MissingValues",
     "ModelTooLarge",
+    "NonBooleanFeature",
     "NonNumericFeature",
     "ParityFailed",
     "SearchNotFinite",
     "SingleClass",
     "TargetMissing",
     "TooFewRows",
+    "TooManyCategories",
     "TooManyFeatures",
+    "UnsupportedFeature",
 ]
 RetryableReason = Literal["InternalError", "StorageDenied", "StorageUnavailable"]
 

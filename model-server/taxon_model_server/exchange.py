@@ -16,7 +16,7 @@ import numpy as np
 import structlog
 from numpy.typing import NDArray
 
-from taxon_bundle.classifier import BadRow, Rows
+from taxon_bundle.codec import BadRow, Rows
 from taxon_model_server.errors import InvalidInput, RequestError, TooLarge
 from taxon_model_server.loader import Model
 from taxon_model_server.prediction_log.events import Batch

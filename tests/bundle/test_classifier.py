@@ -13,7 +13,8 @@ from onnx import TensorProto, helper
 from support.training import run_request, small_identity, small_table, train
 
 from taxon_bundle.bundle import BundleError
-from taxon_bundle.classifier import GRAPH_ROWS_AT_ONCE, BadRow, Classifier
+from taxon_bundle.classifier import GRAPH_ROWS_AT_ONCE, Classifier
+from taxon_bundle.codec import BadRow
 from taxon_contracts.manifest import SERVING_NAME
 
 
@@ -56,13 +57,20 @@ def test_a_constant_column_is_accepted_and_ignored(classifier: Classifier) -> No
     )
 
 
-@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
+@pytest.mark.parametrize(
+    ("value", "reason"),
+    [
+        (np.nan, "is missing, and the model takes no missing value there"),
+        (np.inf, "is not a finite number"),
+        (-np.inf, "is not a finite number"),
+    ],
+)
 def test_a_value_that_is_no_finite_number_is_refused_by_name(
-    classifier: Classifier, value: float
+    classifier: Classifier, value: float, reason: str
 ) -> None:
     """Even in a column that is ignored."""
     rows = np.array([[0.0, 0.0, 7.0], [0.0, 0.0, value]])
-    with pytest.raises(BadRow, match="row 1: batch is not a finite number") as caught:
+    with pytest.raises(BadRow, match=f"row 1: batch {reason}") as caught:
         classifier.probabilities(rows)
     assert (caught.value.row, caught.value.feature) == (1, "batch")
 

@@ -133,7 +133,7 @@ def test_a_record_in_a_list_costs_itself_and_a_number_its_list() -> None:
     """What is left of a list of numbers must never be taken for the list."""
     metrics = [*written("record")["metrics"], {"name": "f1"}]
     record = salvage(VersionRecord, written("record") | {"metrics": metrics})
-    event = salvage(PredictionEvent, written("prediction") | {"features": [2.43, "wide"]})
+    event = salvage(PredictionEvent, written("prediction") | {"features": [2.43, ["wide"]]})
 
     assert record == salvage(VersionRecord, written("record"))
     assert event.features is None

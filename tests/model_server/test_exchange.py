@@ -11,7 +11,7 @@ import pytest
 from model_server.client import Client
 from model_server.conftest import LogLines, MakeClient
 
-from taxon_bundle.classifier import BadRow
+from taxon_bundle.codec import BadRow
 from taxon_model_server import workers
 from taxon_model_server.errors import InvalidInput, NotLoaded, RequestError, TooLarge
 from taxon_model_server.exchange import Answer, Asked

@@ -69,7 +69,7 @@ def carry_out(request: RunRequest, progress: Progress) -> Outcome:
 
 def _sides(request: RunRequest, examples: Examples, sealed: Bundle | None) -> Split:
     """Return which rows to fit on, or which a bundle that is sealed already was fitted on."""
-    table = (examples.rows, examples.target, examples.classes, examples.features)
+    table = (examples.contents, examples.target, examples.classes, examples.features)
     if sealed is not None:
         if sealed.manifest.classes != examples.classes:
             raise RunFailed(

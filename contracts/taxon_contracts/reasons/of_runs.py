@@ -64,12 +64,24 @@ OF_RUNS: tuple[Reason, ...] = (
         "The target column contains fractions; a classifier needs text or integer labels.",
         "choose another target in a new ClassifierModel",
     ),
-    Reason("MissingValues", RUN_FAILED, "A value is missing.", f"fill it in and {AGAIN}"),
+    Reason(
+        "MissingValues",
+        RUN_FAILED,
+        "A label is missing, or a feature's value without an imputer.",
+        f"fill it in and {AGAIN}, or set pipeline.imputer",
+    ),
+    Reason(
+        "NonBooleanFeature",
+        RUN_FAILED,
+        "A feature listed as Boolean holds other values than true and false.",
+        "list it with another type, or remove it from dataset.features",
+    ),
     Reason(
         "NonNumericFeature",
         RUN_FAILED,
-        "A listed feature is not numeric.",
-        "remove it from dataset.features",
+        "A feature listed as Numeric, or numeric but for a few cells, holds text.",
+        f"correct the cells and {AGAIN}, list it as Categorical, or remove it from"
+        " dataset.features",
     ),
     Reason(
         "ParityFailed",
@@ -101,6 +113,18 @@ OF_RUNS: tuple[Reason, ...] = (
         RUN_FAILED,
         "The classifier does not fit into the trainer's memory, or into a serving file.",
         f"raise training.resources (and {AGAIN}), or lower the hyperparameters the message names",
+    ),
+    Reason(
+        "TooManyCategories",
+        RUN_FAILED,
+        "The features have more categories than a bundle may list.",
+        "leave the features out that the message names",
+    ),
+    Reason(
+        "UnsupportedFeature",
+        RUN_FAILED,
+        "A listed feature holds dates, lists, bytes or free text.",
+        f"derive numbers or categories from it and {AGAIN}, or remove it from dataset.features",
     ),
     Reason(
         "TooManyFeatures",

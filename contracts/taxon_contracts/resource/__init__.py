@@ -6,7 +6,14 @@ A field is published together with the code that obeys it.
 """
 
 from taxon_contracts.resource.gating import Gate, Limit
-from taxon_contracts.resource.learning import Dataset, Pipeline, Search
+from taxon_contracts.resource.learning import (
+    Dataset,
+    Encoder,
+    FeatureType,
+    Imputer,
+    Pipeline,
+    Search,
+)
 from taxon_contracts.resource.model import ClassifierModel, Identity, Spec
 from taxon_contracts.resource.operation import Amounts, Http, Resources, Retrain, Tracking
 from taxon_contracts.resource.part import Part, amount, list_map, rule
@@ -15,9 +22,12 @@ __all__ = [
     "Amounts",
     "ClassifierModel",
     "Dataset",
+    "Encoder",
+    "FeatureType",
     "Gate",
     "Http",
     "Identity",
+    "Imputer",
     "Limit",
     "Part",
     "Pipeline",

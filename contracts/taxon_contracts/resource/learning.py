@@ -18,11 +18,18 @@ from taxon_contracts.resource.part import (
     rule,
 )
 
+FeatureType = Literal["Numeric", "Categorical", "Boolean"]
+
 
 class Feature(Part):
-    """One numeric input column."""
+    """One input column."""
 
     name: ColumnName = Field(description="Column of the table, and name of the input.")
+    type: FeatureType | None = Field(
+        default=None,
+        description="Numeric: numbers. Categorical: text, each distinct text is a category."
+        " Boolean: true and false. Default: what the column holds.",
+    )
 
 
 TARGET_IS_NO_FEATURE = "features must not contain the target: remove it from features"
@@ -68,7 +75,8 @@ class Dataset(Part):
         | None
     ) = Field(
         default=None,
-        description="Input columns, in order. Default: every numeric column except the target.",
+        description="Input columns, in order. Default: every column of numbers, booleans or"
+        " categories except the target; dates, lists, bytes and free text are left out.",
     )
     test_fraction: Number = Field(
         default=0.2,
@@ -85,6 +93,61 @@ class Dataset(Part):
         if len(set(listed)) != len(listed):
             raise ValueError("features must have distinct names: remove the repeated one")
         return self
+
+
+VALUE_NEEDS_CONSTANT = "value needs strategy Constant: remove value or change the strategy"
+
+
+class Imputer(Part):
+    """What takes the place of a missing value."""
+
+    model_config = published(
+        rule("!has(self.value) || self.strategy == 'Constant'", VALUE_NEEDS_CONSTANT)
+    )
+
+    strategy: Literal["None", "Median", "MostFrequent", "Constant"] = Field(
+        description="None refuses missing values. The others accept them in every feature: numbers"
+        " and booleans get the training rows' median or most frequent value, or the constant"
+        " 'value'; a missing category gets the most frequent one (MostFrequent), or is a category"
+        " of its own (Median, Constant)."
+    )
+    indicator: bool = Field(
+        default=False,
+        description="Whether the classifier is also given, for each feature it is filled in, that"
+        " the value was missing.",
+    )
+    value: Number | None = Field(
+        default=None,
+        description="Strategy Constant only: the number that is filled in. Default: 0.",
+    )
+
+    @model_validator(mode="after")
+    def _value_needs_constant(self) -> Self:
+        if self.value is not None and self.strategy != "Constant":
+            raise ValueError(VALUE_NEEDS_CONSTANT)
+        return self
+
+
+class Encoder(Part):
+    """How a category becomes numbers."""
+
+    type: Literal["OneHot"] = Field(
+        default="OneHot",
+        description="OneHot gives each category a column of its own, 1 where a row has it. A"
+        " category that has none, because it is rare or was not seen in training, is 0 in all.",
+    )
+    min_frequency: Whole = Field(
+        default=1,
+        ge=1,
+        le=1_000_000,
+        description="Training rows a category needs to have a column.",
+    )
+    max_categories: Whole = Field(
+        default=50,
+        ge=1,
+        le=1000,
+        description="Columns of one feature; its most frequent categories have them.",
+    )
 
 
 class Parameter(Part):
@@ -136,7 +199,15 @@ class Pipeline(Part):
 
     scaler: Literal["Standard", "None"] = Field(
         default="Standard",
-        description="Standard scales every feature to zero mean and unit variance.",
+        description="Standard scales numbers and booleans to zero mean and unit variance.",
+    )
+    imputer: Imputer | None = Field(
+        default=None,
+        description="What takes the place of missing values. Default: as Median, in those features"
+        " that have missing values in the table; the others refuse them.",
+    )
+    encoder: Encoder | None = Field(
+        default=None, description="How categories become numbers. Default: OneHot."
     )
     polynomial_degree: Whole = Field(
         default=1,

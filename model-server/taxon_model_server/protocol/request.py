@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import ValidationError
 
-from taxon_bundle.classifier import Rows
+from taxon_bundle.codec import Rows
 from taxon_contracts.v2 import INFERENCE_HEADER, LABEL_NAME, PROBABILITIES_NAME, InferRequest
 from taxon_model_server.errors import InvalidInput
 from taxon_model_server.protocol.json_arrays import Span, cut_data

@@ -10,7 +10,7 @@ import numpy as np
 import orjson
 from numpy.typing import NDArray
 
-from taxon_bundle.classifier import BadRow
+from taxon_bundle.codec import BadRow
 from taxon_model_server.errors import InvalidFields, Problem, TooLarge
 from taxon_model_server.exchange import Answer, Asked
 from taxon_model_server.loader import Model

@@ -10,7 +10,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute
 
-from taxon_bundle.classifier import BadRow
+from taxon_bundle.codec import BadRow
 from taxon_contracts.v2 import (
     INFERENCE_HEADER,
     INPUT_NAME,

@@ -12,7 +12,8 @@ from sklearn.ensemble import RandomForestClassifier
 from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import StandardScaler
 
-from taxon_bundle.classifier import BadRow, Classifier
+from taxon_bundle.classifier import Classifier
+from taxon_bundle.codec import BadRow
 from taxon_contracts.manifest import Manifest, SignatureFeature
 from taxon_training_job.bundle.serving import serving_graph
 from taxon_training_job.classifiers import forest as trees

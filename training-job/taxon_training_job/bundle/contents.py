@@ -42,7 +42,7 @@ def golden_rows(training: Training) -> NDArray[np.float64]:
 
     Extremes of several features need not have met in a row; their products may overflow.
     """
-    rows, seed = training.examples.rows, training.request.identity.seed
+    rows, seed = training.encoded, training.request.identity.seed
     count = min(GOLDEN_ROWS - 3, len(rows))
     sample = rows[np.random.default_rng(seed).choice(len(rows), count, replace=False)]
     extremes = np.stack([rows.min(axis=0), np.median(rows, axis=0), rows.max(axis=0)])
@@ -83,7 +83,7 @@ def metrics(training: Training, figures: Figures) -> bytes:
 
 def reference(training: Training) -> bytes:
     """Return each feature's profile on the training rows, to see drift by."""
-    rows = training.examples.rows[training.split.train]
+    rows = training.encoded[training.split.train]
     return _json(
         {name: _profile(rows[:, index]) for index, name in enumerate(training.examples.features)}
     )

@@ -5,7 +5,7 @@ from importlib.metadata import version
 from platform import python_version
 
 from taxon_bundle.bundle import files_of
-from taxon_contracts.manifest import Manifest, SignatureFeature
+from taxon_contracts.manifest import Manifest, format_of
 from taxon_training_job.fit.training import Training
 
 LIBRARIES = ("joblib", "numpy", "onnx", "onnxruntime", "pandas", "scikit-learn", "scipy")
@@ -14,16 +14,14 @@ LIBRARIES = ("joblib", "numpy", "onnx", "onnxruntime", "pandas", "scikit-learn",
 def manifest(training: Training, files: Mapping[str, bytes]) -> Manifest:
     """Return the manifest that seals these files."""
     request, examples, positive = training.request, training.examples, training.positive
-    kept = set(examples.kept)
+    features = training.codec.features
     return Manifest(
+        format_version=format_of(features),
         namespace=request.namespace,
         model=request.model,
         version=request.version,
         files=files_of(files),
-        features=tuple(
-            SignatureFeature(name=name, dropped=index not in kept)
-            for index, name in enumerate(examples.features)
-        ),
+        features=features,
         classes=examples.classes,
         positive_class=None if positive is None else examples.classes[positive],
         threshold=None if positive is None else training.threshold,

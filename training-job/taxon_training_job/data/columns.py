@@ -5,12 +5,13 @@ Events, which more people may read than the table.
 """
 
 from collections.abc import Iterable
+from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from taxon_contracts.resource import Dataset
+from taxon_contracts.resource import Dataset, FeatureType
 from taxon_contracts.run import FinalReason
 from taxon_training_job.data.left_out import LeftOut, quoted, some
 from taxon_training_job.data.table import Table
@@ -21,6 +22,25 @@ LARGEST = float(np.finfo(np.float32).max)
 MOST_FEATURES = 1000
 NAMED = 30
 """Columns with the same fault that one message names."""
+
+
+@dataclass(frozen=True)
+class Column:
+    """A feature of the whole table.
+
+    ``values`` is float64 [rows]: numbers, 0 and 1 for booleans, positions in ``categories`` for
+    categories, NaN where a value is missing. ``categories`` are the distinct texts, sorted.
+    """
+
+    name: str
+    type: FeatureType
+    values: NDArray[np.float64]
+    categories: tuple[str, ...] = ()
+
+    @property
+    def has_gaps(self) -> bool:
+        """Return whether a value is missing."""
+        return bool(np.isnan(self.values).any())
 
 
 def choose_features(table: Table, dataset: Dataset) -> tuple[tuple[str, ...], tuple[LeftOut, ...]]:

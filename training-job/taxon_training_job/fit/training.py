@@ -11,10 +11,12 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.pipeline import Pipeline
 from threadpoolctl import threadpool_limits
 
+from taxon_bundle.codec import Codec
 from taxon_contracts.manifest import positive_index
 from taxon_contracts.run import Rows, RunRequest
 from taxon_contracts.scores import LOWER_IS_BETTER
 from taxon_training_job.data.examples import Examples
+from taxon_training_job.data.signature import encoded, signature
 from taxon_training_job.data.split import Split
 from taxon_training_job.failure import RunFailed
 from taxon_training_job.fit.memory import within_memory
@@ -37,12 +39,17 @@ BEST_SHOWN = 5
 
 @dataclass(frozen=True)
 class Training:
-    """Everything a finished fit knows."""
+    """Everything a finished fit knows.
+
+    ``encoded`` is the whole table as ``codec`` encodes it, shape [n, features].
+    """
 
     request: RunRequest
     dataset_digest: str
     examples: Examples
     split: Split
+    codec: Codec
+    encoded: NDArray[np.float64]
     parameters: Parameters
     trials: tuple[Trial, ...]
     pipeline: Pipeline
@@ -84,8 +91,10 @@ def fit(
     identity = request.identity
     pipeline = make_pipeline(identity.pipeline, features=len(examples.kept), seed=identity.seed)
     grid = parameter_grid(identity)
-    _check_products(pipeline, examples, sides)
-    rows = examples.rows[sides.train][:, list(examples.kept)]
+    codec = Codec(signature(examples.columns, sides.train, identity.pipeline.imputer))
+    table = encoded(examples.columns, codec)
+    _check_products(pipeline, examples, table, sides)
+    rows = table[sides.train][:, list(examples.kept)]
     labels = examples.labels[sides.train]
     scorer = Scorer(identity.metric, _positive(request, examples), _threshold(request))
     problem = Problem(identity.search, pipeline, grid, rows, labels, scorer, identity.seed)
@@ -93,7 +102,9 @@ def fit(
     progress.event("Fit", parameters=literals(parameters))
     if not _fit(pipeline, parameters, rows, labels):
         progress.warning("NotConverged", remedy="raise max_iter in pipeline.classifier.parameters")
-    return Training(request, dataset_digest, examples, sides, parameters, trials, pipeline)
+    return Training(
+        request, dataset_digest, examples, sides, codec, table, parameters, trials, pipeline
+    )
 
 
 def _positive(request: RunRequest, examples: Examples) -> int | None:
@@ -134,10 +145,12 @@ def literals(parameters: Parameters) -> dict[str, str]:
     return {name: repr(parameters[name]) for name in sorted(parameters)}
 
 
-def _check_products(pipeline: Pipeline, examples: Examples, sides: Split) -> None:
+def _check_products(
+    pipeline: Pipeline, examples: Examples, table: NDArray[np.float64], sides: Split
+) -> None:
     """Refuse values of either side that overflow float32 once scaled and multiplied."""
     fitted = clone(preprocessor(pipeline))
-    rows = examples.rows[:, list(examples.kept)]
+    rows = table[:, list(examples.kept)]
     with np.errstate(over="ignore", invalid="ignore"):
         fitted.fit(rows[sides.train])
     fitting = fits_float32(fitted, rows)

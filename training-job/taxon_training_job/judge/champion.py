@@ -6,7 +6,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from taxon_bundle.bundle import BundleError, open_bundle
-from taxon_bundle.classifier import BadRow, Classifier
+from taxon_bundle.classifier import Classifier
+from taxon_bundle.codec import BadRow
 from taxon_contracts.gate import ChampionComparison
 from taxon_contracts.run import Champion
 from taxon_contracts.scores import ScoreName, gain

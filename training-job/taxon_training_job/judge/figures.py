@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from taxon_bundle.classifier import Classifier
 from taxon_contracts.run import MetricValue
 from taxon_training_job.data.examples import Examples
+from taxon_training_job.data.signature import encoded
 from taxon_training_job.data.split import Split
 from taxon_training_job.fit.training import Training
 from taxon_training_job.judge.evaluation import confusion_matrix, evaluate
@@ -35,7 +36,7 @@ def held_out_figures(training: Training, classifier: Classifier) -> Figures:
         confusion_matrix(answers),
         permutation_importance(
             classifier,
-            training.examples.rows[training.split.test],
+            training.encoded[training.split.test],
             answers,
             metric=identity.metric,
             seed=identity.seed,
@@ -45,7 +46,8 @@ def held_out_figures(training: Training, classifier: Classifier) -> Figures:
 
 def held_out_answers(classifier: Classifier, examples: Examples, sides: Split) -> Answers:
     """Return a serving classifier's answers on the held-out rows."""
-    probabilities = classifier.probabilities(examples.rows[sides.test])
+    rows = encoded(examples.columns, classifier.codec)
+    probabilities = classifier.probabilities(rows[sides.test])
     return Answers(
         examples.target[sides.test],
         classifier.labels(probabilities),

@@ -47,7 +47,7 @@ def prove(
             training.pipeline,
             classifier,
             rows,
-            fitted=examples.rows[training.split.train],
+            fitted=training.encoded[training.split.train],
             kept=examples.kept,
         )
         check_golden(classifier, golden)

@@ -48,7 +48,7 @@ def repeats(
     divided = sides.rule.divided
     if not divided:
         return None
-    draws = row_draws(examples.rows, examples.features, sides.rule.seed)
+    draws = row_draws(examples.contents, examples.features, sides.rule.seed)
     values, contents = np.unique(draws, return_inverse=True)
     fitted = np.bincount(contents[sides.train], minlength=len(values))
     counts = (fitted > 0) & (divided.every | np.isin(values, divided.contents))
