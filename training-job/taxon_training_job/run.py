@@ -16,6 +16,7 @@ from taxon_training_job.data.left_out import by_reason
 from taxon_training_job.data.split import Split, recorded_split, split
 from taxon_training_job.data.table import read_table
 from taxon_training_job.failure import RunFailed
+from taxon_training_job.fit.out_of_fold import out_of_fold
 from taxon_training_job.fit.training import Training, fit
 from taxon_training_job.judge.figures import held_out_figures
 from taxon_training_job.judge.parity import prove
@@ -95,10 +96,11 @@ def _sides(request: RunRequest, examples: Examples, sealed: Bundle | None) -> Sp
 
 def _proven_files(training: Training, progress: Progress) -> dict[str, bytes]:
     """Build the serving file, prove and evaluate it, and return what the bundle is filled with."""
+    predicted = out_of_fold(training, progress)
     served = serving(training)
     sample = golden_rows(training)
     answers = golden(training, sample, served.classifier)
     worst = prove(served.classifier, training, sample, answers)
     progress.event("ParityHeld", largest_difference=worst)
     figures = held_out_figures(training, served.classifier)
-    return contents(training, served.graph, answers, figures)
+    return contents(training, served.graph, answers, figures, predicted)

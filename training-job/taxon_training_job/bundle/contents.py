@@ -13,6 +13,7 @@ from taxon_bundle.classifier import Classifier
 from taxon_contracts import manifest as layout
 from taxon_training_job.bundle.card import model_card
 from taxon_training_job.classifiers.registry import family_of
+from taxon_training_job.fit.out_of_fold import OutOfFold
 from taxon_training_job.fit.pipeline import fits_float32, preprocessor
 from taxon_training_job.fit.training import Training, literals
 from taxon_training_job.judge.figures import Figures
@@ -24,13 +25,18 @@ DENSE_CLASSES = 8
 
 
 def contents(
-    training: Training, graph: bytes, golden_answers: bytes, figures: Figures
+    training: Training,
+    graph: bytes,
+    golden_answers: bytes,
+    figures: Figures,
+    predicted: OutOfFold,
 ) -> dict[str, bytes]:
     """Return every file the manifest will list, by name."""
     return {
         layout.SERVING_NAME: graph,
         layout.METRICS_NAME: metrics(training, figures),
         layout.REFERENCE_NAME: reference(training),
+        layout.OUT_OF_FOLD_NAME: out_of_fold_file(predicted),
         layout.GOLDEN_NAME: golden_answers,
         layout.MODEL_CARD_NAME: model_card(training, figures),
         **pickles(training.pipeline),
@@ -100,6 +106,20 @@ def _profile(values: NDArray[np.float64]) -> dict[str, Any]:
         "min": float(values.min()),
         "max": float(values.max()),
     }
+
+
+def out_of_fold_file(predicted: OutOfFold) -> bytes:
+    """Return the predictions as compressed numpy arrays, which load without running code."""
+    buffer = io.BytesIO()
+    np.savez_compressed(
+        buffer,
+        allow_pickle=False,
+        row=predicted.row.astype("<i8"),
+        target=predicted.target.astype("<i4"),
+        fold=predicted.fold.astype("<i4"),
+        probabilities=predicted.probabilities.astype("<f8"),
+    )
+    return buffer.getvalue()
 
 
 def pickles(pipeline: Pipeline) -> dict[str, bytes]:

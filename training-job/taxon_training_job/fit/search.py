@@ -137,7 +137,7 @@ def find_parameters(problem: Problem) -> tuple[Parameters, tuple[Trial, ...]]:
         return {name: values[0] for name, values in problem.grid.items()}, ()
     strategy = _bayesian if problem.search.strategy == "Bayesian" else _exhaustive
     try:
-        with _one_thread_per_fit():
+        with one_thread_per_fit():
             trials = strategy(problem, _jobs(problem))
     except ValueError as error:
         raise fit_failed("a fit of the search", error) from error
@@ -153,7 +153,7 @@ def find_parameters(problem: Problem) -> tuple[Parameters, tuple[Trial, ...]]:
 
 
 @contextmanager
-def _one_thread_per_fit() -> Iterator[None]:
+def one_thread_per_fit() -> Iterator[None]:
     """Keep BLAS to one thread: its sums depend on the number, and processes fill the cores."""
     with (
         threadpool_limits(1),

@@ -1,0 +1,189 @@
+"""Out-of-fold predictions: what the chosen classifier answers on rows it was not fitted on.
+
+A classifier is too sure of the rows it was fitted on. Its calibration is measured on these.
+"""
+
+import time
+import warnings
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.base import clone
+from sklearn.model_selection import StratifiedKFold
+from sklearn.pipeline import Pipeline
+from sklearn.utils.parallel import Parallel, delayed
+
+from taxon_training_job.failure import RunFailed
+from taxon_training_job.fit.memory import within_memory
+from taxon_training_job.fit.search import WORTH_SECONDS, Problem, Scorer, one_thread_per_fit
+from taxon_training_job.fit.training import Training
+from taxon_training_job.progress import Progress
+
+MOST_ROWS = 20_000
+MOST_PROBABILITIES = 4_000_000
+"""Rows times classes that are kept: 32 MB."""
+
+Positions = NDArray[np.intp]
+
+
+@dataclass(frozen=True)
+class OutOfFold:
+    """Predictions on training rows, each by a classifier that was not fitted on the row.
+
+    ``row`` is the row's position in the table, ascending; ``target`` the position of its class;
+    ``fold`` the number of the fit that answered; all of shape [n]. ``probabilities`` is
+    [n, classes], 0 for a class that the fit had no row of.
+    """
+
+    row: Positions
+    target: Positions
+    fold: Positions
+    probabilities: NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Fold:
+    """Positions among the training rows: those one classifier is fitted on, and answers for."""
+
+    fitted: Positions
+    judged: Positions
+
+
+def out_of_fold(training: Training, progress: Progress) -> OutOfFold:
+    """Fit the chosen classifier on each fold's rows and keep its answers on the others.
+
+    A fit that fails leaves its rows out: the classifier itself is fitted already.
+    """
+    started = time.monotonic()
+    search, classes = training.request.identity.search, len(training.examples.classes)
+    folds = folds_of(
+        training.examples.target[training.split.train],
+        folds=search.folds,
+        searched=search.strategy != "None",
+        most=max(1, min(MOST_ROWS, MOST_PROBABILITIES // classes)),
+        seed=training.request.identity.seed,
+    )
+    predicted = _joined(training, folds, _predictions(training, folds))
+    answered = len(np.unique(predicted.fold))
+    log = progress.event if answered == len(folds) else progress.warning
+    seconds = round(time.monotonic() - started, 3)
+    log("OutOfFold", rows=len(predicted.row), folds=answered, of=len(folds), seconds=seconds)
+    return predicted
+
+
+def folds_of(target: Positions, *, folds: int, searched: bool, most: int, seed: int) -> list[Fold]:
+    """Return the folds: those of the search, or cheaper ones where nothing was searched.
+
+    Beyond ``most`` rows a search's folds are still fitted whole and answer for a sample. Without a
+    search that would cost several times the fit itself: there one classifier is fitted on at most
+    ``most`` rows and answers for as many others.
+
+    Args:
+        target: the training rows' classes, shape [n].
+        folds: how many.
+        searched: whether these folds have been searched with.
+        most: rows to answer for.
+        seed: of the folds and the sample.
+    """
+    rank = _ranks(target, seed)
+    by_share = np.argsort(rank / np.bincount(target)[target], kind="stable")
+    if not searched and len(target) > most:
+        pool = by_share[: 2 * min(most, len(target) // 2)]
+        odd = rank[pool] % 2 == 1
+        return [Fold(np.sort(pool[~odd]), np.sort(pool[odd]))]
+    chosen = np.zeros(len(target), np.bool_)
+    chosen[by_share[:most]] = True
+    folds = min(folds, int(np.bincount(target).max()))
+    if folds == 1:
+        return []
+    splitter = StratifiedKFold(folds, shuffle=True, random_state=seed)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)  # a class has fewer rows than there are folds
+        sides = list(splitter.split(target, target))
+    return [Fold(fitted, judged[chosen[judged]]) for fitted, judged in sides]
+
+
+def _ranks(target: Positions, seed: int) -> Positions:
+    """Return each row's place in a random order of the rows of its class, from 0, shape [n]."""
+    order = np.random.default_rng(seed).permutation(len(target))
+    order = order[np.argsort(target[order], kind="stable")]
+    ranks = np.empty(len(target), np.intp)
+    ranks[order] = np.arange(len(target)) - np.searchsorted(target[order], target[order])
+    return ranks
+
+
+def _predictions(training: Training, folds: Sequence[Fold]) -> list[NDArray[np.float64] | None]:
+    """Return each fold's answers; None where its fit failed. No answer depends on the processes."""
+    train = training.split.train
+    rows = training.encoded[np.ix_(train, np.array(training.examples.kept))]
+    labels = training.examples.labels[train]
+    classes = np.array(training.examples.classes, dtype=labels.dtype)
+    answers: list[NDArray[np.float64] | None] = []
+
+    def fits(some: Sequence[Fold], processes: int) -> None:
+        tasks = (delayed(_predict)(training.pipeline, rows, labels, classes, one) for one in some)
+        answers.extend(Parallel(n_jobs=processes)(tasks))
+
+    with one_thread_per_fit():
+        started = time.process_time()
+        fits(folds[:1], 1)
+        seconds = (time.process_time() - started) * (len(folds) - 1)
+        fits(folds[1:], 1 if seconds < WORTH_SECONDS else _processes(training, rows, labels))
+    return answers
+
+
+def _processes(training: Training, rows: NDArray[np.float64], labels: NDArray[np.generic]) -> int:
+    """Return how many fits there is room for beside the fitted classifier."""
+    identity = training.request.identity
+    scorer = Scorer(identity.metric, training.positive, training.threshold)
+    problem = Problem(
+        identity.search, clone(training.pipeline), {}, rows, labels, scorer, identity.seed
+    )
+    try:
+        return within_memory(problem).processes
+    except RunFailed:
+        return 1
+
+
+def _predict(
+    pipeline: Pipeline,
+    rows: NDArray[np.float64],
+    labels: NDArray[np.generic],
+    classes: NDArray[np.generic],
+    fold: Fold,
+) -> NDArray[np.float64] | None:
+    fitted = clone(pipeline)
+    try:
+        fitted.fit(rows[fold.fitted], labels[fold.fitted])
+        known = fitted.predict_proba(rows[fold.judged])
+    except ValueError:
+        return None
+    if not np.isfinite(known).all():
+        return None
+    probabilities = np.zeros((len(known), len(classes)))
+    probabilities[:, np.searchsorted(classes, fitted.classes_)] = known
+    return probabilities
+
+
+def _joined(
+    training: Training,
+    folds: Sequence[Fold],
+    answers: Sequence[NDArray[np.float64] | None],
+) -> OutOfFold:
+    """Return all folds' answers in the order of the table's rows."""
+    found = [
+        (number, fold.judged, known)
+        for number, (fold, known) in enumerate(zip(folds, answers, strict=True))
+        if known is not None and len(known)
+    ]
+    empty = np.empty(0, np.intp)
+    judged = np.concatenate([empty, *(rows for _, rows, _ in found)])
+    numbers = np.concatenate([empty, *(np.full(len(rows), n) for n, rows, _ in found)])
+    probabilities = np.concatenate(
+        [np.empty((0, len(training.examples.classes))), *(known for *_, known in found)]
+    )
+    order = np.argsort(judged)
+    row = training.split.train[judged[order]]
+    return OutOfFold(row, training.examples.target[row], numbers[order], probabilities[order])
