@@ -69,7 +69,35 @@ def test_a_field_set_to_its_default_does_not_count() -> None:
 @pytest.mark.parametrize(
     "fields",
     [
+        {"pipeline": {"imputer": None, "encoder": None}},
+        {"pipeline": {"encoder": {}}},
+        {"pipeline": {"encoder": {"type": "OneHot", "minFrequency": 1, "maxCategories": 50}}},
+    ],
+    ids=str,
+)
+def test_gaps_and_categories_as_by_default_do_not_count(fields: dict[str, object]) -> None:
+    """A model without an imputer or encoder keeps its version, and may spell the defaults out."""
+    assert version_id(identity(**fields)) == "v33936ec098"
+
+
+def test_a_feature_whose_type_is_found_does_not_count() -> None:
+    """A listed feature without a type is what it was before there were types."""
+    named, typed = (
+        identity(dataset=BASE["dataset"] | {"features": [{"name": "ash", **more}]})
+        for more in ({}, {"type": None})
+    )
+
+    assert version_id(named) == version_id(typed) == "v4397c38ee6"
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
         {"seed": 7},
+        {"pipeline": {"imputer": {"strategy": "Median"}}},
+        {"pipeline": {"imputer": {"strategy": "None"}}},
+        {"pipeline": {"encoder": {"minFrequency": 2}}},
+        {"dataset": BASE["dataset"] | {"features": [{"name": "ash", "type": "Categorical"}]}},
         {"metric": "f1"},
         {"search": {"folds": 3}},
         {"pipeline": {"polynomialDegree": 2}},

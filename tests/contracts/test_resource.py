@@ -12,6 +12,7 @@ from pydantic import ValidationError
 from taxon_contracts.crd import custom_resource_definition
 from taxon_contracts.resource import ClassifierModel, Http, amount
 from taxon_contracts.resource.cron import SHAPE_MESSAGE, out_of_range
+from taxon_contracts.resource.learning import VALUE_NEEDS_CONSTANT
 
 CRD = custom_resource_definition()
 SCHEMA = CRD["spec"]["versions"][0]["schema"]["openAPIV3Schema"]
@@ -117,6 +118,27 @@ REFUSED = {
     ),
     "a metric that does not exist": minimal(gate={"limits": [{"metric": "luck", "min": 1}]}),
     "a search for the calibration error": minimal(metric="ece"),
+    "a value to fill in beside a median": minimal(
+        pipeline={"imputer": {"strategy": "Median", "value": 1}}
+    ),
+    "a value of zero without imputation": minimal(
+        pipeline={"imputer": {"strategy": "None", "value": 0}}
+    ),
+    "an imputer without a strategy": minimal(pipeline={"imputer": {"indicator": True}}),
+    "a value to fill in that is text": minimal(
+        pipeline={"imputer": {"strategy": "Constant", "value": "0"}}
+    ),
+    "an indicator that is text": minimal(
+        pipeline={"imputer": {"strategy": "Median", "indicator": "yes"}}
+    ),
+    "an imputer that does not exist": minimal(pipeline={"imputer": {"strategy": "Mean"}}),
+    "an encoder that does not exist": minimal(pipeline={"encoder": {"type": "Ordinal"}}),
+    "no column for any category": minimal(pipeline={"encoder": {"maxCategories": 0}}),
+    "a column per category without end": minimal(pipeline={"encoder": {"maxCategories": 1001}}),
+    "a category that no row needs to have": minimal(pipeline={"encoder": {"minFrequency": 0}}),
+    "a type of features that does not exist": minimal(
+        dataset={"features": [{"name": "ash", "type": "Text"}]}
+    ),
     "a polynomial of degree four": minimal(pipeline={"polynomialDegree": 4}),
     "one fold": minimal(search={"folds": 1}),
     "requests above limits": minimal(
@@ -127,6 +149,7 @@ REFUSED = {
     ),
     "a quantity given as a number": minimal(training={"resources": {"requests": {"cpu": 1}}}),
     "a quantity that is none": minimal(training={"resources": {"limits": {"memory": "2 GB"}}}),
+    "a suspension that is text": minimal(suspend="false"),
     "a deadline of a second": minimal(training={"deadlineSeconds": 1}),
     "a Secret named like a path": minimal(training={"secretRef": {"name": "../s3"}}),
     "more servers at least than at most": minimal(serving={"minReplicas": 3, "maxReplicas": 2}),
@@ -145,6 +168,27 @@ REFUSED = {
 }
 ACCEPTED = {
     "the smallest resource": minimal(),
+    "a constant to fill in": minimal(
+        pipeline={"imputer": {"strategy": "Constant", "value": -1.5, "indicator": True}}
+    ),
+    "a constant that is left to its default": minimal(
+        pipeline={"imputer": {"strategy": "Constant"}}
+    ),
+    "no imputation": minimal(pipeline={"imputer": {"strategy": "None"}}),
+    "an encoder of defaults": minimal(pipeline={"encoder": {}}),
+    "few columns for frequent categories": minimal(
+        pipeline={"encoder": {"type": "OneHot", "minFrequency": 10, "maxCategories": 1}}
+    ),
+    "features of every type": minimal(
+        dataset={
+            "features": [
+                {"name": "ash", "type": "Numeric"},
+                {"name": "cask", "type": "Categorical"},
+                {"name": "organic", "type": "Boolean"},
+                {"name": "hue"},
+            ]
+        }
+    ),
     "a name of 36 characters": minimal() | {"metadata": {"name": "w" * 36}},
     "trials for a random search": minimal(search={"strategy": "Random", "trials": 10}),
     "single values without a search": minimal(
@@ -266,6 +310,18 @@ def test_a_wrong_schedule_is_answered_with_one_sentence(schedule: str, sentence:
 def test_a_number_out_of_range_is_named_with_the_range(schedule: str, sentence: str | None) -> None:
     """A person reads which field to correct, and to what."""
     assert out_of_range(schedule) == sentence
+
+
+@pytest.mark.parametrize("strategy", ["None", "Median", "MostFrequent"])
+def test_a_value_that_nothing_fills_in_is_answered_with_one_sentence(strategy: str) -> None:
+    """The API server and the file's reader say the same, and what to do."""
+    resource = minimal(pipeline={"imputer": {"strategy": strategy, "value": 0}})
+    with pytest.raises(ValidationError) as refusal:
+        ClassifierModel.model_validate(resource)
+    [problem] = refusal.value.errors()
+
+    assert problem["msg"] == f"Value error, {VALUE_NEEDS_CONSTANT}"
+    assert list(broken_rules(defaulted(resource, SCHEMA), SCHEMA)) == [VALUE_NEEDS_CONSTANT]
 
 
 def test_http_options_are_the_servers_variables() -> None:

@@ -1,7 +1,7 @@
 """What a person finds out with `kubectl describe`: every run in the background has its Events."""
 
 import pytest
-from support.outcomes import Outcome, accepted, failed, refused
+from support.outcomes import Outcome, accepted, failed, leaving_out, refused
 from support.story import Story, served
 from support.world import World
 
@@ -83,6 +83,33 @@ def test_a_refusal_of_the_specs_own_run_is_a_warning() -> None:
 
     assert events(story)["LimitNotMet"][0] == "Warning"
     assert "RunRefused" not in events(story)
+
+
+def test_columns_that_were_left_out_are_in_the_condition_and_the_event() -> None:
+    """In the trainer's words: which they are, and why."""
+    columns = "'name' (free text), 'boarded' (dates or times)"
+    story = Story(World(train=leaving_out(columns)))
+    story.submit()
+    story.run()
+
+    said = f"{story.live}: 0.8 <= roc_auc 0.9900; left out: {columns}"
+    assert story.message("GatePassed") == said
+    assert events(story)["LimitsMet"] == ("Normal", said)
+
+
+def test_many_left_out_columns_are_cut_and_the_figures_stay() -> None:
+    """A list of long names in any language ends where an Event has to."""
+    columns = ", ".join(f"'{'säule' * 20}' (text)" for _ in range(5)) + " and 495 more"
+    story = Story(World(train=leaving_out(columns * 3)))
+    story.submit()
+    story.run()
+
+    kind, message = events(story)["LimitsMet"]
+    assert kind == "Normal"
+    assert message.startswith(f"{story.live}: 0.8 <= roc_auc 0.9900; left out: 'säule")
+    assert message.endswith("...")
+    assert len(message.encode()) <= 1024
+    assert story.conditions["Ready"] == ("True", "VersionLive")
 
 
 def test_the_event_that_begins_the_specs_run_says_how_many_fits_it_is() -> None:

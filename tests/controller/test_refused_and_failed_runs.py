@@ -4,12 +4,15 @@ Every look is by a new reconciler, so nothing can be remembered between two of t
 """
 
 import itertools
+from typing import get_args
 
+import pytest
 from support.other_controllers import end_job
 from support.outcomes import accepted, failed, lost, out_of_memory, refused
 from support.story import READY, Story, served
 from support.world import World
 
+from taxon_contracts.run import FinalReason
 from taxon_kube.api import INFERENCE_SERVICE, JOB
 
 
@@ -23,6 +26,32 @@ def test_a_final_failure_stops_and_says_why() -> None:
     assert story.conditions["Ready"] == ("False", "TargetMissing")
     assert story.conditions["Stalled"] == ("True", "TargetMissing")
     assert story.message("Stalled") == "column 'cultivar' is not there"
+
+
+@pytest.mark.parametrize("reason", get_args(FinalReason))
+def test_a_run_that_would_fail_again_is_not_repeated(reason: str) -> None:
+    """Every final reason of the trainer is the one of the conditions after one attempt."""
+    story = Story(World(train=failed(reason, "columns are not what they are listed as; list them")))
+    story.submit()
+    story.run(6)
+    story.world.pass_time(hours=1)
+    story.run(2)
+
+    assert len(story.world.named(JOB)) == 1
+    assert {story.conditions[one][1] for one in ("Ready", "Stalled", "Trained")} == {reason}
+    assert story.message("Trained") == "columns are not what they are listed as; list them"
+
+
+def test_a_failure_of_many_columns_keeps_its_remedy() -> None:
+    """The columns are as many as the trainer may name, the remedy comes after them."""
+    columns = ", ".join(f"{'column' * 16} {number} (dates or times)" for number in range(30))
+    remedy = "remove them from dataset.features"
+    story = Story(World(train=failed("UnsupportedFeature", f"not usable: {columns}; {remedy}")))
+    story.submit()
+    story.run()
+
+    assert story.message("Stalled").startswith("not usable: columncolumn")
+    assert story.message("Stalled").endswith(f"...; {remedy}")
 
 
 def test_a_retryable_failure_is_tried_again_after_growing_pauses() -> None:

@@ -16,6 +16,16 @@ def accepted(request: RunRequest, _attempt: int) -> Manifest:
     return ended(result(request, "Accepted", "LimitsMet", "0.8 <= roc_auc 0.9900"))
 
 
+def leaving_out(columns: str) -> Outcome:
+    """Return the outcome of a run that passes the gate and says which columns it left out."""
+
+    def outcome(request: RunRequest, _attempt: int) -> Manifest:
+        message = f"0.8 <= roc_auc 0.9900; left out: {columns}"
+        return ended(result(request, "Accepted", "LimitsMet", message))
+
+    return outcome
+
+
 def refused(request: RunRequest, _attempt: int) -> Manifest:
     """Return the pod state of a run whose version the gate refused."""
     message = "roc_auc 0.7000 is below the limit 0.8"

@@ -2,11 +2,12 @@
 
 from typing import Annotated, Literal, Self
 
-from pydantic import Field, Strict, model_validator
+from pydantic import Field, Strict, field_validator, model_validator
 
 from taxon_contracts.resource.part import (
     ClassName,
     ColumnName,
+    Flag,
     Number,
     ParameterName,
     Part,
@@ -27,8 +28,9 @@ class Feature(Part):
     name: ColumnName = Field(description="Column of the table, and name of the input.")
     type: FeatureType | None = Field(
         default=None,
-        description="Numeric: numbers. Categorical: text, each distinct text is a category."
-        " Boolean: true and false. Default: what the column holds.",
+        description="How the column is read and the input is sent. Numeric: numbers. Boolean: true"
+        " and false. Categorical: text, where each distinct text is a category; numbers that are"
+        " only names, such as postcodes, belong here. Default: what the column holds.",
     )
 
 
@@ -99,26 +101,28 @@ VALUE_NEEDS_CONSTANT = "value needs strategy Constant: remove value or change th
 
 
 class Imputer(Part):
-    """What takes the place of a missing value."""
+    """What takes the place of missing values."""
 
     model_config = published(
         rule("!has(self.value) || self.strategy == 'Constant'", VALUE_NEEDS_CONSTANT)
     )
 
     strategy: Literal["None", "Median", "MostFrequent", "Constant"] = Field(
-        description="None refuses missing values. The others accept them in every feature: numbers"
-        " and booleans get the training rows' median or most frequent value, or the constant"
-        " 'value'; a missing category gets the most frequent one (MostFrequent), or is a category"
-        " of its own (Median, Constant)."
+        description="None refuses missing values, in the table and in requests. The others accept"
+        " them in every feature. A missing number or boolean becomes the training rows' median"
+        " (Median), their most frequent value (MostFrequent), or 'value' (Constant). A missing"
+        " category becomes the most frequent one (MostFrequent), or a category of its own (Median,"
+        " Constant)."
     )
-    indicator: bool = Field(
+    indicator: Flag = Field(
         default=False,
-        description="Whether the classifier is also given, for each feature it is filled in, that"
-        " the value was missing.",
+        description="Adds an input for the classifier to each feature whose missing values are"
+        " filled in: 1 where the value was missing, else 0. A missing category that is a category"
+        " of its own needs none.",
     )
     value: Number | None = Field(
         default=None,
-        description="Strategy Constant only: the number that is filled in. Default: 0.",
+        description="Strategy Constant only: what a missing number or boolean becomes. Default: 0.",
     )
 
     @model_validator(mode="after")
@@ -133,20 +137,22 @@ class Encoder(Part):
 
     type: Literal["OneHot"] = Field(
         default="OneHot",
-        description="OneHot gives each category a column of its own, 1 where a row has it. A"
-        " category that has none, because it is rare or was not seen in training, is 0 in all.",
+        description="OneHot gives each category an input of the classifier, 1 where a row has that"
+        " category, else 0. A category without one, because it is rare or was not in the training"
+        " rows, is 0 in all of them: it counts as none of the known ones.",
     )
     min_frequency: Whole = Field(
         default=1,
         ge=1,
         le=1_000_000,
-        description="Training rows a category needs to have a column.",
+        description="A category that fewer training rows have is rare.",
     )
     max_categories: Whole = Field(
         default=50,
         ge=1,
         le=1000,
-        description="Columns of one feature; its most frequent categories have them.",
+        description="Categories of one feature that are told apart: the most frequent ones. Each"
+        " is one more input of the classifier.",
     )
 
 
@@ -225,6 +231,11 @@ class Pipeline(Part):
         description="Binary models: the label is positive exactly when the probability of the"
         " positive class is above this. Default: 0.5.",
     )
+
+    @field_validator("encoder")
+    @classmethod
+    def _defaults_are_as_if_absent(cls, encoder: Encoder | None) -> Encoder | None:
+        return None if encoder == Encoder() else encoder
 
 
 TRIALS_NEED_SAMPLING = (

@@ -8,7 +8,7 @@ from taxon_contracts import names
 from taxon_contracts.resource.gating import Gate
 from taxon_contracts.resource.learning import Dataset, Pipeline, Search
 from taxon_contracts.resource.operation import Retrain, Serving, Training
-from taxon_contracts.resource.part import Part, Whole, published, rule
+from taxon_contracts.resource.part import Flag, Part, Whole, published, rule
 from taxon_contracts.scores import SearchScoreName
 
 NONE_NEEDS_SINGLE_VALUES = "strategy None needs exactly one value per parameter"
@@ -78,7 +78,7 @@ class Spec(Identity):
         default="Retain",
         description="Whether the bundles stay or are deleted when the model is deleted.",
     )
-    suspend: bool = Field(
+    suspend: Flag = Field(
         default=False,
         description="True stops runs and switches of traffic; the live version keeps serving.",
     )

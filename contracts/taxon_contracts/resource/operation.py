@@ -6,6 +6,7 @@ from pydantic import Field, Strict, StringConstraints, model_validator
 
 from taxon_contracts.resource.part import (
     CronSchedule,
+    Flag,
     ObjectName,
     Part,
     Quantity,
@@ -148,7 +149,7 @@ class Http(Part):
         description='Origins whose pages may call from a browser, as "https://app.example.com", or'
         ' "*" for all. Default: the platform\'s setting, or none.',
     )
-    access_log: bool | None = Field(
+    access_log: Flag | None = Field(
         default=None,
         description="Whether a server logs one JSON line per request. Default: the platform's"
         " setting, or false.",

@@ -21,6 +21,7 @@ PythonLiteral = Annotated[
 ]
 Number = Annotated[float, Strict()]
 Whole = Annotated[int, Strict()]
+Flag = Annotated[bool, Strict()]
 Quantity = Annotated[
     str,
     StringConstraints(

@@ -5,6 +5,7 @@ import hashlib
 from taxon_contracts import names
 from taxon_controller.domain.actions import Event
 from taxon_controller.domain.model import Model
+from taxon_controller.domain.sentences import fitted
 from taxon_kube.api import Manifest
 
 
@@ -27,7 +28,7 @@ def event(model: Model, one: Event, *, time: str) -> Manifest:
         },
         "type": "Warning" if one.warning else "Normal",
         "reason": reason,
-        "message": message[:1024],
+        "message": fitted(message),
         "source": {"component": names.FIELD_MANAGER},
         "reportingComponent": names.FIELD_MANAGER,
         "firstTimestamp": time,

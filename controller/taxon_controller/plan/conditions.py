@@ -11,12 +11,12 @@ from taxon_controller import clock
 from taxon_controller.domain.actions import Finding
 from taxon_controller.domain.history import find, has_result, latest_of_spec
 from taxon_controller.domain.model import Model
+from taxon_controller.domain.sentences import fitted
 from taxon_controller.plan import gating
 from taxon_controller.plan.blockers import SERVING_KINDS
 from taxon_controller.plan.decided import Decision
 from taxon_controller.plan.readiness import asked_for_is_live, first_finding, reported
 
-MESSAGE_CHARACTERS = 1024
 HELD_UP = (
     "CredentialsMissing",
     "ImagePullFailed",
@@ -53,7 +53,7 @@ def dated(model: Model, statements: tuple[Statement, ...], now: datetime) -> tup
                 type=one.type,
                 status=one.status,
                 reason=reason,
-                message=message[:MESSAGE_CHARACTERS],
+                message=fitted(message),
                 observed_generation=model.generation,
                 last_transition_time=last.last_transition_time
                 if last is not None and same

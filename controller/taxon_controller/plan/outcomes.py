@@ -8,11 +8,11 @@ from taxon_contracts.run import FinalReason, RunResult
 from taxon_contracts.status import VersionMetric, VersionParameter, VersionRecord
 from taxon_controller import clock
 from taxon_controller.domain.actions import Finding
+from taxon_controller.domain.sentences import fitted
 from taxon_controller.observe.observed import Attempt
 from taxon_controller.settings import Settings
 
 LONGEST_PAUSE = timedelta(minutes=30)
-MESSAGE_CHARACTERS = 1024
 OUT_OF_MEMORY_TIMES = 2
 
 Attempts = tuple[Attempt, ...]
@@ -51,7 +51,7 @@ def failed(
         token=last.token or None,
         outcome="Failed",
         reason=why.reason,
-        message=why.message[:MESSAGE_CHARACTERS],
+        message=fitted(why.message),
         bundle_uri=before.bundle_uri if before else None,
         manifest_digest=before.manifest_digest if before else None,
         metrics=before.metrics if before else None,
@@ -110,7 +110,7 @@ def _judged(attempts: Attempts, result: RunResult, time: str) -> VersionRecord:
         token=last.token or None,
         outcome=result.outcome,
         reason=result.reason,
-        message=result.message[:MESSAGE_CHARACTERS],
+        message=fitted(result.message),
         bundle_uri=result.bundle_uri,
         manifest_digest=result.manifest_digest,
         metrics=tuple(
