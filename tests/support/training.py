@@ -6,11 +6,15 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+from sklearn.pipeline import Pipeline
 
 from taxon_bundle.bundle import Bundle, open_bundle
+from taxon_contracts.manifest import SignatureFeature
 from taxon_contracts.resource import Identity
+from taxon_contracts.resource import Pipeline as PipelineSpec
 from taxon_contracts.run import RunRequest
 from taxon_training_job.failure import RunFailed
+from taxon_training_job.fit.pipeline import make_pipeline
 from taxon_training_job.progress import Progress
 from taxon_training_job.run import Outcome, carry_out
 
@@ -41,6 +45,12 @@ def small_identity(**changes: Any) -> Identity:
         "search": {"strategy": "None", "folds": 2},
     }
     return Identity.model_validate(document | changes)
+
+
+def numeric_pipeline(spec: PipelineSpec, *, features: int, seed: int = 0) -> Pipeline:
+    """Return the unfitted pipeline over so many numbers that are always there."""
+    signature = [SignatureFeature(name=f"f{place}") for place in range(features)]
+    return make_pipeline(spec, signature, np.empty((0, features)), seed=seed)
 
 
 def run_request(table: pd.DataFrame, folder: Path, **changes: Any) -> RunRequest:

@@ -8,7 +8,8 @@ from taxon_bundle.bundle import Bundle, BundleError
 from taxon_bundle.storage import BadURI
 from taxon_contracts.names import ANNOTATION_RETRAIN
 from taxon_contracts.run import RunRequest, RunResult
-from taxon_training_job.bundle.contents import contents, golden, golden_rows
+from taxon_training_job.bundle.contents import contents
+from taxon_training_job.bundle.golden import golden, golden_rows
 from taxon_training_job.bundle.sealed import existing_bundle, sealed_bundle
 from taxon_training_job.bundle.serving import serving
 from taxon_training_job.data.examples import Examples, examine

@@ -5,12 +5,12 @@ from typing import get_args
 import numpy as np
 import pytest
 from sklearn.neighbors import KNeighborsClassifier
-from support.training import small_identity
+from support.training import numeric_pipeline, small_identity
 
 from taxon_contracts.resource.learning import Classifier
 from taxon_training_job.classifiers.registry import FAMILIES, family_named, family_of
 from taxon_training_job.failure import RunFailed
-from taxon_training_job.fit.pipeline import make_pipeline, parameter_grid
+from taxon_training_job.fit.pipeline import parameter_grid
 
 
 def test_every_type_of_the_resource_has_a_family() -> None:
@@ -38,7 +38,7 @@ def test_a_type_without_a_family_is_an_error_that_names_it() -> None:
     pipeline = identity.pipeline.model_copy(update={"classifier": unknown})
 
     with pytest.raises(RunFailed, match="does not know the classifier type 'ExtraTrees'") as made:
-        make_pipeline(pipeline, features=2, seed=0)
+        numeric_pipeline(pipeline, features=2, seed=0)
     assert made.value.reason == "InvalidRun"
     with pytest.raises(RunFailed, match="use RandomForest or LogisticRegression"):
         parameter_grid(identity.model_copy(update={"pipeline": pipeline}))

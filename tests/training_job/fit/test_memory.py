@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from sklearn.base import clone
-from support.training import small_identity
+from support.training import numeric_pipeline, small_identity
 
 from taxon_contracts.resource import Search
 from taxon_training_job.classifiers import forest as trees
@@ -20,7 +20,6 @@ from taxon_training_job.fit.memory import (
     resident_bytes,
     within_memory,
 )
-from taxon_training_job.fit.pipeline import make_pipeline
 from taxon_training_job.fit.search import Problem, Scorer
 
 GIB = 2**30
@@ -34,7 +33,7 @@ def problem(grid: Grid, *, classes: int = 40, kind: str = "RandomForest") -> Pro
     identity = small_identity(pipeline={"classifier": {"type": kind}})
     return Problem(
         Search(strategy="Grid", folds=2),
-        make_pipeline(identity.pipeline, features=5, seed=0),
+        numeric_pipeline(identity.pipeline, features=5, seed=0),
         grid,
         generator.normal(size=(ROWS, 5)) + 0.1 * labels[:, None],
         labels,

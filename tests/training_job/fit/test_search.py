@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from sklearn.metrics import get_scorer
 from sklearn.model_selection import GridSearchCV, StratifiedKFold
-from support.training import small_identity, small_table
+from support.training import numeric_pipeline, small_identity, small_table
 
 from taxon_contracts.resource import Identity, Search
 from taxon_contracts.scores import SearchScoreName
@@ -17,7 +17,7 @@ from taxon_contracts.search import DEFAULT_COMBINATIONS
 from taxon_training_job.classifiers.registry import FAMILIES
 from taxon_training_job.failure import RunFailed
 from taxon_training_job.fit import search
-from taxon_training_job.fit.pipeline import STEP, make_pipeline, parameter_grid
+from taxon_training_job.fit.pipeline import STEP, parameter_grid
 from taxon_training_job.fit.search import Problem, Scorer, find_parameters
 from taxon_training_job.progress import Standing, Tally
 
@@ -34,7 +34,7 @@ def problem(strategy: str = "Grid", **changes: Any) -> Problem:
     identity = small_identity(pipeline={"classifier": {"type": kind}})
     given: dict[str, Any] = {
         "search": Search(strategy=strategy, folds=3, trials=trials),
-        "pipeline": make_pipeline(identity.pipeline, features=2, seed=7),
+        "pipeline": numeric_pipeline(identity.pipeline, features=2, seed=7),
         "grid": GRID,
         "rows": table[["length", "width"]].to_numpy(),
         "labels": table["label"].to_numpy(dtype=str),
@@ -237,7 +237,7 @@ def test_too_many_products_are_refused_with_their_number() -> None:
     """Before memory runs out."""
     spec = small_identity(pipeline={"polynomialDegree": 3}).pipeline
     with pytest.raises(RunFailed, match="degree 3 makes 176850 columns of 100 features") as caught:
-        make_pipeline(spec, features=100, seed=1)
+        numeric_pipeline(spec, features=100, seed=1)
     assert caught.value.reason == "TooManyFeatures"
 
 
@@ -254,7 +254,7 @@ def test_the_pipeline_has_the_steps_that_were_asked_for(
     spec: dict[str, Any], steps: list[str]
 ) -> None:
     """Scaler, products, classifier, in this order."""
-    pipeline = make_pipeline(small_identity(pipeline=spec).pipeline, features=3, seed=5)
+    pipeline = numeric_pipeline(small_identity(pipeline=spec).pipeline, features=3, seed=5)
 
     assert [name for name, _ in pipeline.steps] == steps
     assert pipeline[-1].random_state == 5

@@ -9,16 +9,13 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.pipeline import Pipeline
 
-from taxon_bundle.classifier import Classifier
 from taxon_contracts import manifest as layout
 from taxon_training_job.bundle.card import model_card
-from taxon_training_job.classifiers.registry import family_of
 from taxon_training_job.fit.out_of_fold import OutOfFold
-from taxon_training_job.fit.pipeline import fits_float32, preprocessor
+from taxon_training_job.fit.pipeline import preprocessor
 from taxon_training_job.fit.training import Training, literals
 from taxon_training_job.judge.figures import Figures
 
-GOLDEN_ROWS = 32
 QUANTILES = 10
 DENSE_CLASSES = 8
 """Classes beyond which a forest, a number per node and class, is mostly zeros and compressed."""
@@ -41,35 +38,6 @@ def contents(
         layout.MODEL_CARD_NAME: model_card(training, figures),
         **pickles(training.pipeline),
     }
-
-
-def golden_rows(training: Training) -> NDArray[np.float64]:
-    """Return rows to compare answers on: a sample, the medians, and each feature's extremes.
-
-    Extremes of several features need not have met in a row; their products may overflow.
-    """
-    rows, seed = training.encoded, training.request.identity.seed
-    count = min(GOLDEN_ROWS - 3, len(rows))
-    sample = rows[np.random.default_rng(seed).choice(len(rows), count, replace=False)]
-    extremes = np.stack([rows.min(axis=0), np.median(rows, axis=0), rows.max(axis=0)])
-    chosen = np.concatenate([sample, extremes])
-    kept = chosen[:, list(training.examples.kept)]
-    usable: NDArray[np.float64] = chosen[fits_float32(preprocessor(training.pipeline), kept)]
-    return usable
-
-
-def golden(training: Training, rows: NDArray[np.float64], classifier: Classifier) -> bytes:
-    """Return scikit-learn's own answers on ``rows``."""
-    probabilities = training.pipeline.predict_proba(rows[:, list(training.examples.kept)])
-    labels = classifier.labels(probabilities)
-    return _json(
-        {
-            "tolerance": family_of(training.pipeline.steps[-1][1]).tolerance,
-            "rows": rows.tolist(),
-            "probabilities": probabilities.tolist(),
-            "labels": [training.examples.classes[index] for index in labels],
-        }
-    )
 
 
 def metrics(training: Training, figures: Figures) -> bytes:

@@ -2,20 +2,22 @@
 
 import ast
 import inspect
+from collections.abc import Sequence
 from math import comb
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.pipeline import Pipeline
-from sklearn.preprocessing import PolynomialFeatures, StandardScaler
+from sklearn.preprocessing import PolynomialFeatures
 from sklearn.utils._param_validation import InvalidParameterError
 
+from taxon_contracts.manifest import SignatureFeature
 from taxon_contracts.resource import Identity
 from taxon_contracts.resource import Pipeline as PipelineSpec
 from taxon_training_job.classifiers.family import Family, Grid
 from taxon_training_job.classifiers.registry import family_named
 from taxon_training_job.failure import RunFailed
+from taxon_training_job.fit.encoding import encoding_steps
 
 MAX_COLUMNS = 20_000
 CELLS = 4_000_000
@@ -25,27 +27,51 @@ OWNED = frozenset({"random_state", "n_jobs", "verbose", "warm_start"})
 """Parameters Taxon sets itself: they decide reproducibility, not the model."""
 
 
-def make_pipeline(spec: PipelineSpec, *, features: int, seed: int) -> Pipeline:
+def make_pipeline(
+    spec: PipelineSpec,
+    features: Sequence[SignatureFeature],
+    rows: NDArray[np.float64],
+    *,
+    seed: int,
+) -> Pipeline:
     """Return the unfitted pipeline.
 
+    Args:
+        spec: which steps are asked for.
+        features: the kept features.
+        rows: the training rows, shape [n, kept features]: which categories are frequent enough.
+        seed: of the classifier.
+
     Raises:
-        RunFailed: the products of features would be too many columns, or no family has this type.
+        RunFailed: there are too many columns or none, or no family has this type.
     """
-    steps: list[tuple[str, Any]] = []
-    if spec.scaler == "Standard":
-        steps.append(("scaler", StandardScaler()))
+    steps, columns = encoding_steps(spec, features, rows)
+    _check_columns(spec, len(features), columns)
     if spec.polynomial_degree > 1:
-        columns = comb(features + spec.polynomial_degree, spec.polynomial_degree) - 1
-        if columns > MAX_COLUMNS:
-            raise RunFailed(
-                "TooManyFeatures",
-                f"degree {spec.polynomial_degree} makes {columns} columns of {features} features,"
-                f" at most {MAX_COLUMNS} are fitted: lower polynomialDegree or list fewer features",
-            )
         products = PolynomialFeatures(degree=spec.polynomial_degree, include_bias=False)
         steps.append(("products", products))
     steps.append((STEP, family_named(spec.classifier.type).make(seed)))
     return Pipeline(steps)
+
+
+def _check_columns(spec: PipelineSpec, features: int, columns: int) -> None:
+    """Refuse what would be too many columns to fit, or none."""
+    if not columns:
+        raise RunFailed(
+            "FeatureMissing",
+            "no category is in enough training rows to have a column: lower encoder.minFrequency",
+        )
+    degree = spec.polynomial_degree
+    made = comb(columns + degree, degree) - 1
+    if made <= MAX_COLUMNS:
+        return
+    remedies = ["lower polynomialDegree"] if degree > 1 else []
+    remedies += ["lower encoder.maxCategories"] if columns > features else []
+    raise RunFailed(
+        "TooManyFeatures",
+        f"degree {degree} makes {made} columns of {features} features, at most {MAX_COLUMNS} are"
+        f" fitted: {', '.join(remedies)} or list fewer features",
+    )
 
 
 def preprocessor(pipeline: Pipeline) -> Pipeline:
@@ -66,13 +92,6 @@ def fits_float32(fitted: Pipeline, rows: NDArray[np.float64]) -> NDArray[np.bool
         return np.concatenate(
             [np.isfinite(fitted.transform(c).astype(np.float32)).all(axis=1) for c in chunks]
         )
-
-
-def largest_feature(fitted: Pipeline, row: NDArray[np.float64]) -> int:
-    """Return the position of the value of ``row`` [kept features] that is largest once scaled."""
-    scaler = fitted.steps[0][1]
-    scaled = scaler.transform(row[None, :])[0] if isinstance(scaler, StandardScaler) else row
-    return int(np.argmax(np.abs(scaled)))
 
 
 def parameter_grid(identity: Identity) -> Grid:

@@ -19,12 +19,12 @@ from taxon_training_job.data.examples import Examples
 from taxon_training_job.data.signature import encoded, signature
 from taxon_training_job.data.split import Split
 from taxon_training_job.failure import RunFailed
+from taxon_training_job.fit.encoding import encoding_of
 from taxon_training_job.fit.memory import within_memory
 from taxon_training_job.fit.pipeline import (
     STEP,
     fit_failed,
     fits_float32,
-    largest_feature,
     make_pipeline,
     parameter_grid,
     preprocessor,
@@ -89,12 +89,13 @@ def fit(
         RunFailed: the spec and the table do not go together.
     """
     identity = request.identity
-    pipeline = make_pipeline(identity.pipeline, features=len(examples.kept), seed=identity.seed)
-    grid = parameter_grid(identity)
     codec = Codec(signature(examples.columns, sides.train, identity.pipeline.imputer))
     table = encoded(examples.columns, codec)
-    _check_products(pipeline, examples, table, sides)
     rows = table[sides.train][:, list(examples.kept)]
+    kept = [codec.features[place] for place in examples.kept]
+    pipeline = make_pipeline(identity.pipeline, kept, rows, seed=identity.seed)
+    grid = parameter_grid(identity)
+    _check_products(pipeline, examples, table, sides)
     labels = examples.labels[sides.train]
     scorer = Scorer(identity.metric, _positive(request, examples), _threshold(request))
     problem = Problem(identity.search, pipeline, grid, rows, labels, scorer, identity.seed)
@@ -157,7 +158,7 @@ def _check_products(
     if fitting.all():
         return
     row = int(np.argmin(fitting))
-    column = largest_feature(fitted, rows[row])
+    column = encoding_of(fitted, len(examples.kept)).largest(rows[row])
     raise RunFailed(
         "InfiniteValues",
         f"feature {examples.features[examples.kept[column]]!r} overflows float32 once scaled and"

@@ -6,17 +6,18 @@ from itertools import chain
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.pipeline import Pipeline
-from sklearn.preprocessing import PolynomialFeatures, StandardScaler
 
 from taxon_bundle.bundle import BundleError
 from taxon_bundle.classifier import Classifier, check_golden
 from taxon_training_job.classifiers.registry import family_of
 from taxon_training_job.failure import RunFailed
+from taxon_training_job.fit.encoding import encoding_of
 from taxon_training_job.fit.pipeline import CELLS, fits_float32, preprocessor
 from taxon_training_job.fit.training import Training
+from taxon_training_job.judge.beside import ROWS_PER_SPLIT, Beside
+from taxon_training_job.judge.odd import odd_rows
 
 SINGLE_ROWS = 16
-ROWS_PER_SPLIT = 5
 VISITS = 100_000_000
 """Rows times trees at most, about half a minute; beyond, a sample of the splits is proven."""
 MOST_ROWS = 5000
@@ -64,7 +65,7 @@ def check_parity(
     fitted: NDArray[np.float64],
     kept: Sequence[int],
 ) -> float:
-    """Compare both on ``rows``, at once and one by one, and at and beside every threshold.
+    """Compare both on ``rows``, at once and one by one, on odd values, and beside every threshold.
 
     Args:
         pipeline: the fitted pipeline, over the kept features.
@@ -80,9 +81,18 @@ def check_parity(
         ParityError: a probability differs by more than its family tolerates.
     """
     allowed = family_of(pipeline.steps[-1][1]).tolerance
+    odd = odd_rows(classifier.codec, rows)
+    if len(odd):
+        odd = odd[fits_float32(preprocessor(pipeline), odd[:, list(kept)])]
+    singles = np.concatenate([rows[:SINGLE_ROWS], odd[:SINGLE_ROWS]])
+    whole = [batch for batch in (rows, *_chunks(odd, pipeline)) if len(batch)]
     near = threshold_rows(pipeline, fitted, kept=kept)
-    batches = chain([rows], rows[:SINGLE_ROWS, None, :], near)
+    batches = chain(whole, singles[:, None, :], near)
     return max(_difference(pipeline, classifier, batch, kept, allowed) for batch in batches)
+
+
+def _chunks(rows: NDArray[np.float64], pipeline: Pipeline) -> list[NDArray[np.float64]]:
+    return np.array_split(rows, 1 + len(rows) * pipeline[-1].n_features_in_ // CELLS)
 
 
 def _difference(
@@ -110,8 +120,9 @@ def threshold_rows(
 
     Each takes one of ``rows`` that reaches the split and changes one input so that the split's
     column meets its threshold: as exactly as rounding allows, and one step of float64 and of
-    float32 beside. Rows that would overflow are left out; the classifier refuses such. Each batch
-    has shape [at least 1, all features]. Beyond ``VISITS`` it is a seeded sample of the splits.
+    float32 beside. A column of a category or a gap is switched on and off instead. Rows that would
+    overflow are left out; the classifier refuses such. Each batch has shape [at least 1, all
+    features]. Beyond ``VISITS`` it is a seeded sample of the splits.
     """
     classifier, fitted = pipeline.steps[-1][1], preprocessor(pipeline)
     rows = rows[:: 1 + len(rows) // MOST_ROWS]
@@ -122,58 +133,11 @@ def threshold_rows(
         return
     if len(splits) > most:
         splits = np.random.default_rng(0).choice(splits, most, replace=False)
+    beside = Beside(encoding_of(fitted, len(kept)), np.array(kept, np.intp))
     cells = ROWS_PER_SPLIT * len(splits) * max(values.shape[1], len(classifier.classes_))
     for chunk in np.array_split(splits, 1 + cells // CELLS):
-        near = _rows_near(pipeline, chunk, rows, kept)
-        with np.errstate(over="ignore", invalid="ignore"):
-            near = near[np.isfinite(near).all(axis=1)]
+        near = beside.rows(chunk, rows)
         if len(near):
             near = near[fits_float32(fitted, near[:, list(kept)])]
         if len(near):
             yield near
-
-
-def _rows_near(
-    pipeline: Pipeline,
-    splits: NDArray[np.float64],
-    rows: NDArray[np.float64],
-    kept: Sequence[int],
-) -> NDArray[np.float64]:
-    """Return five rows for each (column, threshold, base row) of ``splits``."""
-    columns, thresholds = splits[:, 0].astype(np.intp), splits[:, 1]
-    steps = [step for _, step in pipeline.steps[:-1]]
-    scaler = next((step for step in steps if isinstance(step, StandardScaler)), None)
-    mean = scaler.mean_ if scaler else np.zeros(len(kept))
-    scale = scaler.scale_ if scaler else np.ones(len(kept))
-    powers = next(
-        (step.powers_ for step in steps if isinstance(step, PolynomialFeatures)),
-        np.eye(len(kept), dtype=np.int64),
-    )[columns]
-    index = np.arange(len(columns))
-    changed = powers.shape[1] - 1 - np.argmax(powers[:, ::-1] > 0, axis=1)
-    exponent = powers[index, changed]
-    others = powers.copy()
-    others[index, changed] = 0
-    base = rows[splits[:, 2].astype(np.intp)]
-    scaled = (base[:, list(kept)] - mean) / scale
-    scaled[(others > 0) & (scaled == 0)] = 1.0  # a factor of zero would keep the product at zero
-    with np.errstate(all="ignore"):
-        needed = thresholds / np.prod(scaled**others, axis=1)
-        squared = (exponent == 2) & (needed < 0)  # noqa: PLR2004 - an even power has no sign of its own
-        scaled[(others == 1) & squared[:, None]] *= -1
-        base[:, list(kept)] = np.where(others > 0, scaled * scale + mean, base[:, list(kept)])
-        needed = thresholds / np.prod(scaled**others, axis=1)
-        root = np.sign(needed) * np.abs(needed) ** (1 / exponent)
-        single = root.astype(np.float32)
-        value = root * scale[changed] + mean[changed]
-        around = [
-            value,
-            np.nextafter(value, -np.inf),
-            np.nextafter(value, np.inf),
-            np.nextafter(single, np.float32(-np.inf)) * scale[changed] + mean[changed],
-            np.nextafter(single, np.float32(np.inf)) * scale[changed] + mean[changed],
-        ]
-    result = np.tile(base, (len(around), 1))
-    column = np.tile(np.array(kept)[changed], len(around))
-    result[np.arange(len(result)), column] = np.concatenate(around)
-    return result
