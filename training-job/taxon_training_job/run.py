@@ -104,4 +104,4 @@ def _proven_files(training: Training, progress: Progress) -> dict[str, bytes]:
     worst = prove(served.classifier, training, sample, answers)
     progress.event("ParityHeld", largest_difference=worst)
     figures = held_out_figures(training, served.classifier)
-    return contents(training, served.graph, answers, figures, predicted)
+    return contents(training, served, answers, figures, predicted)

@@ -2,7 +2,6 @@
 
 import io
 import json
-from typing import Any
 
 import joblib
 import numpy as np
@@ -11,28 +10,37 @@ from sklearn.pipeline import Pipeline
 
 from taxon_contracts import manifest as layout
 from taxon_training_job.bundle.card import model_card
+from taxon_training_job.bundle.reference import reference
+from taxon_training_job.bundle.serving import Serving
 from taxon_training_job.fit.out_of_fold import OutOfFold
 from taxon_training_job.fit.pipeline import preprocessor
 from taxon_training_job.fit.training import Training, literals
 from taxon_training_job.judge.figures import Figures
+from taxon_training_job.measure import Answers
 
-QUANTILES = 10
 DENSE_CLASSES = 8
 """Classes beyond which a forest, a number per node and class, is mostly zeros and compressed."""
 
 
 def contents(
     training: Training,
-    graph: bytes,
+    served: Serving,
     golden_answers: bytes,
     figures: Figures,
     predicted: OutOfFold,
 ) -> dict[str, bytes]:
     """Return every file the manifest will list, by name."""
+    answers = Answers(
+        predicted.target,
+        served.classifier.labels(predicted.probabilities),
+        predicted.probabilities,
+        training.positive,
+    )
+    profile = reference(training, figures.importances, predicted.row, answers)
     return {
-        layout.SERVING_NAME: graph,
+        layout.SERVING_NAME: served.graph,
         layout.METRICS_NAME: metrics(training, figures),
-        layout.REFERENCE_NAME: reference(training),
+        layout.REFERENCE_NAME: profile.encode(),
         layout.OUT_OF_FOLD_NAME: out_of_fold_file(predicted),
         layout.GOLDEN_NAME: golden_answers,
         layout.MODEL_CARD_NAME: model_card(training, figures),
@@ -53,27 +61,6 @@ def metrics(training: Training, figures: Figures) -> bytes:
             "split": training.split.rule.record(),
         }
     )
-
-
-def reference(training: Training) -> bytes:
-    """Return each feature's profile on the training rows, to see drift by."""
-    rows = training.encoded[training.split.train]
-    return _json(
-        {name: _profile(rows[:, index]) for index, name in enumerate(training.examples.features)}
-    )
-
-
-def _profile(values: NDArray[np.float64]) -> dict[str, Any]:
-    edges = np.unique(np.quantile(values, np.linspace(0, 1, QUANTILES + 1)))
-    counts = np.histogram(values, bins=edges)[0] if len(edges) > 1 else np.array([len(values)])
-    return {
-        "edges": edges.tolist(),
-        "counts": counts.tolist(),
-        "mean": float(values.mean()),
-        "std": float(values.std()),
-        "min": float(values.min()),
-        "max": float(values.max()),
-    }
 
 
 def out_of_fold_file(predicted: OutOfFold) -> bytes:
