@@ -20,11 +20,9 @@ COLUMNS: dict[str, Values] = {
     "flag": GENERATOR.integers(0, 2, 500).astype(np.float64),
     "constant": np.full(40, 7.0),
     "mostly zero": np.where(GENERATOR.random(2000) < 0.7, 0.0, GENERATOR.normal(size=2000)),
-    "-999 for unknown": np.where(
-        GENERATOR.random(900) < 0.05, -999.0, GENERATOR.normal(50, 1, 900)
-    ),
-    "close together": 1e9 + np.arange(5000) * 1e-6,
-    "huge and tiny": 10.0 ** np.linspace(-300, 38, 700),
+    "-999 for unknown": np.append(np.full(45, -999.0), GENERATOR.normal(50, 1, 900)),
+    "close together": np.linspace(1e9, 1e9 + 0.005, 5000),
+    "huge and tiny": np.geomspace(1e-300, 3e38, 700),
     "one": np.array([0.1]),
     "none": np.array([]),
 }

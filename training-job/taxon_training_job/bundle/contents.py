@@ -5,7 +5,6 @@ import json
 
 import joblib
 import numpy as np
-from numpy.typing import NDArray
 from sklearn.pipeline import Pipeline
 
 from taxon_contracts import manifest as layout
