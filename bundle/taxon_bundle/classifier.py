@@ -106,17 +106,13 @@ class Classifier:
 
     def _check_gaps(self, rows: Rows, finite: NDArray[np.bool_]) -> None:
         """Refuse what is not finite, except missing values where the model takes them."""
-        missing = np.isnan(rows)
-        wrong = ~finite & ~(missing & self.codec.gaps)
+        wrong = ~finite & ~(np.isnan(rows) & self.codec.gaps)
         if not wrong.any():
             return
         row, column = (int(index) for index in np.argwhere(wrong)[0])
-        name = self.features[column]
-        if missing[row, column]:
-            raise BadRow(
-                row, name, "is missing, and the model takes no missing value there", "missing"
-            )
-        raise BadRow(row, name, "is not a finite number")
+        misfit = self.codec.misfit(column, rows[row, column])
+        assert misfit is not None  # noqa: S101 - the line above says so
+        raise BadRow(row, self.features[column], misfit.reason, misfit.kind)
 
     def _answers(self, rows: Rows) -> tuple[Probabilities, NDArray[np.float32]]:
         """Return the graph's outputs, with bounded memory for intermediate results."""

@@ -10,19 +10,20 @@ import unicodedata
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from math import nan
+from math import isfinite, isnan, nan
 from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
+from taxon_bundle.texts import Texts
 from taxon_contracts.manifest import SignatureFeature
 
 Rows = NDArray[np.float64]
 """The classifier's rows, shape [rows, features]: every feature of the signature in its order."""
 Value = float | bool | str | None
 """One value of a row as a person writes it; None is a missing one."""
-Unseen = Mapping[int, Mapping[int, str]]
+Unseen = Mapping[int, Texts]
 """By position of the feature, then of the row: the categories that no training row had."""
 
 UNSEEN = -1.0
@@ -62,6 +63,29 @@ class Encoded:
     rows: Rows
     unseen: Unseen = field(default_factory=dict)
 
+    @property
+    def nbytes(self) -> int:
+        """Return the bytes it takes."""
+        return self.rows.nbytes + sum(texts.nbytes for texts in self.unseen.values())
+
+
+def joined(parts: Sequence[Encoded]) -> Encoded:
+    """Return consecutive parts of the rows as one."""
+    if len(parts) == 1:
+        return parts[0]
+    starts = np.cumsum([0, *(len(part.rows) for part in parts[:-1])]).tolist()
+    unseen = {
+        place: Texts.joined(
+            [
+                (start, part.unseen[place])
+                for start, part in zip(starts, parts, strict=True)
+                if place in part.unseen
+            ]
+        )
+        for place in sorted({place for part in parts for place in part.unseen})
+    }
+    return Encoded(np.concatenate([part.rows for part in parts]), unseen)
+
 
 def category(text: str) -> str:
     """Return a category as it is compared: in Unicode's form NFC, without space around it."""
@@ -91,16 +115,12 @@ class Codec:
         self._categorical = tuple(
             place for place, feature in enumerate(features) if feature.type == "Categorical"
         )
-
-    @property
-    def is_numeric(self) -> bool:
-        """Return whether a row is nothing but numbers that are always there."""
-        return all(one.type == "Numeric" and not one.gaps for one in self.features)
-
-    @property
-    def has_categories(self) -> bool:
-        """Return whether a feature is categorical, so that a row cannot be sent as numbers."""
-        return bool(self._categorical)
+        self.names = tuple(feature.name for feature in features)
+        self.places = {name: place for place, name in enumerate(self.names)}
+        self.is_numeric = all(one.type == "Numeric" and not one.gaps for one in features)
+        """Whether a row is nothing but numbers that are always there."""
+        self.has_categories = bool(self._categorical)
+        """Whether a feature is categorical, so that a row cannot be sent as numbers."""
 
     def encode(self, place: int, value: object) -> float:
         """Return one value of the feature at a place.
@@ -111,6 +131,14 @@ class Codec:
             Misfit: it is not of the feature's type.
         """
         return self._encoders[place](value)
+
+    def misfit(self, place: int, code: float) -> Misfit | None:
+        """Return why the classifier does not take an encoded value; None where it does."""
+        if isfinite(code) or (isnan(code) and self.features[place].gaps):
+            return None
+        if isnan(code):
+            return Misfit("is missing, and the model takes no missing value there", "missing")
+        return Misfit("is not a finite number", "finite_number")
 
     def encode_rows(self, rows: Sequence[Sequence[object]]) -> Encoded:
         """Return rows whose values are in the order of the features.
@@ -135,8 +163,8 @@ class Codec:
 
     def encode_column(
         self, place: int, values: Sequence[object]
-    ) -> tuple[NDArray[np.float64], Mapping[int, str]]:
-        """Return the values of one feature, shape [rows], and its unseen categories by row.
+    ) -> tuple[NDArray[np.float64], Texts | None]:
+        """Return the values of one feature, shape [rows], and its unseen categories, if any.
 
         Raises:
             BadRow: a value is not of the feature's type.
@@ -149,15 +177,38 @@ class Codec:
         except Misfit as error:
             name = self.features[place].name
             raise BadRow(index, name, error.reason, error.kind) from None
-        if place not in self._categorical:
-            return encoded, {}
+        if place not in self._categorical or not (encoded == UNSEEN).any():
+            return encoded, None
         return encoded, _unseen(encoded, values)
+
+    def encode_numbers(
+        self, place: int, numbers: NDArray[np.float64]
+    ) -> tuple[NDArray[np.float64], Texts | None]:
+        """Return numbers as the values of one feature, as ``encode_column`` does.
+
+        Raises:
+            BadRow: a number is not a value of the feature's type.
+        """
+        if self.features[place].type == "Numeric":
+            return numbers, None
+        distinct, places = np.unique(numbers, return_inverse=True)
+        try:
+            codes, unseen = self.encode_column(place, distinct.tolist())
+        except BadRow:
+            return self.encode_column(place, numbers.tolist())  # it names the first row
+        encoded = codes[places]
+        if unseen is None:
+            return encoded, None
+        return encoded, _unseen(encoded, numbers)
 
     def decode(
         self, encoded: Encoded, start: int = 0, stop: int | None = None
     ) -> list[list[Value]]:
         """Return some rows as a person writes them."""
         rows = encoded.rows[start:stop]
+        if self.is_numeric:
+            values: list[list[Value]] = rows.tolist()
+            return values
         columns = [
             _decoded(feature, rows[:, place].tolist(), encoded.unseen.get(place, {}), start)
             for place, feature in enumerate(self.features)
@@ -213,6 +264,8 @@ def _category_encoder(categories: Sequence[str]) -> Callable[[object], float]:
         if type(value) is str:
             code = codes.get(value)
             if code is None:
+                if "\0" in value:
+                    raise Misfit("has a NUL character in it: send text without", "string_type")
                 text = category(value)
                 code = nan if is_missing(text) else codes.get(text, UNSEEN)
             return code
@@ -236,9 +289,9 @@ def _numbers(categories: Sequence[str]) -> Mapping[float, float]:
     return {value: float(code) for code, value in values.items() if counts[value] == 1}
 
 
-def _unseen(codes: NDArray[np.float64], values: Sequence[object]) -> Mapping[int, str]:
+def _unseen(codes: NDArray[np.float64], values: Sequence[object] | NDArray[np.float64]) -> Texts:
     """Return the texts of the values that are no category's, by row."""
-    return {row: _text(values[row]) for row in np.flatnonzero(codes == UNSEEN).tolist()}
+    return Texts.of({row: _text(values[row]) for row in np.flatnonzero(codes == UNSEEN).tolist()})
 
 
 def _text(value: object) -> str:
@@ -250,17 +303,14 @@ def _text(value: object) -> str:
 def _decoded(
     feature: SignatureFeature, values: list[float], unseen: Mapping[int, str], start: int
 ) -> list[Value]:
-    present: Callable[[int, float], Value]
     match feature.type:
         case "Numeric":
-            present = lambda _, value: value  # noqa: E731
+            return [None if isnan(value) else value for value in values]
         case "Boolean":
-            present = lambda _, value: value == 1  # noqa: E731
+            return [None if isnan(value) else value == 1 for value in values]
         case "Categorical":
-            present = lambda row, value: (  # noqa: E731
-                unseen[row] if value == UNSEEN else feature.categories[int(value)]
-            )
-    return [
-        None if value != value else present(row, value)  # noqa: PLR0124 - NaN
-        for row, value in enumerate(values, start)
-    ]
+            known = feature.categories
+            return [
+                None if isnan(value) else unseen[row] if value == UNSEEN else known[int(value)]
+                for row, value in enumerate(values, start)
+            ]

@@ -16,13 +16,14 @@ import numpy as np
 import structlog
 from numpy.typing import NDArray
 
-from taxon_bundle.codec import BadRow, Rows
+from taxon_bundle.codec import BadRow, Encoded
 from taxon_model_server.errors import InvalidInput, RequestError, TooLarge
 from taxon_model_server.loader import Model
 from taxon_model_server.prediction_log.events import Batch
 from taxon_model_server.prediction_log.ids import prediction_ids
 from taxon_model_server.state import ServerState
 from taxon_model_server.telemetry import Telemetry
+from taxon_model_server.unseen import Warned, kept, warnings_of
 from taxon_model_server.workers import Workers
 
 REQUEST_ID_CHARACTERS = 256
@@ -36,12 +37,12 @@ Written_co = TypeVar("Written_co", covariant=True)
 
 @dataclass(frozen=True)
 class Asked:
-    """A request that was read: ``rows`` is float64 [rows, features], in the signature's order.
+    """A request that was read: rows for the classifier.
 
     ``request_id`` is the id inside the request, None where it has none.
     """
 
-    rows: Rows
+    encoded: Encoded
     request_id: str | None = None
 
 
@@ -50,7 +51,7 @@ class Answer:
     """The answer to some rows; ``ids`` is empty if nothing is logged.
 
     ``labels`` has one class per row, ``confidence`` its probability, ``probabilities`` is an array
-    [rows, classes].
+    [rows, classes], ``warnings`` has the first sentences about rows by their position.
     """
 
     model: Model
@@ -58,6 +59,7 @@ class Answer:
     confidence: list[float]
     probabilities: NDArray[np.float64]
     ids: list[UUID]
+    warnings: Sequence[Warned] = ()
 
 
 class Call(Protocol[Written_co]):
@@ -103,7 +105,16 @@ class Exchange:
 
     def start(self, model: Model) -> None:
         """Count from zero for a model and answer with it from now on."""
-        self.telemetry.loaded(model.version, model.classifier.classes, model.importances)
+        self.telemetry.loaded(
+            model.version,
+            model.classifier.classes,
+            model.importances,
+            categorical=[
+                one.name
+                for one in model.codec.features
+                if one.type == "Categorical" and not one.dropped
+            ],
+        )
         self.state.serve(model)
 
     @property
@@ -138,7 +149,7 @@ class Exchange:
             model = self.state.model
             asked = _read(call, model)
             request_id = asked.request_id or request_id
-            answer = self._predict(model, asked.rows, request_id, started)
+            answer = self._predict(model, asked.encoded, request_id, started)
         except BadRow as error:
             self._refused(request_id, started)
             raise call.refuse(error) from error
@@ -147,10 +158,12 @@ class Exchange:
             raise
         return call.write(answer)
 
-    def _predict(self, model: Model, rows: Rows, request_id: str | None, started: float) -> Answer:
+    def _predict(
+        self, model: Model, encoded: Encoded, request_id: str | None, started: float
+    ) -> Answer:
         """Answer rows, count them and log them."""
         classifier = model.classifier
-        probabilities = classifier.probabilities(rows)
+        probabilities = classifier.probabilities(encoded.rows)
         chosen = classifier.labels(probabilities)
         places = np.arange(len(chosen))
         confidence = probabilities[places, chosen].tolist()
@@ -158,24 +171,34 @@ class Exchange:
         labels = [classes[index] for index in chosen.tolist()]
         seconds = time.perf_counter() - started
         self.telemetry.predicted(labels, confidence, seconds)
+        warnings = self._unseen(model, encoded) if encoded.unseen else ()
         ids = self._keep(
-            len(rows),
+            model,
+            len(labels),
             request_id,
             seconds,
-            rows=rows if self._keep_features else None,
+            inputs=encoded if self._keep_features else None,
             labels=labels,
             probabilities=probabilities,
             confidence=confidence,
         )
-        return Answer(model, labels, confidence, probabilities, ids)
+        return Answer(model, labels, confidence, probabilities, ids, warnings)
+
+    def _unseen(self, model: Model, encoded: Encoded) -> Sequence[Warned]:
+        """Count the categories no training row had, where they matter; return their warnings."""
+        unseen = kept(model.codec, encoded.unseen)
+        for feature, texts in unseen.items():
+            self.telemetry.unseen(feature, len(texts))
+        return warnings_of(unseen)
 
     def _refused(self, request_id: str | None, started: float) -> None:
         """Log a request for predictions that gets none."""
-        if self.state.loaded:
-            self._keep(1, request_id, time.perf_counter() - started)
+        model = self.state.loaded
+        if model:
+            self._keep(model, 1, request_id, time.perf_counter() - started)
 
     def _keep(
-        self, count: int, request_id: str | None, seconds: float, **arrays: Any
+        self, model: Model, count: int, request_id: str | None, seconds: float, **arrays: Any
     ) -> list[UUID]:
         """Log a request; return the ids of its predictions, none where nothing is logged."""
         if self._log is None:
@@ -183,7 +206,8 @@ class Exchange:
         ids = prediction_ids(count)
         batch = Batch(
             ids=ids,
-            version=self.state.version,
+            version=model.version,
+            codec=model.codec,
             time=time.time(),
             request_id=request_id and request_id[:REQUEST_ID_CHARACTERS],
             latency_seconds=seconds,

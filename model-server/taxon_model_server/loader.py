@@ -5,8 +5,11 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
+import numpy as np
+
 from taxon_bundle.bundle import Bundle, BundleError, open_bundle, verify
 from taxon_bundle.classifier import Classifier, check_golden
+from taxon_bundle.codec import Codec, Value
 from taxon_contracts.manifest import GOLDEN_NAME, MANIFEST_NAME, METRICS_NAME
 
 
@@ -22,12 +25,17 @@ class Model:
     digest: str
     metrics: list[dict[str, Any]]
     importances: dict[str, float]
-    example: list[float]
+    example: list[Value]
 
     @cached_property
     def version(self) -> str:
         """Return the version's id."""
         return self.classifier.manifest.version
+
+    @property
+    def codec(self) -> Codec:
+        """Return what turns a client's rows into the classifier's, and back."""
+        return self.classifier.codec
 
     @cached_property
     def features(self) -> tuple[str, ...]:
@@ -64,8 +72,17 @@ def load_model(uri: str, digest: str, *, version: str | None = None) -> Model:
         bundle.digest,
         metrics=figures["metrics"],
         importances=figures["importances"],
-        example=json.loads(golden)["rows"][0],
+        example=_example(classifier.codec, json.loads(golden)["rows"]),
     )
+
+
+def _example(codec: Codec, rows: list[list[Value]]) -> list[Value]:
+    """Return the first row without a gap and without an unseen category; else the first."""
+    for row in rows:
+        encoded = codec.encode_rows([row])
+        if not np.isnan(encoded.rows).any() and not encoded.unseen:
+            return row
+    return rows[0]
 
 
 def _check_version(bundle: Bundle, version: str | None) -> None:

@@ -36,6 +36,7 @@ class Telemetry:
         self._model = model
         ProcessCollector(registry=self.registry)
         self._predictions = self._counter(names.PREDICTIONS)
+        self._unseen = self._counter(names.UNSEEN_CATEGORIES)
         self._requests = self._counter(names.REQUESTS)
         self._loaded = Gauge(*_declared(names.MODEL_LOADED), registry=self.registry)
         self._importance = Gauge(*_declared(names.FEATURE_IMPORTANCE), registry=self.registry)
@@ -60,7 +61,12 @@ class Telemetry:
         return Counter(*_declared(metric), registry=self.registry)
 
     def loaded(
-        self, version: str, classes: Iterable[str | int], importances: Mapping[str, float]
+        self,
+        version: str,
+        classes: Iterable[str | int],
+        importances: Mapping[str, float],
+        *,
+        categorical: Iterable[str] = (),
     ) -> None:
         """Report the loaded version, start its counters at zero, and export its importances."""
         self._loaded.labels(self._model, version).set(1)
@@ -72,6 +78,9 @@ class Telemetry:
             label: self._predictions.labels(self._model, version, str(label)) for label in classes
         }
         self._latency_here = self._latency.labels(self._model, version)
+        self._unseen_of = {
+            feature: self._unseen.labels(self._model, version, feature) for feature in categorical
+        }
 
     def predicted(
         self, labels: Sequence[str | int], confidence: Sequence[float], seconds: float
@@ -81,6 +90,10 @@ class Telemetry:
             self._by_label[label].inc(count)
         self._confidence.observe(confidence)
         self._latency_here.observe(seconds)
+
+    def unseen(self, feature: str, count: int) -> None:
+        """Count answered values of a feature whose category no training row had."""
+        self._unseen_of[feature].inc(count)
 
     def requested(self, version: str, endpoint: str, method: str, code: int) -> None:
         """Count one HTTP request."""

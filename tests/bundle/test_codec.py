@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from taxon_bundle.codec import UNSEEN, BadRow, Codec, Encoded, Value
+from taxon_bundle.codec import UNSEEN, BadRow, Codec, Encoded, Value, joined
 from taxon_contracts.manifest import SignatureFeature
 
 NAN = float("nan")
@@ -62,6 +62,7 @@ def test_a_number_that_two_categories_are_is_neither() -> None:
         (1, 0.5, "member is neither true nor false: send one of them"),
         (2, True, "port is not text: send a category as text"),
         (2, ["Cork"], "port is not text: send a category as text"),
+        (2, "a\0b", "port has a NUL character in it: send text without"),
     ],
 )
 def test_a_value_of_another_type_is_refused_by_feature_and_row(
@@ -97,7 +98,60 @@ def test_an_unseen_number_comes_back_as_text() -> None:
     """A category is text."""
     codes, unseen = DECK.encode_column(0, [7, 7.0, 7.25])
 
+    assert unseen is not None
     assert DECK.decode(Encoded(codes[:, None], {0: unseen})) == [["7"], ["7"], ["7.25"]]
+
+
+def test_a_column_of_numbers_is_encoded_as_its_values_are() -> None:
+    """For every type, missing values and unseen categories among them."""
+    numbers = np.array([2.5, 1.0, NAN, 7.0, 1.0])
+    codes, unseen = DECK.encode_numbers(0, numbers)
+
+    np.testing.assert_array_equal(codes, [1.0, 0.0, NAN, UNSEEN, 0.0])
+    assert unseen is not None
+    assert dict(unseen) == {3: "7"}
+    assert CODEC.encode_numbers(0, numbers)[0] is numbers
+    with pytest.raises(BadRow, match="row 2: member is neither true nor false"):
+        CODEC.encode_numbers(1, np.array([1.0, 0.0, 3.0, 2.0]))
+
+
+def test_parts_are_joined_with_their_unseen_categories() -> None:
+    """Each text stays at its row, and what it takes is little more than its bytes."""
+    rows: list[list[Value]] = [
+        [1.0, True, port] for port in ("Cork", "Ålesund", "", "Narvik", "Brest", "x" * 999, "y")
+    ]
+    whole = CODEC.encode_rows(rows)
+    parts = joined([CODEC.encode_rows(part) for part in (rows[:3], rows[3:4], rows[4:])])
+
+    np.testing.assert_array_equal(parts.rows, whole.rows)
+    assert parts.unseen == whole.unseen == {2: {1: "Ålesund", 3: "Narvik", 5: "x" * 999, 6: "y"}}
+    assert parts.nbytes == whole.nbytes < 7 * 24 + 4 * 16 + 1100
+    assert CODEC.decode(parts, 3, 4) == [[1.0, True, "Narvik"]]
+    assert 2 not in parts.unseen[2]
+
+
+@pytest.mark.parametrize(
+    ("place", "code", "kind"),
+    [(0, NAN, None), (0, 1.5, None), (0, float("inf"), "finite_number"), (1, UNSEEN, None)],
+)
+def test_what_the_classifier_does_not_take_is_said(
+    place: int, code: float, kind: str | None
+) -> None:
+    """Of a value that was encoded."""
+    misfit = CODEC.misfit(place, code)
+
+    assert (misfit and misfit.kind) == kind
+
+
+def test_a_gap_where_none_is_allowed_is_said() -> None:
+    """A feature without gaps in training takes none."""
+    misfit = DECK.misfit(0, NAN)
+
+    assert misfit is not None
+    assert (misfit.kind, misfit.reason) == (
+        "missing",
+        "is missing, and the model takes no missing value there",
+    )
 
 
 def test_numbers_alone_make_a_numeric_codec() -> None:

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from model_server.client import Client
+from model_server.mixed import mixed_bundle
 from support.training import run_request, small_identity, small_table, train
 
 from taxon_bundle.bundle import Bundle
@@ -51,6 +52,12 @@ def forest(tmp_path_factory: pytest.TempPathFactory) -> Bundle:
     return train(run_request(wide, tmp_path_factory.mktemp("forest"), identity=identity))
 
 
+@pytest.fixture(scope="session")
+def mixed(tmp_path_factory: pytest.TempPathFactory) -> Bundle:
+    """Return a model over age, fare, the boolean member, the categories port, and deck, dropped."""
+    return mixed_bundle(tmp_path_factory.mktemp("mixed"))
+
+
 @pytest.fixture
 def make_client(bundle: Bundle) -> MakeClient:
     """Return a function that makes an HTTP client of a server; its model is loaded by default."""
@@ -82,6 +89,12 @@ def make_client(bundle: Bundle) -> MakeClient:
 def client(make_client: MakeClient) -> Client:
     """Return a client of the application with the binary model loaded."""
     return make_client()
+
+
+@pytest.fixture
+def mixed_client(make_client: MakeClient, mixed: Bundle) -> Client:
+    """Return a client of the application with the mixed model loaded."""
+    return make_client(served=mixed)
 
 
 @pytest.fixture

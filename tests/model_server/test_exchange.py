@@ -11,7 +11,7 @@ import pytest
 from model_server.client import Client
 from model_server.conftest import LogLines, MakeClient
 
-from taxon_bundle.codec import BadRow
+from taxon_bundle.codec import BadRow, Encoded
 from taxon_model_server import workers
 from taxon_model_server.errors import InvalidInput, NotLoaded, RequestError, TooLarge
 from taxon_model_server.exchange import Answer, Asked
@@ -23,12 +23,12 @@ LARGE = workers.INLINE_BYTES + 1
 
 def good_row() -> Asked:
     """Return a row the classifier takes, with an id of its own."""
-    return Asked(np.array([[1.1, 2.2, 7.0]]), "inside")
+    return Asked(Encoded(np.array([[1.1, 2.2, 7.0]])), "inside")
 
 
 def bad_row() -> Asked:
     """Return a row the classifier refuses."""
-    return Asked(np.array([[1.1, float("nan"), 7.0]]))
+    return Asked(Encoded(np.array([[1.1, float("nan"), 7.0]])))
 
 
 def failing(error: Exception) -> Callable[[], Asked]:

@@ -1,4 +1,3 @@
-import json
 import re
 from urllib.parse import urlsplit
 
@@ -6,6 +5,7 @@ import jsonschema
 import pytest
 from model_server.client import Client
 from model_server.conftest import MakeClient
+from model_server.mixed import PORTS, ROW
 
 
 def test_docs_is_a_page_over_the_description(client: Client) -> None:
@@ -26,13 +26,35 @@ def test_docs_needs_no_other_host(client: Client) -> None:
 
 
 @pytest.mark.parametrize("path", ["/predict", "/predict-batch"])
-def test_the_description_takes_what_the_server_takes(client: Client, path: str) -> None:
-    """The schema's example satisfies the schema, and the server answers it."""
+@pytest.mark.parametrize("model", ["client", "mixed_client"])
+def test_the_description_takes_what_the_server_takes(
+    request: pytest.FixtureRequest, model: str, path: str
+) -> None:
+    """The schema's example satisfies the schema, and the server answers it without a warning."""
+    client: Client = request.getfixturevalue(model)
     described = client.get("/openapi.json").json()["paths"][path]["post"]
     schema = described["requestBody"]["content"]["application/json"]["schema"]
     jsonschema.validate(schema["example"], schema)
 
-    assert client.post(path, json=schema["example"]).status_code == 200
+    answer = client.post(path, json=schema["example"])
+
+    assert answer.status_code == 200
+    assert "warnings" not in answer.text
+
+
+def test_the_description_has_each_features_type(mixed_client: Client) -> None:
+    """Null where a missing value is accepted, and the most frequent categories as examples."""
+    described = mixed_client.get("/openapi.json").json()["paths"]["/predict"]["post"]
+    schema = described["requestBody"]["content"]["application/json"]["schema"]
+
+    assert schema["example"] == ROW
+    assert schema["properties"] == {
+        "age": {"type": ["number", "null"]},
+        "fare": {"type": "number"},
+        "member": {"type": "boolean"},
+        "port": {"type": ["string", "null"], "examples": [*PORTS]},
+        "deck": {"type": "string", "examples": ["A"]},
+    }
 
 
 def test_the_description_refuses_what_the_server_refuses(client: Client) -> None:
@@ -55,11 +77,9 @@ def test_every_reference_is_there(client: Client) -> None:
 
 
 def test_without_a_model_there_is_a_description(make_client: MakeClient) -> None:
-    """While the model is loaded, the description says only that features are numbers."""
+    """While the model is loaded, the description says only that a row is an object."""
     client = make_client(loaded=False)
     described = client.get("/openapi.json").json()["paths"]["/predict"]["post"]
     schema = described["requestBody"]["content"]["application/json"]["schema"]
 
-    assert json.dumps(schema) == json.dumps(
-        {"type": "object", "additionalProperties": {"type": "number"}}
-    )
+    assert schema == {"type": "object"}

@@ -78,11 +78,11 @@ def test_predict_batch_answers_row_by_row(client: Client) -> None:
 @pytest.mark.parametrize(
     ("change", "field", "kind"),
     [
-        ({"width": None}, "width", "float_type"),
+        ({"width": None}, "width", "missing"),
         ({"width": "2.2"}, "width", "float_type"),
         ({"width": True}, "width", "float_type"),
         ({"width": [1]}, "width", "float_type"),
-        ({"width": float("nan")}, "width", "finite_number"),
+        ({"width": float("nan")}, "width", "missing"),
         ({"width": float("-inf")}, "width", "finite_number"),
         ({"width": 10**400}, "width", "finite_number"),
         ({"batch": float("inf")}, "batch", "finite_number"),

@@ -11,6 +11,8 @@ from model_server.conftest import LogLines
 from model_server.kept_log import SECONDS, MemoryStore, running
 from support.waiting import wait_until
 
+from taxon_bundle.codec import Codec, Encoded
+from taxon_contracts.manifest import SignatureFeature
 from taxon_contracts.prediction import PredictionEvent
 from taxon_model_server.prediction_log import log as module
 from taxon_model_server.prediction_log.events import Batch
@@ -19,6 +21,7 @@ from taxon_model_server.prediction_log.log import PredictionLog
 from taxon_model_server.prediction_log.spool import Spool
 from taxon_model_server.telemetry import Telemetry
 
+CODEC = Codec((SignatureFeature(name="length"), SignatureFeature(name="width")))
 OPTIONAL = {"request_id", "features", "label", "confidence", "probabilities"}
 
 
@@ -49,7 +52,8 @@ def batch(rows: int = 1, **changes: object) -> Batch:
         "time": 1_700_000_000.25,
         "request_id": "r1",
         "latency_seconds": 0.002,
-        "rows": np.full((rows, 2), 1.5),
+        "codec": CODEC,
+        "inputs": Encoded(np.full((rows, 2), 1.5)),
         "labels": ["benign"] * rows,
         "probabilities": np.tile([0.75, 0.25], (rows, 1)),
         "confidence": [0.75] * rows,

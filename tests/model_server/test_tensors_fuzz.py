@@ -11,6 +11,8 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import array_shapes, arrays
 from numpy.typing import NDArray
 
+from taxon_bundle.codec import Codec
+from taxon_contracts.manifest import SignatureFeature
 from taxon_contracts.v2 import Datatype
 from taxon_model_server.errors import RequestError
 from taxon_model_server.protocol import json_arrays, request
@@ -18,6 +20,7 @@ from taxon_model_server.protocol.datatypes import NUMPY_TYPES
 from taxon_model_server.protocol.request import read_request
 
 FEATURES = ("length", "width")
+CODEC = Codec(tuple(SignatureFeature(name=name) for name in FEATURES))
 MAX_ROWS = 50
 EXAMPLES = settings(max_examples=150, deadline=None)
 
@@ -62,7 +65,7 @@ tables = arrays(
 def read(body: bytes, header_length: int | None) -> bytes | None:
     """Return the rows of a body, None when it is refused; anything else is a failure."""
     with contextlib.suppress(RequestError):
-        rows = read_request(body, header_length, FEATURES, max_rows=MAX_ROWS).rows
+        rows = read_request(body, header_length, CODEC, max_rows=MAX_ROWS).encoded.rows
         assert rows.dtype == np.float64
         assert rows.shape[1] == len(FEATURES)
         assert 0 < len(rows) <= MAX_ROWS
@@ -119,6 +122,6 @@ def test_bytes_lose_no_bit(table: NDArray[np.float64], datatype: str) -> None:
         "parameters": {"binary_data_size": content.nbytes},
     }
     head = json.dumps({"inputs": [sent]}).encode()
-    rows = read_request(head + content.tobytes(), len(head), FEATURES, max_rows=MAX_ROWS).rows
+    rows = read_request(head + content.tobytes(), len(head), CODEC, max_rows=MAX_ROWS).encoded.rows
 
     assert rows.astype(content.dtype).tobytes() == content.tobytes()

@@ -119,7 +119,7 @@ def test_it_may_compress_its_requests(triton: Any, algorithm: str) -> None:
     ("tensor", "said"),
     [
         (ROWS[:, :2].copy(), "shape [2, 2] is not [rows, 3]"),
-        (ROWS * np.nan, "row 0: length is not a finite number"),
+        (ROWS * np.nan, "row 0: length is missing, and the model takes no missing value there"),
     ],
 )
 def test_it_reports_what_is_wrong(triton: Any, tensor: Any, said: str) -> None:

@@ -192,7 +192,7 @@ def test_another_model_or_version_is_404(client: Client, path: str, said: str) -
         ),
         (
             json.dumps(question()).replace("0.1", "NaN").encode(),
-            "row 0: length is not a finite number",
+            "row 0: length is missing, and the model takes no missing value there",
         ),
         (
             json.dumps(question()).replace("2.2", "1e300").encode(),

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import ValidationError
 
+from taxon_bundle.codec import Codec, Encoded
 from taxon_contracts.document import salvage
 from taxon_contracts.prediction import PredictionEvent
 
@@ -19,7 +20,7 @@ ROW_BYTES = 200
 
 @dataclass(frozen=True)
 class Batch:
-    """One request's answers, as arrays; ``rows`` is None if features are not logged.
+    """One request's answers, as arrays; ``inputs`` is None if features are not logged.
 
     ``labels``, ``probabilities`` and ``confidence`` are None for a request that got no answer.
     """
@@ -29,7 +30,8 @@ class Batch:
     time: float
     request_id: str | None
     latency_seconds: float
-    rows: NDArray[np.float64] | None = None
+    codec: Codec
+    inputs: Encoded | None = None
     labels: Sequence[str | int] | None = None
     probabilities: NDArray[np.float64] | None = None
     confidence: Sequence[float] | None = None
@@ -37,12 +39,13 @@ class Batch:
     @property
     def size(self) -> int:
         """Return its approximate size in memory in bytes."""
-        arrays = [array for array in (self.rows, self.probabilities) if array is not None]
+        arrays = [array for array in (self.inputs, self.probabilities) if array is not None]
         return ROW_BYTES * len(self.ids) + sum(array.nbytes for array in arrays)
 
     def lines(self, namespace: str, model: str, start: int, stop: int) -> list[str]:
         """Return the events of some rows, or the one of a failed request, as JSON."""
         moment = datetime.fromtimestamp(self.time, UTC)
+        sent = None if self.inputs is None else self.codec.decode(self.inputs, start, stop)
         return [
             PredictionEvent.model_construct(
                 id=identifier,
@@ -51,7 +54,7 @@ class Batch:
                 version=self.version,
                 time=moment,
                 request_id=self.request_id,
-                features=None if self.rows is None else tuple(self.rows[row].tolist()),
+                features=None if sent is None else tuple(sent[row - start]),
                 label=None if self.labels is None else self.labels[row],
                 confidence=None if self.confidence is None else self.confidence[row],
                 probabilities=(

@@ -1,10 +1,14 @@
-"""The numeric datatypes of the V2 protocol, and values as arrays of them."""
+"""The datatypes of the V2 protocol, and numbers as arrays of them."""
 
 from collections.abc import Mapping
+from types import NoneType
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+
+from taxon_contracts.resource import FeatureType
+from taxon_contracts.v2 import Datatype
 
 NUMPY_TYPES: Mapping[str, np.dtype[Any]] = {
     "FP64": np.dtype("<f8"),
@@ -18,6 +22,14 @@ NUMPY_TYPES: Mapping[str, np.dtype[Any]] = {
     "UINT16": np.dtype("<u2"),
     "UINT8": np.dtype("<u1"),
 }
+BOOL: Datatype = "BOOL"
+BYTES: Datatype = "BYTES"
+OF_FEATURES: Mapping[FeatureType, Datatype] = {
+    "Numeric": "FP64",
+    "Boolean": BOOL,
+    "Categorical": BYTES,
+}
+"""The datatype that holds every value of a feature; numbers are accepted for each of them."""
 LARGEST_EXACT = 2**53
 """Beyond this, float64 does not hold every integer."""
 LONG = 8
@@ -31,29 +43,29 @@ class InvalidArray(ValueError):  # noqa: N818 - the message says what is wrong w
 def convert(
     values: list[Any], datatype: str, *, first: int = 0, known: bool = False
 ) -> NDArray[np.float64]:
-    """Return JSON values as float64, after checking that each is a number of the datatype.
+    """Return JSON values as float64, after checking that each is a number of the datatype or null.
 
     Args:
-        values: anything JSON holds.
+        values: anything JSON holds; null becomes NaN.
         datatype: one of ``NUMPY_TYPES``.
         first: the place of the first value, for the message.
         known: they are numbers or lists, which need not be looked at one by one.
 
     Raises:
-        InvalidArray: a value is not such a number.
+        InvalidArray: a value is neither.
     """
     kind = NUMPY_TYPES[datatype]
-    if not known or kind.kind != "f":
-        _check_types(values, datatype, first)
+    if (not known or kind.kind != "f") and _has_gaps(values, datatype, first):
+        return _with_gaps(values, datatype, first)
     try:
         array = _rounded(values, kind) if kind.itemsize < LONG else np.array(values, kind)
     except OverflowError as error:
         raise InvalidArray(f"contains a number beyond {datatype}") from error
     except ValueError:
-        _check_types(values, datatype, first)
+        _has_gaps(values, datatype, first)
         raise
     if array.ndim != 1:
-        _check_types(values, datatype, first)
+        _has_gaps(values, datatype, first)
     return widen(array)
 
 
@@ -62,13 +74,34 @@ def _rounded(values: list[Any], kind: np.dtype[Any]) -> NDArray[Any]:
         return np.array(values, kind)
 
 
-def _check_types(values: list[Any], datatype: str, first: int) -> None:
-    allowed = {int, float} if NUMPY_TYPES[datatype].kind == "f" else {int}
-    if not set(map(type, values)) <= allowed:
-        place, wrong = next((i, v) for i, v in enumerate(values) if type(v) not in allowed)
+def _with_gaps(values: list[Any], datatype: str, first: int) -> NDArray[np.float64]:
+    """Return values of which some are null."""
+    present = [value is not None for value in values]
+    array = np.full(len(values), np.nan)
+    array[present] = convert(
+        [value for value in values if value is not None], datatype, first=first, known=True
+    )
+    return array
+
+
+def _has_gaps(values: list[Any], datatype: str, first: int) -> bool:
+    """Return whether a value is null.
+
+    Raises:
+        InvalidArray: a value is neither null nor a number of the datatype.
+    """
+    numbers = {int, float} if NUMPY_TYPES[datatype].kind == "f" else {int}
+    types = set(map(type, values))
+    if not types <= numbers | {NoneType}:
+        place, wrong = next(
+            (place, value)
+            for place, value in enumerate(values)
+            if type(value) not in numbers and value is not None
+        )
         raise InvalidArray(
             f"has a wrong value {first + place}: {wrong!r:.40} is not a number of type {datatype}"
         )
+    return NoneType in types
 
 
 def widen(values: NDArray[Any]) -> NDArray[np.float64]:

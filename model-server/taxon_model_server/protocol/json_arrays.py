@@ -1,7 +1,7 @@
-"""Numbers out of JSON a piece at a time, so that a large array never becomes a list of objects.
+"""Arrays out of JSON a piece at a time, so that a large one never becomes a list of objects.
 
 Text is cut only where JSON allows it, and each piece is read by the parser that reads whole
-requests: a number means exactly the same in both.
+requests: a value means exactly the same in both.
 """
 
 import itertools
@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from taxon_model_server.protocol.datatypes import InvalidArray, convert
-from taxon_model_server.protocol.json_text import Content, parse_json
+from taxon_model_server.protocol.json_text import Content, outside_text, parse_json
 
 PIECE_BYTES = 64 * 1024
 LONGEST_PIECE = 2**20
@@ -24,6 +24,10 @@ BEFORE_ARRAY = re.compile(rb'"data"[ \t\r\n]*:[ \t\r\n]*\[')
 COMMA = re.compile(rb"[ \t\r\n]*,[ \t\r\n]*")
 NESTED = re.compile(rb"\[[ \t\r\n]*\[")
 EMPTY = re.compile(rb"\[[ \t\r\n]*\]")
+ITEM = rb'[^"\[\]{}]++|"(?:[^"\\]++|\\.)*+"'
+ROW = rb"\[(?:" + ITEM + rb")*+\]"
+ARRAY_OF_TEXTS = re.compile(rb"\[(?:" + ITEM + rb"|" + ROW + rb")*+\]", re.DOTALL)
+"""An array of texts and numbers, or of rows of them."""
 WORDS = (b"true", b"false", b"null")
 """What is not a number in an array without texts and objects, and numpy would take for one."""
 MARK = "\ue000array "
@@ -37,6 +41,7 @@ class Span:
     content: Content
     start: int
     stop: int
+    has_texts: bool = False
 
     def count(self) -> int:
         """Return how many values the array holds, if it is one of numbers."""
@@ -48,15 +53,15 @@ class Span:
 def cut_data(content: Content) -> tuple[Content, dict[str, Span]]:
     """Return JSON with a mark for every array under the key ``data``, and the arrays by mark.
 
-    Only arrays without any text or object in them are cut out, nested or not. They are not checked
-    further.
+    Only arrays without any object in them are cut out; those with texts only if they are flat, or a
+    list of rows. They are not checked further.
     """
     kept: list[bytes | memoryview] = []
     arrays: dict[str, Span] = {}
     view = memoryview(content)
     behind, key = 0, content.find(DATA_KEY)
     while key >= 0:
-        span = _plain_array(content, key)
+        span = _array(content, key)
         if span:
             mark = f"{MARK}{len(arrays)}"
             arrays[mark] = span
@@ -68,7 +73,7 @@ def cut_data(content: Content) -> tuple[Content, dict[str, Span]]:
     return b"".join([*kept, view[behind:]]), arrays
 
 
-def _plain_array(content: Content, key: int) -> Span | None:
+def _array(content: Content, key: int) -> Span | None:
     """Return the array behind a key, None for another value; a quoted quote begins no key."""
     found = BEFORE_ARRAY.match(content, key)
     if found is None or content[key - 1 : key] == b"\\":
@@ -78,9 +83,10 @@ def _plain_array(content: Content, key: int) -> Span | None:
         place = content.find(end, start, limit)
         limit = place if place >= 0 else limit
     stop = content.rfind(b"]", start, limit) + 1
-    if not stop or not _is_closed(content, start, stop):
-        return None  # it goes on behind a text or an object
-    return Span(content, start, stop)
+    if stop and _is_closed(content, start, stop):
+        return Span(content, start, stop)
+    texts = ARRAY_OF_TEXTS.match(content, start)
+    return Span(content, start, texts.end(), has_texts=True) if texts else None
 
 
 def _is_closed(content: Content, start: int, stop: int) -> bool:
@@ -97,7 +103,7 @@ def read_numbers(
     Args:
         span: the array.
         count: the values it holds.
-        datatype: what each value must be a number of.
+        datatype: what each value must be a number of, if it is not null.
         row_length: values of one row, if the array may be nested.
 
     Raises:
@@ -113,6 +119,16 @@ def read_numbers(
     return values[:done]
 
 
+def read_values(span: Span, row_length: int | None) -> Iterator[list[Any]]:
+    """Return an array's values, whatever they are, some at a time.
+
+    Raises:
+        InvalidArray: it is not JSON.
+    """
+    for _, items in _pieces(span):
+        yield flattened(items, row_length)
+
+
 def _pieces(span: Span) -> Iterator[tuple[bytes | bytearray, list[Any]]]:
     """Return an array's text and its items, some at a time.
 
@@ -123,15 +139,14 @@ def _pieces(span: Span) -> Iterator[tuple[bytes | bytearray, list[Any]]]:
     nested = NESTED.match(content, span.start) is not None
     done = 0
     while at < stop or not done:
-        end = content.find(b"]" if nested else b",", at + PIECE_BYTES, stop)
-        end = stop if end < 0 else end + nested
-        if end - at > PIECE_BYTES + LONGEST_PIECE:
-            raise InvalidArray("has data that is not numbers")
+        end = _piece_end(span, at, nested=nested)
         text = b"[" + content[at:end] + b"]"
         try:
             items: list[Any] = parse_json(text)
         except ValueError as error:
             raise InvalidArray(f"has data that is not JSON behind item {done}: {error}") from error
+        if nested and items and not isinstance(items[0], list):
+            raise InvalidArray("has nested data that does not fit its shape")
         yield text, items
         done += max(len(items), 1)
         at = end
@@ -140,6 +155,23 @@ def _pieces(span: Span) -> Iterator[tuple[bytes | bytearray, list[Any]]]:
             if comma is None or comma.end() == stop:
                 raise InvalidArray(f"has data that is not JSON behind item {done}")
             at = comma.end()
+
+
+def _piece_end(span: Span, at: int, *, nested: bool) -> int:
+    """Return where a piece that begins at a place ends."""
+    mark = b"]" if nested else b","
+    stop = span.stop - 1
+    limit = min(stop, at + PIECE_BYTES + LONGEST_PIECE)
+    if span.has_texts:
+        end = outside_text(span.content, mark, at, at + PIECE_BYTES, limit)
+    else:
+        found = span.content.find(mark, at + PIECE_BYTES, limit)
+        end = None if found < 0 else found
+    if end is not None:
+        return end + nested
+    if limit < stop:
+        raise InvalidArray("has data that is not numbers, or a text of more than a mebibyte")
+    return stop
 
 
 def flattened(items: list[Any], row_length: int | None) -> list[Any]:

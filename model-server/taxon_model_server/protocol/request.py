@@ -1,7 +1,7 @@
 """Inference requests of the V2 protocol: bytes to the rows the classifier takes."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -9,17 +9,21 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import ValidationError
 
-from taxon_bundle.codec import Rows
+from taxon_bundle.codec import BadRow, Codec, Encoded
 from taxon_contracts.v2 import INFERENCE_HEADER, LABEL_NAME, PROBABILITIES_NAME, InferRequest
 from taxon_model_server.errors import InvalidInput
+from taxon_model_server.protocol.datatypes import OF_FEATURES
 from taxon_model_server.protocol.json_arrays import Span, cut_data
 from taxon_model_server.protocol.json_text import Content
-from taxon_model_server.protocol.tensors import MATRIX, Limits, read_tensors
+from taxon_model_server.protocol.tensors import MATRIX, Reader
+from taxon_model_server.similar import by_folded, folded
 
 SMALL_BYTES = 8 * 1024
 """JSON up to this is read in one piece, which is faster."""
 HEAD_BYTES = 2**20
-"""Most JSON of a request beside the numbers of its tensors; what it holds becomes objects."""
+"""Most JSON of a request beside the data of its tensors; what it holds becomes objects."""
+NAMED = 10
+"""How many features a sentence names."""
 OUTPUT_NAMES = (LABEL_NAME, PROBABILITIES_NAME)
 BINARY_OUTPUT = "binary_data_output"
 BINARY = "binary_data"
@@ -27,27 +31,27 @@ BINARY = "binary_data"
 
 @dataclass(frozen=True)
 class Inference:
-    """A request that was read: ``rows`` is float64 [rows, features].
+    """A request that was read: ``encoded`` has the rows for the classifier.
 
     ``outputs`` holds the requested tensors in order, each with whether it is to be binary;
     ``parameters`` are the ones the answer repeats.
     """
 
-    rows: Rows
+    encoded: Encoded
     outputs: Mapping[str, bool]
     identifier: str | None
     parameters: Mapping[str, Any]
 
 
 def read_request(
-    body: Content, header_length: int | None, features: Sequence[str], *, max_rows: int
+    body: Content, header_length: int | None, codec: Codec, *, max_rows: int
 ) -> Inference:
     """Read an inference request.
 
     Args:
         body: the request's body.
         header_length: bytes of JSON in front of binary tensors; None when all of it is JSON.
-        features: the model's features in order.
+        codec: the model's features.
         max_rows: most rows of one request.
 
     Raises:
@@ -67,14 +71,13 @@ def read_request(
         head, arrays = cut_data(head)
     if len(head) > HEAD_BYTES:
         raise InvalidInput(
-            f"the JSON beside the numbers has {len(head)} bytes: send at most {HEAD_BYTES}, and"
-            " only numbers as data"
+            f"the JSON beside the data has {len(head)} bytes: send at most {HEAD_BYTES}, and as"
+            " data only numbers, texts, true, false and null"
         )
     message = _parsed(head)
-    limits = Limits(columns=len(features), max_rows=max_rows)
-    tensors = read_tensors(message.inputs, arrays, memoryview(body)[end:], limits)
-    rows = _assembled(tensors, features)
-    return Inference(rows, _outputs(message), message.id, _echoed(message.parameters))
+    tensors = Reader(codec, arrays, max_rows).read(message.inputs, memoryview(body)[end:])
+    encoded = _assembled(tensors, codec)
+    return Inference(encoded, _outputs(message), message.id, _echoed(message.parameters))
 
 
 def _parsed(content: Content) -> InferRequest:
@@ -110,32 +113,40 @@ def _outputs(message: InferRequest) -> Mapping[str, bool]:
     return requested
 
 
-def _assembled(tensors: Mapping[str, NDArray[np.float64]], features: Sequence[str]) -> Rows:
+def _assembled(tensors: Mapping[str, Encoded], codec: Codec) -> Encoded:
     """Return one matrix, whatever its name, or one tensor per feature, as [rows, features]."""
     [name, *others] = tensors
-    matrix = tensors[name]
-    if not others and matrix.ndim == MATRIX and matrix.shape[1] == len(features):
-        return matrix
-    if not others and name not in features:
-        raise InvalidInput(
-            f"input {name!r}: shape {list(matrix.shape)} is not [rows, {len(features)}]"
-        )
-    return _joined(tensors, features)
+    shape, columns = tensors[name].rows.shape, len(codec.features)
+    is_matrix = not others and len(shape) == MATRIX and shape[1] == columns
+    if is_matrix and not codec.has_categories:
+        return tensors[name] if codec.is_numeric else _checked(tensors[name], codec)
+    if others or name in codec.places or codec.has_categories:
+        return _joined(tensors, codec)
+    raise InvalidInput(f"input {name!r}: shape {list(shape)} is not [rows, {columns}]")
 
 
-def _joined(tensors: Mapping[str, NDArray[np.float64]], features: Sequence[str]) -> Rows:
-    known = set(features)
+def _checked(matrix: Encoded, codec: Codec) -> Encoded:
+    """Return a matrix, once its columns are values of their features."""
+    try:
+        for place, feature in enumerate(codec.features):
+            if feature.type != "Numeric":
+                codec.encode_numbers(place, matrix.rows[:, place])
+    except BadRow as error:
+        raise InvalidInput(str(error)) from error
+    return matrix
+
+
+def _joined(tensors: Mapping[str, Encoded], codec: Codec) -> Encoded:
     for name in tensors:
-        if name not in known:
-            raise InvalidInput(
-                f"input {name!r} is not a feature of the model: send one tensor"
-                f" [rows, {len(features)}], or one tensor per feature"
-            )
+        if name not in codec.places:
+            meant = by_folded(codec.names).get(folded(name))
+            remedy = f"it may be {meant!r}" if meant else _remedy(codec)
+            raise InvalidInput(f"input {name!r} is not a feature of the model: {remedy}")
     columns: list[NDArray[np.float64]] = []
-    for name in features:
-        column = tensors.get(name)
-        if column is None:
+    for name in codec.names:
+        if name not in tensors:
             raise InvalidInput(f"input {name!r} is missing")
+        column = tensors[name].rows
         if column.ndim == MATRIX and column.shape[1] == 1:
             column = column[:, 0]
         if column.ndim != 1 or (columns and len(column) != len(columns[0])):
@@ -144,4 +155,15 @@ def _joined(tensors: Mapping[str, NDArray[np.float64]], features: Sequence[str])
                 " the other inputs"
             )
         columns.append(column)
-    return np.ascontiguousarray(np.column_stack(columns))
+    unseen = {place: texts for tensor in tensors.values() for place, texts in tensor.unseen.items()}
+    return Encoded(np.ascontiguousarray(np.column_stack(columns)), unseen)
+
+
+def _remedy(codec: Codec) -> str:
+    """Return what to send instead of an input that is none of the model's."""
+    if not codec.has_categories:
+        return f"send one tensor [rows, {len(codec.features)}], or one tensor per feature"
+    named = [f"{one.name} {OF_FEATURES[one.type]}" for one in codec.features[:NAMED]]
+    if len(codec.features) > NAMED:
+        named.append(f"... ({len(codec.features)} in all)")
+    return f"send one tensor [rows] per feature: {', '.join(named)}"

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from taxon_model_server.protocol.json_text import Content, parse_json
+from taxon_model_server.protocol.json_text import Content, outside_text, parse_json
 
 PIECE_BYTES = 64 * 1024
 LONGEST_ROW = 2**20
@@ -91,34 +91,12 @@ def _behind_piece(body: Content, end: int) -> tuple[int, int | None]:
 
 
 def _outside_text(body: Content, mark: bytes, origin: int, at: int) -> int | None:
-    """Return the first place of a mark that is not inside a text.
-
-    Args:
-        body: the JSON.
-        mark: one byte.
-        origin: a place outside of any text.
-        at: where the search begins.
-    """
+    """Return the first place of a mark that is not inside a text; see ``outside_text``."""
     limit = at + LONGEST_ROW
-    counted, inside = origin, False
-    place = body.find(mark, at, limit)
-    while place >= 0:
-        inside ^= _quotes(body[counted:place]) % 2 == 1
-        if not inside:
-            return place
-        counted = place
-        quote = body.find(b'"', place, limit)
-        place = body.find(mark, quote, limit) if quote >= 0 else -1
-    if limit < len(body):
+    place = outside_text(body, mark, origin, at, limit)
+    if place is None and limit < len(body):
         raise ValueError(f"a row has more than {LONGEST_ROW} bytes")
-    return None
-
-
-def _quotes(text: Content) -> int:
-    """Return how many quotes begin or end a text."""
-    if b"\\" in text:
-        text = text.replace(b"\\\\", b"").replace(b'\\"', b"")
-    return text.count(b'"')
+    return place
 
 
 def _check_frame(body: Content, start: int, stop: int) -> None:

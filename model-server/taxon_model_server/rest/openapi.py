@@ -8,6 +8,7 @@ from pydantic.json_schema import models_json_schema
 
 from taxon_contracts import v2
 from taxon_model_server.rest import plain_schema
+from taxon_model_server.rest.features import schema
 from taxon_model_server.rest.json_rows import ROWS
 from taxon_model_server.state import ServerState
 
@@ -68,13 +69,13 @@ def api_description(state: ServerState) -> dict[str, Any]:
 
 
 def _row(state: ServerState) -> dict[str, Any]:
-    """Return the schema of one row: exactly one number per feature."""
+    """Return the schema of one row: exactly one value per feature."""
     model = state.loaded
     if model is None:
-        return {"type": "object", "additionalProperties": {"type": "number"}}
+        return {"type": "object"}
     return {
         "type": "object",
-        "properties": {name: {"type": "number"} for name in model.features},
+        "properties": {one.name: schema(one) for one in model.codec.features},
         "required": list(model.features),
         "additionalProperties": False,
         "example": dict(zip(model.features, model.example, strict=True)),

@@ -9,6 +9,7 @@ from starlette.routing import BaseRoute
 from taxon_model_server.exchange import Exchange
 from taxon_model_server.memory import MemoryBudget
 from taxon_model_server.rest.bodies import Intake
+from taxon_model_server.rest.features import described
 from taxon_model_server.rest.metrics_format import choose_format
 from taxon_model_server.rest.plain_rows import BatchCall, RowCall
 from taxon_model_server.rest.transport import Endpoint, PredictionEndpoint, json_response
@@ -77,7 +78,7 @@ class PlainEndpoints:
                 "classes": manifest.classes,
                 "positive_class": manifest.positive_class,
                 "threshold": manifest.threshold,
-                "features": [feature.model_dump() for feature in manifest.features],
+                "features": [described(feature) for feature in manifest.features],
                 "metrics": model.metrics,
                 "manifest_digest": model.digest,
                 "dataset_digest": manifest.dataset_digest,

@@ -1,36 +1,34 @@
 """Plain requests and responses: features by name to rows, and answers to JSON objects."""
 
-import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any
 
-import numpy as np
 import orjson
-from numpy.typing import NDArray
 
-from taxon_bundle.codec import BadRow
+from taxon_bundle.codec import BadRow, Codec, Encoded, joined
 from taxon_model_server.errors import InvalidFields, Problem, TooLarge
 from taxon_model_server.exchange import Answer, Asked
 from taxon_model_server.loader import Model
 from taxon_model_server.protocol.json_text import Content, parse_json
 from taxon_model_server.rest.json_rows import LONGEST_ROW, ROWS, NoRows, read_rows
+from taxon_model_server.rest.plain_values import Path, encode_rows, problems_of
+from taxon_model_server.unseen import Warned
 
 BINARY = 2
-MOST_PROBLEMS = 100
 ROWS_AT_ONCE = 1000
 """Rows whose objects exist at the same time while a response is written."""
-NUMBERS = {int, float}
-Path = tuple[str | int, ...]
 
 
-@dataclass(frozen=True)
+@dataclass
 class RowCall:
     """A request with one object of features; its response is one JSON object."""
 
     name: str
     body: Content
+    _read: "Read" = field(init=False)
 
     def read(self, model: Model) -> Asked:
         """Return the row."""
@@ -40,7 +38,8 @@ class RowCall:
             document = parse_json(self.body)
         except ValueError as error:
             raise _not_json(error) from error
-        return Asked(np.array([_values(document, model.features, ())]))
+        self._read = Read(model.codec, encode_rows([document], model.codec, lambda _: ()))
+        return Asked(self._read.encoded)
 
     def write(self, answer: Answer) -> list[bytes]:
         """Return the response's body."""
@@ -49,7 +48,7 @@ class RowCall:
 
     def refuse(self, bad: BadRow) -> InvalidFields:
         """Return the error for a bad value."""
-        return _invalid((bad.feature,), f"it {bad.reason}", "finite_number")
+        return self._read.refusal(bad, ())
 
 
 @dataclass
@@ -64,13 +63,14 @@ class BatchCall:
     body: Content
     max_rows: int
     _path: Path = field(default=(), init=False)
+    _read: "Read" = field(init=False)
 
     def read(self, model: Model) -> Asked:
         """Return the rows."""
         try:
             rows = read_rows(self.body)
             self._path = (ROWS,) if rows.in_object else ()
-            read = list(self._read_pieces(rows.pieces, model.features))
+            read = list(self._read_pieces(rows.pieces, model.codec))
         except NoRows as error:
             self._path = (ROWS,) if error.in_object else ()
             raise self._no_rows() from error
@@ -78,11 +78,10 @@ class BatchCall:
             raise _not_json(error) from error
         if not read:
             raise self._no_rows()
-        return Asked(np.concatenate(read) if len(read) > 1 else read[0])
+        self._read = Read(model.codec, joined(read))
+        return Asked(self._read.encoded)
 
-    def _read_pieces(
-        self, pieces: Iterator[list[Any]], features: Sequence[str]
-    ) -> Iterator[NDArray[np.float64]]:
+    def _read_pieces(self, pieces: Iterator[list[Any]], codec: Codec) -> Iterator[Encoded]:
         done = 0
         for piece in pieces:
             if done + len(piece) > self.max_rows:
@@ -90,12 +89,11 @@ class BatchCall:
                     f"the request has more than {self.max_rows} rows: send fewer at a time"
                 )
             if piece:
-                values = [
-                    _values(row, features, (*self._path, done + place))
-                    for place, row in enumerate(piece)
-                ]
-                yield np.array(values)
+                yield encode_rows(piece, codec, partial(self._path_of, done))
             done += len(piece)
+
+    def _path_of(self, first: int, place: int) -> Path:
+        return (*self._path, first + place)
 
     def _no_rows(self) -> InvalidFields:
         return _invalid(self._path, "send a list of at least one object of features", "list_type")
@@ -116,52 +114,24 @@ class BatchCall:
 
     def refuse(self, bad: BadRow) -> InvalidFields:
         """Return the error for a bad value, with its place in the request."""
-        path = (*self._path, bad.row, bad.feature)
-        return _invalid(path, f"it {bad.reason}", "finite_number")
+        return self._read.refusal(bad, (*self._path, bad.row))
+
+
+@dataclass(frozen=True)
+class Read:
+    """The rows of a request, for the sentences about one that the classifier refuses."""
+
+    codec: Codec
+    encoded: Encoded
+
+    def refusal(self, bad: BadRow, path: Path) -> InvalidFields:
+        """Return the error for a bad value: every one of its row, if they show before it ends."""
+        found = problems_of(self.encoded.rows[bad.row].tolist(), self.codec, path)
+        return InvalidFields(found or [Problem((*path, bad.feature), f"it {bad.reason}", bad.kind)])
 
 
 def _not_json(error: ValueError) -> InvalidFields:
     return _invalid((), f"it is not JSON: {error}", "json_invalid")
-
-
-def _values(document: Any, features: Sequence[str], path: Path) -> list[float]:
-    """Return a row's values in the order of the features."""
-    if not isinstance(document, dict):
-        raise _invalid(path, "send an object with one number per feature", "dict_type")
-    if len(document) == len(features):
-        values = [document.get(name) for name in features]
-        if set(map(type, values)) <= NUMBERS:
-            try:
-                return list(map(float, values))  # type: ignore[arg-type] # the line above says so
-            except OverflowError:
-                pass  # reported below, by its name
-    raise InvalidFields(_problems(document, features, path))
-
-
-def _problems(document: Mapping[str, Any], features: Sequence[str], path: Path) -> list[Problem]:
-    """Return everything that is wrong with a row, up to a sensible number."""
-    found = [
-        Problem((*path, name), "it is missing: send a number", "missing")
-        for name in features
-        if name not in document
-    ]
-    known = set(features)
-    for name, value in document.items():
-        place = (*path, name[:MOST_PROBLEMS])
-        if name not in known:
-            found.append(Problem(place, "the model has no such feature", "extra_forbidden"))
-        elif type(value) not in NUMBERS:
-            found.append(Problem(place, "it is not a number: send one", "float_type"))
-        elif not _is_finite(value):
-            found.append(Problem(place, "it is not a finite number", "finite_number"))
-    return found[:MOST_PROBLEMS]
-
-
-def _is_finite(value: float) -> bool:
-    try:
-        return math.isfinite(value)
-    except OverflowError:
-        return False
 
 
 def _invalid(path: Path, message: str, kind: str) -> InvalidFields:
@@ -171,6 +141,7 @@ def _invalid(path: Path, message: str, kind: str) -> InvalidFields:
 def _predictions(answer: Answer, start: int, stop: int) -> Iterator[dict[str, Any]]:
     """Return the predictions of some rows as JSON objects."""
     classes = [str(label) for label in answer.model.classifier.classes]
+    said = _warnings_by_row(answer.warnings)
     for row, probabilities in enumerate(answer.probabilities[start:stop].tolist(), start):
         prediction: dict[str, Any] = {
             "prediction": answer.labels[row],
@@ -181,7 +152,16 @@ def _predictions(answer: Answer, start: int, stop: int) -> Iterator[dict[str, An
         prediction["probabilities"] = dict(zip(classes, probabilities, strict=True))
         if answer.ids:
             prediction["prediction_id"] = str(answer.ids[row])
+        if row in said:
+            prediction["warnings"] = said[row]
         yield prediction
+
+
+def _warnings_by_row(warnings: Sequence[Warned]) -> dict[int, list[str]]:
+    said: dict[int, list[str]] = {}
+    for row, sentence in warnings:
+        said.setdefault(row, []).append(sentence)
+    return said
 
 
 def _origin(answer: Answer, model: str) -> dict[str, Any]:

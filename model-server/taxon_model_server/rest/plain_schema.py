@@ -5,6 +5,7 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from taxon_contracts.resource import FeatureType
 from taxon_model_server import exchange
 
 
@@ -22,6 +23,10 @@ class Answered(BaseModel):
     )
     prediction_id: str | None = Field(
         default=None, description="Id of the logged prediction; absent if nothing is logged."
+    )
+    warnings: list[str] | None = Field(
+        default=None,
+        description="A sentence per category that was not in the training rows; absent if none.",
     )
 
 
@@ -80,6 +85,12 @@ class Feature(BaseModel):
 
     name: str
     dropped: bool
+    type: FeatureType
+    gaps: bool = Field(description="Whether null is accepted.")
+    categories: list[str] | None = Field(
+        default=None, description="Of the training rows, the most frequent first; at most 100."
+    )
+    category_count: int | None = Field(default=None, description="How many there are in all.")
 
 
 class Info(BaseModel):

@@ -10,7 +10,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute
 
-from taxon_bundle.codec import BadRow
+from taxon_bundle.codec import BadRow, Codec
 from taxon_contracts.v2 import (
     INFERENCE_HEADER,
     INPUT_NAME,
@@ -26,6 +26,7 @@ from taxon_model_server.errors import InvalidInput
 from taxon_model_server.exchange import Answer, Asked, Exchange
 from taxon_model_server.loader import Model
 from taxon_model_server.memory import MemoryBudget
+from taxon_model_server.protocol.datatypes import OF_FEATURES
 from taxon_model_server.protocol.json_text import Content
 from taxon_model_server.protocol.request import Inference, read_request
 from taxon_model_server.protocol.response import label_datatype, write_response
@@ -78,9 +79,9 @@ class InferCall:
     def read(self, model: Model) -> Asked:
         """Return the rows."""
         self._inference = read_request(
-            self.body, _header_length(self.header), model.features, max_rows=self.max_rows
+            self.body, _header_length(self.header), model.codec, max_rows=self.max_rows
         )
-        return Asked(self._inference.rows, self._inference.identifier)
+        return Asked(self._inference.encoded, self._inference.identifier)
 
     def write(self, answer: Answer) -> tuple[list[bytes], int | None]:
         """Return the response."""
@@ -88,6 +89,9 @@ class InferCall:
         parameters = {**inference.parameters, "classes": answer.model.classes_json}
         if answer.ids:
             parameters["prediction_ids"] = json.dumps([str(one) for one in answer.ids])
+        if answer.warnings:
+            warnings = [f"row {row}: {sentence}" for row, sentence in answer.warnings]
+            parameters["warnings"] = json.dumps(warnings, ensure_ascii=False)
         head: dict[str, Any] = {"model_name": self.name, "model_version": answer.model.version}
         if inference.identifier is not None:
             head["id"] = inference.identifier
@@ -155,20 +159,24 @@ class V2Endpoints:
         self._check_name(request)
         model = self._state.model
         classes = model.classifier.classes
+        parameters = {
+            "features": json.dumps(model.features, ensure_ascii=False),
+            "classes": model.classes_json,
+        }
+        if not model.codec.is_numeric:
+            gaps = [one.name for one in model.codec.features if one.gaps]
+            parameters["gaps"] = json.dumps(gaps, ensure_ascii=False)
         return _message(
             ModelMetadata(
                 name=self._state.name,
                 versions=(model.version,),
                 platform="taxon",
-                inputs=(_tensor(INPUT_NAME, "FP64", -1, len(model.features)),),
+                inputs=_inputs(model.codec),
                 outputs=(
                     _tensor(LABEL_NAME, label_datatype(classes), -1),
                     _tensor(PROBABILITIES_NAME, "FP64", -1, len(classes)),
                 ),
-                parameters={
-                    "features": json.dumps(model.features, ensure_ascii=False),
-                    "classes": model.classes_json,
-                },
+                parameters=parameters,
             )
         )
 
@@ -198,6 +206,13 @@ def _header_length(text: str | None) -> int | None:
     if not text.isdecimal() or len(text) > LONGEST_LENGTH:
         raise InvalidInput(f"header {INFERENCE_HEADER}: {text[:20]!r} is not a number of bytes")
     return int(text)
+
+
+def _inputs(codec: Codec) -> tuple[TensorMetadata, ...]:
+    """Return the inputs: one matrix of numbers, or one tensor per feature."""
+    if codec.is_numeric:
+        return (_tensor(INPUT_NAME, "FP64", -1, len(codec.features)),)
+    return tuple(_tensor(one.name, OF_FEATURES[one.type], -1) for one in codec.features)
 
 
 def _tensor(name: str, datatype: Any, *shape: int) -> TensorMetadata:

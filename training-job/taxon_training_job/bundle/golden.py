@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 
 from taxon_bundle.classifier import Classifier
 from taxon_bundle.codec import UNSEEN, Encoded, Rows, Value
+from taxon_bundle.texts import Texts
 from taxon_training_job.classifiers.registry import family_of
 from taxon_training_job.fit.pipeline import fits_float32, preprocessor
 from taxon_training_job.fit.training import Training
@@ -73,7 +74,9 @@ def _written(classifier: Classifier, rows: Rows) -> list[list[Value]]:
     What held-out rows have there stays out of the bundle.
     """
     unseen = {
-        place: dict.fromkeys(np.flatnonzero(rows[:, place] == UNSEEN).tolist(), _other(categories))
+        place: Texts.of(
+            dict.fromkeys(np.flatnonzero(rows[:, place] == UNSEEN).tolist(), _other(categories))
+        )
         for place, categories in enumerate(one.categories for one in classifier.codec.features)
     }
     return classifier.codec.decode(Encoded(rows, unseen))
