@@ -10,12 +10,13 @@ from taxon_contracts.document import UNKNOWN_WHEN_SALVAGING, Digest, Document, V
 from taxon_contracts.gate import ChampionComparison, GateReason
 from taxon_contracts.resource import Gate, Identity, Tracking
 from taxon_contracts.scores import ScoreName
+from taxon_contracts.sentences import fitted
 
 RUN_VARIABLE = "TAXON_RUN"
 RUN_MAX_BYTES = 96 * 1024
 RESULT_MAX_BYTES = 4000
 MESSAGE_KEPT_BYTES = 400
-"""Bytes of a result's message that are kept before other fields are shortened."""
+"""Bytes a message is cut to, at a word, before other fields are shortened."""
 
 EXIT_FINAL = 65
 """Bad data or a bad spec: the same run fails again (sysexits' EX_DATAERR)."""
@@ -197,12 +198,11 @@ def _is_finite(figures: Document | None) -> bool:
 
 
 def _with_cut_message(result: RunResult, keep: int) -> RunResult:
-    """Return a result with as much of its message as fits, but at least ``keep`` bytes of it."""
-    message = result.message.encode()
-    while (excess := _excess(result)) > 0 and len(message) > keep:
-        message = message[: max(keep, len(message) - excess)]
-        cut = f"{message.decode(errors='ignore')}..."
-        result = result.model_copy(update={"message": cut})
+    """Return a result with as much of its message as fits, and no less than ``keep`` bytes hold."""
+    message, most = result.message, len(result.message.encode())
+    while (excess := _excess(result)) > 0 and most > keep:
+        most = max(keep, most - excess)
+        result = result.model_copy(update={"message": fitted(message, most)})
     return result
 
 

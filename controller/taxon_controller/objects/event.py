@@ -3,9 +3,9 @@
 import hashlib
 
 from taxon_contracts import names
+from taxon_contracts.sentences import fitted
 from taxon_controller.domain.actions import Event
 from taxon_controller.domain.model import Model
-from taxon_controller.domain.sentences import fitted
 from taxon_kube.api import Manifest
 
 

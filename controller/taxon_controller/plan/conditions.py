@@ -6,12 +6,12 @@ from typing import Literal
 
 from taxon_contracts.reasons import REASONS, ConditionType
 from taxon_contracts.resource import Gate
+from taxon_contracts.sentences import fitted
 from taxon_contracts.status import Condition, VersionRecord
 from taxon_controller import clock
 from taxon_controller.domain.actions import Finding
 from taxon_controller.domain.history import find, has_result, latest_of_spec
 from taxon_controller.domain.model import Model
-from taxon_controller.domain.sentences import fitted
 from taxon_controller.plan import gating
 from taxon_controller.plan.blockers import SERVING_KINDS
 from taxon_controller.plan.decided import Decision

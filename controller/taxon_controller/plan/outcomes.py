@@ -5,10 +5,10 @@ from typing import get_args
 
 from taxon_contracts.figures import exact
 from taxon_contracts.run import FinalReason, RunResult
+from taxon_contracts.sentences import fitted
 from taxon_contracts.status import VersionMetric, VersionParameter, VersionRecord
 from taxon_controller import clock
 from taxon_controller.domain.actions import Finding
-from taxon_controller.domain.sentences import fitted
 from taxon_controller.observe.observed import Attempt
 from taxon_controller.settings import Settings
 

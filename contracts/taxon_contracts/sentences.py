@@ -1,4 +1,4 @@
-"""Sentences that have to fit a condition, a record or an Event."""
+"""Sentences that have to fit: a termination message, a condition, a record, an Event."""
 
 LONGEST = 1024
 """Bytes of UTF-8: conditions and records may have as many characters, Events as many bytes."""
@@ -24,7 +24,7 @@ def fitted(text: str, most: int = LONGEST) -> str:
 
 def _cut(text: str, most: int) -> str:
     """Return the words that fit, and that there were more."""
-    kept = text.encode()[: most - len(CUT)].decode(errors="ignore")
+    kept = text.encode()[: max(0, most - len(CUT))].decode(errors="ignore")
     whole, _, part = kept.rpartition(" ")
     words = whole if len(part) < len(kept) // 2 else kept
     return words.rstrip(" ,;:") + CUT
