@@ -49,7 +49,7 @@ def row(name: str) -> str:
     sample = TABLES[name]
     unused = {sample.target, *sample.left_out}
     rows = [
-        {key: _value(cell) for key, cell in one.items() if key not in unused}
+        {key: value(cell) for key, cell in one.items() if key not in unused}
         for one in csv.DictReader(io.StringIO(sample.text()))
     ]
     chosen = next((one for one in rows if list(one.values()).count(None) == 1), rows[0])
@@ -61,7 +61,7 @@ def row_file(name: str) -> Path:
     return SAMPLES / name.replace(".csv", "-row.json")
 
 
-def _value(cell: str) -> bool | float | str | None:
+def value(cell: str) -> bool | float | str | None:
     """Return a cell as JSON has it."""
     if cell in GAPS:
         return None

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from taxon_bundle.bundle import BundleError, open_bundle
+from taxon_bundle.bundle import Bundle, BundleError, open_bundle
+from taxon_bundle.codec import Codec
 from taxon_bundle.storage import StorageError
 from taxon_cli import exits
 from taxon_cli.exits import fail
@@ -21,7 +22,8 @@ from taxon_cli.local.backends import (
 )
 from taxon_cli.local.ports import PortBlock, PortTaken
 from taxon_cli.local.processes import POLL_SECONDS, ProcessFailed
-from taxon_cli.local.serving import Server, check_port, running_server, v2_question
+from taxon_cli.local.questions import plain_question, telling, v2_question
+from taxon_cli.local.serving import Server, check_port, running_server
 from taxon_cli.local.state import FOLDER, State, StateError, opened_state
 from taxon_cli.local.training import event_log, run_request, train
 from taxon_cli.resource_file import BadFile
@@ -98,16 +100,17 @@ class _LocalRun:
             return fail(
                 code, why_training_failed(result, self.model.spec.dataset.uri, self._source)
             )
-        _show(summary.evaluation(request, result, seconds))
+        version = _sealed(request, result)
+        bundle = open_bundle(version.bundle_uri, version.manifest_digest)
+        _show(summary.evaluation(request, result, bundle.manifest.features, seconds))
         if result.outcome == "Refused":
             return fail(exits.REFUSED, self._refusal(request, result))
-        version = _sealed(request, result)
         _say(f"starting the server on port {self.port}")
         with running_server(
             self.model, version, self.backends, self.state.folder, self.port
         ) as server:
             self.state.switch(self.model, version)
-            self._show_off(version, server)
+            self._show_off(bundle, server)
             return self._keep(server) if self.call.keep else exits.DONE
 
     @property
@@ -121,18 +124,18 @@ class _LocalRun:
             f" {result.message}; {live}"
         )
 
-    def _show_off(self, version: Champion, server: Server) -> None:
+    def _show_off(self, bundle: Bundle, server: Server) -> None:
         """Send a request with each API; show the answers and what was logged."""
-        bundle = open_bundle(version.bundle_uri, version.manifest_digest)
-        row = json.loads(bundle.read(GOLDEN_NAME))["rows"][0]
+        features = bundle.manifest.features
+        row = telling(json.loads(bundle.read(GOLDEN_NAME))["rows"], features)
         name = self.model.metadata.name
-        by_name = dict(
-            zip((feature.name for feature in bundle.manifest.features), row, strict=True)
-        )
         asked = datetime.now(UTC)
         exchanges = [
-            server.post(f"/v2/models/{name}/infer", v2_question(row, identifier="first-look")),
-            server.post("/predict", by_name),
+            server.post(
+                f"/v2/models/{name}/infer",
+                v2_question(row, Codec(features), identifier="first-look"),
+            ),
+            server.post("/predict", plain_question(row, features)),
         ]
         questions = self.state.folder / "questions" / name
         questions.mkdir(parents=True, exist_ok=True)

@@ -13,7 +13,6 @@ from typing import Any
 from taxon_cli.local.backends import Backends
 from taxon_cli.local.ports import HOST, PortTaken, is_free
 from taxon_cli.local.processes import Process, ProcessFailed
-from taxon_contracts import v2
 from taxon_contracts.resource import ClassifierModel, Http
 from taxon_contracts.run import Champion
 
@@ -124,13 +123,3 @@ def running_server(
         server = Server(process, port)
         process.wait_until(server.is_ready, seconds=START_SECONDS)
         yield server
-
-
-def v2_question(row: list[float], *, identifier: str) -> dict[str, Any]:
-    """Return a row as a request of the Open Inference Protocol."""
-    return {
-        "id": identifier,
-        "inputs": [
-            {"name": v2.INPUT_NAME, "shape": [1, len(row)], "datatype": "FP64", "data": row}
-        ],
-    }

@@ -6,24 +6,34 @@ import shlex
 import shutil
 import sys
 import textwrap
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 from taxon_cli.local.backends import Backends
 from taxon_cli.local.serving import Exchange, Server
+from taxon_contracts.manifest import SignatureFeature
 from taxon_contracts.metrics import PREDICTIONS
 from taxon_contracts.prediction import PredictionEvent
+from taxon_contracts.resource import FeatureType
 from taxon_contracts.run import RunRequest, RunResult
 
 NARROW, WIDE = 80, 100
 LIST_SHOWN, DICT_SHOWN = 3, 3
 LIST_WHOLE, DICT_WHOLE = 6, 12
 """Longer ones are cut to their first few entries."""
+INPUTS_WHOLE, INPUTS_SHOWN = 12, 6
+KINDS: dict[FeatureType, str] = {
+    "Numeric": "numbers",
+    "Boolean": "true or false",
+    "Categorical": "categories",
+}
 
 
-def evaluation(request: RunRequest, result: RunResult, seconds: float) -> list[str]:
-    """Return the held-out metrics with their intervals, and the gate's verdict."""
+def evaluation(
+    request: RunRequest, result: RunResult, features: Sequence[SignatureFeature], seconds: float
+) -> list[str]:
+    """Return what was trained on, the held-out metrics with their intervals, and the verdict."""
     how = "existing bundle re-evaluated" if result.reused else "trained"
     lines = [_heading(f"{request.model} {request.version}: {how} in {seconds:.1f} s")]
     if result.rows:
@@ -32,14 +42,32 @@ def evaluation(request: RunRequest, result: RunResult, seconds: float) -> list[s
             f" {result.rows.features} features, {result.rows.constant_features} of them constant"
         )
     chosen = ", ".join(f"{one.name} {one.value}" for one in result.parameters)
-    lines += _wrapped(chosen and f"hyperparameters: {chosen}", indent="  ")
-    lines += _wrapped(_left_out(result), indent="  ")
+    for part in (*_inputs(features), _left_out(result), chosen and f"hyperparameters: {chosen}"):
+        lines += _wrapped(part, indent="  ")
     rows = [(m.name, f"{m.value:.4f}", f"{m.low:.4f} to {m.high:.4f}") for m in result.metrics]
     lines += ["", *_table(("metric", "held out", "95 % interval"), rows)]
     lines += ["", _heading(f"gate: {result.outcome} ({result.reason})")]
-    for finding in result.message.split("; "):
+    verdict, *_ = result.message.split("; left out: ")  # which are shown above
+    for finding in verdict.split("; "):
         lines += _wrapped(finding, indent="  ")
     return lines
+
+
+def _inputs(features: Sequence[SignatureFeature]) -> Iterator[str]:
+    """Yield the features of each type, with what a request may have in them."""
+    for kind, plural in KINDS.items():
+        named = [_described(one) for one in features if one.type == kind]
+        if named:
+            yield f"{plural}: {_cut(named, INPUTS_WHOLE, INPUTS_SHOWN)}"
+
+
+def _described(feature: SignatureFeature) -> str:
+    notes = [
+        *([f"{len(feature.categories)} different"] if feature.type == "Categorical" else ()),
+        *(["may be missing"] if feature.gaps else ()),
+        *(["constant"] if feature.dropped else ()),
+    ]
+    return f"{feature.name} ({', '.join(notes)})" if notes else feature.name
 
 
 def _left_out(result: RunResult) -> str:
@@ -81,7 +109,9 @@ def log(events: Sequence[PredictionEvent] | None) -> list[str]:
         for event in events
     ]
     names = ("time (UTC)", "version", "request", "label", "confidence", "latency", "features")
-    return [heading, *_table(names, rows)]
+    kept = next((event.features for event in events if event.features is not None), ())
+    shown = _cut([_brief(value) for value in kept], INPUTS_WHOLE, INPUTS_SHOWN)
+    return [heading, *_table(names, rows), *_wrapped(shown and f"features: {shown}", indent="  ")]
 
 
 def metrics(exposition: str) -> list[str]:
@@ -171,25 +201,39 @@ def _table(names: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
     ]
 
 
-def _laid_out(value: Any, width: int) -> list[str]:
-    """Return a JSON value as lines: one if it fits, otherwise one for each entry."""
+def _laid_out(value: Any, width: int, *, taken: int = 0) -> list[str]:
+    """Return a JSON value as lines: one if it fits, otherwise one for each entry.
+
+    Args:
+        value: the value.
+        width: the most characters of a line.
+        taken: how many of the first line's are taken already.
+    """
     whole = _brief(value)
-    if len(whole) <= width or not isinstance(value, (dict, list)):
+    if len(whole) <= width - taken or not isinstance(value, (dict, list)):
         return [whole]
     if isinstance(value, dict) and len(value) <= DICT_WHOLE:
         opening, closing = "{}"
-        entries = [(f"{json.dumps(key)}: ", item) for key, item in value.items()]
-    elif isinstance(value, list) and len(value) <= LIST_WHOLE:
+        entries = [
+            (name := f"{json.dumps(key)}: ", _laid_out(item, width - 3, taken=len(name)))
+            for key, item in value.items()
+        ]
+    elif isinstance(value, list) and len(value) <= _whole(value):
         opening, closing = "[]"
-        entries = [("", item) for item in value]
+        lay_out = _laid_out if len(value) == 1 else _run_on
+        entries = [("", lay_out(item, width - 3)) for item in value]
     else:
-        return textwrap.wrap(whole, width, subsequent_indent=" ", break_long_words=False)
+        return _run_on(value, width)
     lines = [opening]
-    for name, item in entries:
-        first, *rest = _laid_out(item, width - len(name) - 3)
+    for name, (first, *rest) in entries:
         lines += [f"  {name}{first}", *(f"  {line}" for line in rest)]
         lines[-1] += ","
     return [*lines[:-1], lines[-1].removesuffix(","), closing]
+
+
+def _run_on(value: Any, width: int) -> list[str]:
+    """Return a JSON value as the lines of a paragraph."""
+    return textwrap.wrap(_brief(value), width, subsequent_indent=" ", break_long_words=False)
 
 
 def _brief(value: Any) -> str:
@@ -198,8 +242,13 @@ def _brief(value: Any) -> str:
         items = [f"{json.dumps(key)}: {_brief(item)}" for key, item in value.items()]
         return "{" + _cut(items, DICT_WHOLE, DICT_SHOWN) + "}"
     if isinstance(value, list):
-        return "[" + _cut([_brief(item) for item in value], LIST_WHOLE, LIST_SHOWN) + "]"
+        return "[" + _cut([_brief(item) for item in value], _whole(value), LIST_SHOWN) + "]"
     return json.dumps(value, ensure_ascii=False)
+
+
+def _whole(items: list[Any]) -> int:
+    """Return how long a list may be to be shown whole: objects have a line each."""
+    return DICT_WHOLE if all(isinstance(item, dict) for item in items) else LIST_WHOLE
 
 
 def _cut(items: list[str], whole: int, shown: int) -> str:
