@@ -130,10 +130,11 @@ def test_a_plain_question_is_shown_with_its_answer(first: Outcome) -> None:
 
 def test_both_answers_stand_in_the_database(first: Outcome) -> None:
     """The rows come from PostgreSQL: the question of the protocol has its own id there."""
-    rows = section(first.out, "prediction log").splitlines()[2:]
+    *rows, features = section(first.out, "prediction log").splitlines()[2:]
 
     assert len(rows) == 2
     assert sum("first-look" in row for row in rows) == 1
+    assert features.endswith("... 24 more")
 
 
 def test_the_counted_predictions_are_shown(first: Outcome) -> None:
