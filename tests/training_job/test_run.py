@@ -66,8 +66,8 @@ def test_duplicates_and_constants_are_recorded(tmp_path: Path) -> None:
 def test_columns_that_are_left_out_are_reported_everywhere(
     tmp_path: Path, log: io.StringIO
 ) -> None:
-    """In the log, the result and the model card; one with bad cells in the gate's message too."""
-    table = small_table().assign(note="private", depth="0.5")
+    """In the log, the result, the model card and the gate's message, the doubtful one first."""
+    table = small_table().assign(note=[f"private {n}" for n in range(120)], depth="0.5")
     table.loc[4, "depth"] = "#REF!"
     outcome = carried_out(run_request(table, tmp_path))
     result, card = outcome.result, outcome.files[MODEL_CARD_NAME].decode()
@@ -75,11 +75,11 @@ def test_columns_that_are_left_out_are_reported_everywhere(
     events = [json.loads(line) for line in log.getvalue().splitlines()]
     reported = {e["why"]: e["columns"] for e in events if e["event"] == "ColumnsLeftOut"}
 
-    assert reported == {"text": ["note"], why: ["depth"]}
-    assert [(c.name, c.why) for c in result.left_out] == [("depth", why), ("note", "text")]
+    assert reported == {"free text": ["note"], why: ["depth"]}
+    assert [(c.name, c.why) for c in result.left_out] == [("depth", why), ("note", "free text")]
     assert result.left_out_count == 2
-    assert result.message.endswith(f"; left out: 'depth' ({why})")
-    assert f"Columns left out: 'note' (text), 'depth' ({why})" in card
+    assert result.message.endswith(f"; left out: 'depth' ({why}), 'note' (free text)")
+    assert f"Columns left out: 'note' (free text), 'depth' ({why})" in card
     assert not any(cell in result.encode() + card for cell in ("private", "#REF!"))
 
 

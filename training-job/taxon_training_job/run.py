@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from taxon_bundle.bundle import Bundle, BundleError
 from taxon_bundle.storage import BadURI
+from taxon_contracts.manifest import Manifest
 from taxon_contracts.names import ANNOTATION_RETRAIN
 from taxon_contracts.run import RunRequest, RunResult
 from taxon_training_job.bundle.contents import contents
@@ -13,9 +14,10 @@ from taxon_training_job.bundle.golden import golden, golden_rows
 from taxon_training_job.bundle.sealed import existing_bundle, sealed_bundle
 from taxon_training_job.bundle.serving import serving
 from taxon_training_job.data.examples import Examples, examine
+from taxon_training_job.data.features import kinds
 from taxon_training_job.data.left_out import by_reason
 from taxon_training_job.data.split import Split, recorded_split, split
-from taxon_training_job.data.table import read_table
+from taxon_training_job.data.table import Table, read_table
 from taxon_training_job.failure import RunFailed
 from taxon_training_job.fit.out_of_fold import out_of_fold
 from taxon_training_job.fit.training import Training, fit
@@ -45,13 +47,14 @@ def carry_out(request: RunRequest, progress: Progress) -> Outcome:
     """
     started = time.monotonic()
     try:
-        table = read_table(request.source, request.identity.dataset.target)
+        table = _table(request)
         sealed = existing_bundle(request, table)
     except BadURI as error:
         raise RunFailed("InvalidRun", str(error)) from error
     columns = len(table.frame.columns) + len(table.other)
     progress.event("TableRead", rows=len(table.frame), columns=columns)
     examples = examine(table, request.identity)
+    progress.event("Features", **kinds(examples.columns))
     for why, names in by_reason(examples.left_out).items():
         progress.event("ColumnsLeftOut", why=why, columns=names)
     sides = _sides(request, examples, sealed)
@@ -69,14 +72,21 @@ def carry_out(request: RunRequest, progress: Progress) -> Outcome:
     return Outcome(result, training, files, time.monotonic() - started)
 
 
+def _table(request: RunRequest) -> Table:
+    """Read the table; columns listed as categories stay as they are written."""
+    dataset = request.identity.dataset
+    text = [one.name for one in dataset.features or () if one.type == "Categorical"]
+    return read_table(request.source, dataset.target, text)
+
+
 def _sides(request: RunRequest, examples: Examples, sealed: Bundle | None) -> Split:
     """Return which rows to fit on, or which a bundle that is sealed already was fitted on."""
     table = (examples.contents, examples.target, examples.classes, examples.features)
     if sealed is not None:
-        if sealed.manifest.classes != examples.classes:
+        if not _reads_alike(sealed.manifest, examples):
             raise RunFailed(
                 "DatasetChanged",
-                f"{sealed.uri} was sealed by a release that read the labels of {request.source} in"
+                f"{sealed.uri} was sealed by a release that read the columns of {request.source} in"
                 f" another way: set the annotation {ANNOTATION_RETRAIN} to a new value to ask for a"
                 " new version",
             )
@@ -93,6 +103,13 @@ def _sides(request: RunRequest, examples: Examples, sealed: Bundle | None) -> Sp
         folds=1 if identity.search.strategy == "None" else identity.search.folds,
         seed=identity.seed,
     )
+
+
+def _reads_alike(manifest: Manifest, examples: Examples) -> bool:
+    """Return whether a bundle was made of what the table is read as today."""
+    inputs = [(one.name, one.type == "Categorical") for one in manifest.features]
+    today = [(one.name, one.type == "Categorical") for one in examples.columns]
+    return manifest.classes == examples.classes and inputs == today
 
 
 def _proven_files(training: Training, progress: Progress) -> dict[str, bytes]:

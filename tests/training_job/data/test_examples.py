@@ -8,7 +8,6 @@ import pandas as pd
 import pytest
 from support.training import small_identity, small_table
 
-from taxon_training_job.data.columns import numeric_rows
 from taxon_training_job.data.csv_table import csv_columns
 from taxon_training_job.data.examples import examine
 from taxon_training_job.data.parquet_table import parquet_columns
@@ -24,9 +23,10 @@ def with_column(name: str, values: Any, *, classes: int = 2) -> pd.DataFrame:
     return small_table(classes=classes).assign(**{name: values})
 
 
-def listing(*features: str) -> dict[str, Any]:
-    """Return a dataset that lists these features."""
-    return {**TARGET, "features": [{"name": name} for name in features]}
+def listing(*features: str, **types: str) -> dict[str, Any]:
+    """Return a dataset that lists these features, some with their types."""
+    typed = [{"name": name, "type": kind} for name, kind in types.items()]
+    return {**TARGET, "features": [*({"name": name} for name in features), *typed]}
 
 
 def table_of(frame: pd.DataFrame, other: dict[str, str]) -> Table:
@@ -69,11 +69,11 @@ REFUSED: dict[str, tuple[pd.DataFrame, dict[str, Any], str, str]] = {
         "FeatureMissing",
         "has no column 'depth': correct features",
     ),
-    "nothing is numeric": (
-        BINARY[["label"]].assign(note="x"),
+    "nothing is a feature by itself": (
+        BINARY[["label"]].assign(day="2026-01-01", note=[f"note {n}" for n in range(120)]),
         TARGET,
         "FeatureMissing",
-        "no numeric column besides the target",
+        "or list features; left out: 'day' (dates or times), 'note' (free text)",
     ),
     "everything is constant": (
         BINARY[["batch", "label"]],
@@ -81,35 +81,29 @@ REFUSED: dict[str, tuple[pd.DataFrame, dict[str, Any], str, str]] = {
         "FeatureMissing",
         "every feature is constant",
     ),
-    "a feature is text": (
+    "a feature listed as numbers is text": (
         with_column("colour", "red"),
-        listing("length", "colour"),
+        listing("length", colour="Numeric"),
         "NonNumericFeature",
-        "not numeric: 'colour' (text); encode as numbers",
+        "not numeric: 'colour' (text); correct the cells",
     ),
     "a feature is a date": (
         with_column("day", pd.Timestamp("2026-01-01")),
         listing("length", "day"),
-        "NonNumericFeature",
-        "not numeric: 'day' (text)",
+        "UnsupportedFeature",
+        "not usable as features: 'day' (dates or times); derive numbers or categories",
+    ),
+    "a feature is missing everywhere": (
+        with_column("empty", ""),
+        listing("length", "empty"),
+        "MissingValues",
+        "no values: 'empty' (every cell is missing); fill them in",
     ),
     "one value is text": (
         spoilt("wide"),
         listing("length", "width"),
         "NonNumericFeature",
         "not numeric: 'width' (numeric but for 1 of 120 cells, in row 3)",
-    ),
-    "a value is missing": (
-        spoilt(np.nan),
-        TARGET,
-        "MissingValues",
-        "missing values: 'width' in row 3; fill them or leave the rows out",
-    ),
-    "a value is a word for missing": (
-        spoilt(" N/A "),
-        TARGET,
-        "MissingValues",
-        "missing values: 'width' in row 3",
     ),
     "a value is infinite": (
         spoilt(-np.inf),
@@ -196,12 +190,85 @@ def test_an_unfit_table_is_refused(case: str) -> None:
     )
 
 
-def test_a_copy_in_text_is_not_used() -> None:
-    """A text column is not a feature, so a copy in words cannot be learned from."""
-    examples = examine(as_read(with_column("diagnosis", BINARY["label"])), small_identity())
+@pytest.mark.parametrize("value", [" ", "N/A"])
+def test_a_cell_that_is_filled_in_for_one_class_only_is_a_copy(value: str) -> None:
+    """That it is missing tells the class."""
+    hint = BINARY["label"].map({"benign": value, "malignant": "B"})
 
-    assert "diagnosis" not in examples.features
-    assert [column.name for column in examples.left_out] == ["diagnosis"]
+    with pytest.raises(RunFailed, match="'hint' is a copy of the target"):
+        examine(as_read(with_column("hint", hint)), small_identity())
+
+
+REFUSING = {"imputer": {"strategy": "None"}}
+
+
+def test_gaps_end_a_run_that_is_told_to_refuse_them() -> None:
+    """Whatever the type; each column is named with its rows."""
+    gaps = BINARY.assign(
+        width=BINARY["width"].where(BINARY.index != 2),
+        port=["Cork", " n/a ", "", "Brest"] * 30,
+        member=["TRUE", "false", "-"] * 40,
+    )
+    with pytest.raises(RunFailed) as caught:
+        examine(as_read(gaps), small_identity(pipeline=REFUSING))
+
+    assert caught.value.reason == "MissingValues"
+    assert (
+        "missing values: 'width' in row 3, 'port' in 60 rows (2, 3, 6, 7, 10 and 55 more),"
+        " 'member' in 40 rows (3, 6, 9, 12, 15 and 35 more); fill them" in caught.value.message
+    )
+
+
+def test_gaps_are_fine_otherwise() -> None:
+    """By default, and with any other strategy."""
+    gaps = as_read(spoilt(" N/A "))
+
+    for pipeline in ({}, {"imputer": {"strategy": "Median"}}):
+        columns = examine(gaps, small_identity(pipeline=pipeline)).columns
+        assert [column.has_gaps for column in columns] == [False, True, False]
+
+
+@pytest.mark.parametrize(
+    ("imputer", "kept"),
+    [
+        (None, ["port", "spread"]),
+        ({"strategy": "Median"}, ["port", "spread"]),
+        ({"strategy": "MostFrequent"}, ["spread"]),
+        ({"strategy": "MostFrequent", "indicator": True}, ["seven", "port", "spread"]),
+        ({"strategy": "Constant", "value": 7}, ["port", "spread"]),
+        ({"strategy": "Constant"}, ["seven", "port", "spread"]),
+    ],
+    ids=str,
+)
+def test_a_column_that_is_constant_once_its_gaps_are_filled_is_not_fitted(
+    imputer: Any, kept: list[str]
+) -> None:
+    """One value and gaps are two values only where the gap leaves a trace."""
+    table = pd.DataFrame(
+        {
+            "seven": [7, None, 7, 7, None, 7],
+            "port": ["Cork", "Cork", None, None, "Cork", None],
+            "spread": [1, 2, 3, None, 5, 6],
+            "label": list("abbaab"),
+        }
+    )
+    pipeline = {} if imputer is None else {"imputer": imputer}
+    examples = examine(as_read(table), small_identity(pipeline=pipeline))
+
+    assert [examples.features[index] for index in examples.kept] == kept
+
+
+def test_categories_of_four_mebibytes_are_too_many() -> None:
+    """Every server holds them; the message has the features with the most text."""
+    ids = [f"{n:08d}" + "x" * 240 for n in range(20_000)]
+    table = pd.DataFrame({"x": range(20_000), "id": ids, "label": ["a", "b"] * 10_000})
+    with pytest.raises(RunFailed) as caught:
+        examine(as_read(table), small_identity(dataset=listing("x", id="Categorical")))
+
+    assert caught.value.reason == "TooManyCategories"
+    assert "more than 4 MiB of text: leave out features with many: 'id' (20000)" in str(
+        caught.value
+    )
 
 
 def test_a_feature_that_merely_separates_the_classes_is_kept() -> None:
@@ -253,16 +320,19 @@ def test_labels_are_integers_or_text_in_sorted_order(labels: Any, classes: Any) 
     ]
 
 
-def test_zero_has_one_form() -> None:
+def test_zero_and_missing_have_one_form() -> None:
     """Rows that are equal hash alike."""
-    rows = numeric_rows(as_typed(pd.DataFrame({"x": [-0.0, 0.0]})), ("x",))
+    odd = np.array([0x7FF8000000000001, 0xFFF8000000000000], dtype=np.uint64).view(np.float64)
+    table = pd.DataFrame({"x": [-0.0, 0.0, *odd], "y": [1.0, 2.0, 3.0, 4.0], "label": list("abab")})
+    (column, _) = examine(as_typed(table), small_identity()).columns
 
-    assert not np.signbit(rows).any()
+    assert bytes(column.values.data) == np.array([0.0, 0.0, np.nan, np.nan]).tobytes()
 
 
-def test_too_many_numeric_columns_must_be_listed() -> None:
+def test_too_many_columns_must_be_listed() -> None:
     """The bound is the one of dataset.features."""
     wide = pd.DataFrame(np.arange(2002.0).reshape(2, 1001)).rename(columns=str)
+    wide = wide.assign(**{str(n): ["x", "y"] for n in range(500)})
 
     with pytest.raises(RunFailed, match="list at most 1000 in features") as caught:
         examine(as_read(wide.assign(label=["a", "b"])), small_identity())

@@ -13,12 +13,12 @@ from hypothesis import strategies as st
 from pyarrow import parquet
 from support.training import small_identity
 
+from taxon_bundle.codec import MISSING_WORDS
 from taxon_training_job.data.csv_table import csv_columns
 from taxon_training_job.data.examples import examine
 from taxon_training_job.data.labels import classes_of
 from taxon_training_job.data.parquet_table import parquet_columns
 from taxon_training_job.data.table import Table
-from taxon_training_job.data.words import MISSING_WORDS
 from taxon_training_job.failure import RunFailed
 
 DIGEST = "sha256:" + "0" * 64

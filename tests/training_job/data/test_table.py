@@ -160,6 +160,21 @@ def test_a_zone_or_date_that_nobody_knows_is_text(tmp_path: Path) -> None:
     assert frame["day"].tolist() == ["2026-01-01T00:00:00[Mars/Phobos]", "2026-13-45 MARST"]
 
 
+def test_names_that_look_alike_are_refused_by_their_places(tmp_path: Path) -> None:
+    """Nobody can tell them apart, in a YAML or in a request."""
+    names = ("x", "\u00e9t\u00e9", "label", "e\u0301te\u0301")
+    frame = pd.DataFrame([(1, 2, "a", 3)], columns=names)
+    sentence = "columns 2 and 4 have names that only differ in their form of Unicode"
+
+    for name, content in (
+        ("table.csv", frame.to_csv(index=False)),
+        ("table.parquet", parquet(frame)),
+    ):
+        with pytest.raises(RunFailed, match=sentence) as caught:
+            read_table(written(tmp_path, content, name), "label")
+        assert caught.value.reason == "DatasetUnreadable"
+
+
 def test_any_flipped_byte_of_a_parquet_is_read_or_refused(tmp_path: Path) -> None:
     """No other error comes out of the library."""
     content = bytearray(FILES["parquet"])
@@ -175,15 +190,6 @@ def test_another_kind_of_file_is_refused(tmp_path: Path) -> None:
     """The name says what a table is."""
     with pytest.raises(RunFailed, match=r"name it \.csv or \.parquet"):
         read_table(written(tmp_path, "a,b\n", "table.xlsx"), "label")
-
-
-def test_words_for_missing_cells_are_missing_among_numbers_only(tmp_path: Path) -> None:
-    """A text column keeps its words; whether one is a missing label is decided with the target."""
-    frame = read_table(written(tmp_path, "x,y,label\n1,NA,NA\n n/a ,b,b\n"), "label").frame
-
-    assert frame["x"].isna().tolist() == [False, True]
-    assert frame["y"].tolist() == ["NA", "b"]
-    assert frame["label"].tolist() == ["NA", "b"]
 
 
 def test_a_byte_order_mark_is_no_part_of_a_name(tmp_path: Path) -> None:

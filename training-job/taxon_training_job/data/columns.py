@@ -1,27 +1,33 @@
-"""Which columns are features, why the others are not, and the features' numbers.
+"""A column's cells to values of one type, or why they are none.
 
-Sentences name columns, rows and counts, never the content of a cell: they become conditions and
-Events, which more people may read than the table.
+Reasons name rows and counts, never the content of a cell: they become conditions and Events, which
+more people may read than the table.
 """
 
-from collections.abc import Iterable
+import re
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from taxon_contracts.resource import Dataset, FeatureType
-from taxon_contracts.run import FinalReason
-from taxon_training_job.data.left_out import LeftOut, quoted, some
-from taxon_training_job.data.table import Table
-from taxon_training_job.data.words import missing, numbers
-from taxon_training_job.failure import RunFailed
+from taxon_contracts.resource import FeatureType
+from taxon_training_job.data.left_out import LeftOut, some
+from taxon_training_job.data.words import Text
 
-LARGEST = float(np.finfo(np.float32).max)
-MOST_FEATURES = 1000
-NAMED = 30
-"""Columns with the same fault that one message names."""
+LONGEST_CATEGORY = 256
+FEW_TEXTS = 100
+"""Distinct texts that are categories however few rows there are; above, they have to repeat."""
+MOSTLY = 0.5
+DATES = "dates or times"
+FREE_TEXT = "free text"
+ISO_TIME = re.compile(
+    r"[0-9]{4}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])"
+    r"([T ]([01][0-9]|2[0-4]):[0-5][0-9](:[0-6][0-9]([.,][0-9]+)?)?"
+    r" ?(Z|[+-][0-9]{2}(:?[0-9]{2})?)?)?"
+)
+TRUTH = {"true": 1.0, "false": 0.0}
 
 
 @dataclass(frozen=True)
@@ -43,89 +49,48 @@ class Column:
         return bool(np.isnan(self.values).any())
 
 
-def choose_features(table: Table, dataset: Dataset) -> tuple[tuple[str, ...], tuple[LeftOut, ...]]:
-    """Return the listed features, or every numeric column but the target; and what is left out.
+@dataclass(frozen=True)
+class Cells:
+    """One column as a table has it: numbers, booleans, text, or a pandas categorical."""
 
-    Raises:
-        RunFailed: there is none, or there are more than can be served.
-    """
-    if dataset.features is not None:
-        listed = tuple(feature.name for feature in dataset.features)
-        others = [*map(str, table.frame.columns), *table.other]
-        unused = [name for name in others if name not in {*listed, dataset.target}]
-        return listed, tuple(LeftOut(name, "not listed in features") for name in unused)
-    names = [name for name in map(str, table.frame.columns) if name != dataset.target]
-    numeric = tuple(name for name in names if _is_number(table.frame[name]))
-    left_out = (
-        *(_text(name, table.frame[name]) for name in names if name not in set(numeric)),
-        *(LeftOut(name, kind) for name, kind in table.other.items()),
-    )
-    if not numeric:
-        doubtful = "".join(f"; {column}" for column in left_out if column.doubtful)
-        raise RunFailed(
-            "FeatureMissing",
-            "the table has no numeric column besides the target: encode one as numbers" + doubtful,
-        )
-    if len(numeric) > MOST_FEATURES:
-        raise RunFailed(
-            "TooManyFeatures",
-            f"the table has {len(numeric)} numeric columns: list at most {MOST_FEATURES} in"
-            " features",
-        )
-    return numeric, left_out
+    name: str
+    series: pd.Series
+
+    @cached_property
+    def text(self) -> Text:
+        """Return the cells as text."""
+        return Text.of(self.series)
+
+    @property
+    def are_numbers(self) -> bool:
+        """Return whether the file or its reader made them numbers or booleans."""
+        return bool(pd.api.types.is_numeric_dtype(self.series))
+
+    @property
+    def are_missing(self) -> bool:
+        """Return whether every cell is."""
+        return bool(self.series.isna().all()) if self.are_numbers else not self.text.distinct
+
+    def rows(self, chosen: NDArray[np.bool_]) -> str:
+        """Return how many rows are chosen, and their numbers."""
+        return rows_of(pd.Series(chosen, self.series.index))
 
 
-def numeric_rows(table: Table, features: tuple[str, ...]) -> NDArray[np.float64]:
-    """Return these columns as float64 [n, features].
+def found_column(cells: Cells) -> Column | LeftOut:
+    """Return a column as what it holds, or why it is not a feature unless a person says so."""
+    found = _found_type(cells)
+    return found if isinstance(found, LeftOut) else column_as(cells, found)
 
-    Raises:
-        RunFailed: columns are missing, not numeric, or hold missing or infinite values; the message
-            names every column with the same fault.
-    """
-    frame = table.frame
-    _refuse(
-        "FeatureMissing",
-        (
-            quoted(name)
-            for name in features
-            if name not in frame.columns and name not in table.other
-        ),
-        "the table has no column {}: correct features, or add the column",
-    )
-    _refuse(
-        "NonNumericFeature",
-        (
-            str(
-                LeftOut(name, table.other[name])
-                if name in table.other
-                else _text(name, frame[name])
-            )
-            for name in features
-            if name in table.other or not _is_number(frame[name])
-        ),
-        "not numeric: {}; encode as numbers, or do not list as feature",
-    )
-    _refuse(
-        "MissingValues",
-        (
-            f"{quoted(name)} in {rows_of(frame[name].isna())}"
-            for name in features
-            if frame[name].isna().any()
-        ),
-        "missing values: {}; fill them or leave the rows out",
-    )
-    rows = np.column_stack([frame[name].to_numpy(dtype=np.float64) for name in features])
-    wrong = ~(np.abs(rows) <= LARGEST)
-    _refuse(
-        "InfiniteValues",
-        (
-            f"{quoted(name)} in {rows_of(pd.Series(wrong[:, index], frame.index))}"
-            for index, name in enumerate(features)
-            if wrong[:, index].any()
-        ),
-        "infinite or beyond float32: {}; correct the values or leave the rows out",
-    )
-    return rows + 0.0  # -0.0 and 0.0 are one value
+
+def column_as(cells: Cells, kind: FeatureType) -> Column | LeftOut:
+    """Return a column as a type, or why it is not of it."""
+    match kind:
+        case "Numeric":
+            return _numeric(cells)
+        case "Boolean":
+            return _boolean(cells)
+        case "Categorical":
+            return _categorical(cells)
 
 
 def rows_of(chosen: pd.Series) -> str:
@@ -134,29 +99,94 @@ def rows_of(chosen: pd.Series) -> str:
     return f"row {rows[0]}" if len(rows) == 1 else f"{len(rows)} rows ({some(rows)})"
 
 
-def _refuse(reason: FinalReason, findings: Iterable[str], sentence: str) -> None:
-    found = list(findings)
-    if found:
-        raise RunFailed(reason, sentence.format(some(found, NAMED)))
+def _found_type(cells: Cells) -> FeatureType | LeftOut:
+    if cells.are_missing:
+        return LeftOut(cells.name, "every cell is missing", reason="MissingValues")
+    if cells.are_numbers:
+        return "Boolean" if pd.api.types.is_bool_dtype(cells.series) else "Numeric"
+    text = cells.text
+    if not isinstance(cells.series.dtype, pd.CategoricalDtype):
+        if _is_boolean(text):
+            return "Boolean"
+        wrong = text.rows(np.isnan(text.numbers))
+        if not wrong.any():
+            return "Numeric"
+        if wrong.sum() < MOSTLY * text.present:
+            return _not_numeric(cells, wrong)
+    why = _no_categories(text)
+    return LeftOut(cells.name, why, reason="UnsupportedFeature") if why else "Categorical"
 
 
-def _is_number(column: pd.Series) -> bool:
-    return bool(pd.api.types.is_numeric_dtype(column))
+def _no_categories(text: Text) -> str:
+    """Return what makes texts no categories; empty for nothing."""
+    dates = [ISO_TIME.fullmatch(one) is not None for one in text.distinct]
+    if text.rows(np.array(dates, dtype=np.bool_)).sum() > MOSTLY * text.present:
+        return DATES
+    if any(len(one) > LONGEST_CATEGORY for one in text.distinct):
+        return f"text longer than {LONGEST_CATEGORY} characters"
+    if len(text.distinct) > max(FEW_TEXTS, MOSTLY * text.present):
+        return FREE_TEXT
+    return ""
 
 
-def _text(name: str, column: pd.Series) -> LeftOut:
-    """Return why a text column is not a feature."""
-    present = ~missing(column)
-    wrong = present & numbers(column).isna()
-    count = int(present.sum())
-    if not count:
-        return LeftOut(name, "every cell is missing")
-    if not wrong.any():
-        return LeftOut(name, "text; every cell is a number: store it as numbers", doubtful=True)
-    if 2 * wrong.sum() < count:
-        return LeftOut(
-            name,
-            f"numeric but for {int(wrong.sum())} of {count} cells, in {rows_of(wrong)}",
-            doubtful=True,
+def _numeric(cells: Cells) -> Column | LeftOut:
+    if cells.are_numbers:
+        return Column(cells.name, "Numeric", _floats(cells.series))
+    text = cells.text
+    numbers = _truth(text) if _is_boolean(text) else text.numbers
+    wrong = text.rows(np.isnan(numbers))
+    if wrong.any():
+        return _not_numeric(cells, wrong)
+    return Column(cells.name, "Numeric", text.values(numbers) + 0.0)
+
+
+def _not_numeric(cells: Cells, wrong: NDArray[np.bool_]) -> LeftOut:
+    text = cells.text
+    if wrong.sum() < MOSTLY * text.present:
+        why = f"numeric but for {int(wrong.sum())} of {text.present} cells, in {cells.rows(wrong)}"
+        return LeftOut(cells.name, why, doubtful=True, reason="NonNumericFeature")
+    if why := _no_categories(text):
+        return LeftOut(cells.name, why, reason="UnsupportedFeature")
+    return LeftOut(cells.name, "text", reason="NonNumericFeature")
+
+
+def _boolean(cells: Cells) -> Column | LeftOut:
+    if cells.are_numbers:
+        values = _floats(cells.series)
+        wrong = ~(np.isnan(values) | np.isin(values, (0.0, 1.0)))
+    else:
+        text = cells.text
+        values = 0.0 + text.values(
+            np.where(np.isin(text.numbers, (0, 1)), text.numbers, _truth(text))
         )
-    return LeftOut(name, "text")
+        wrong = np.isnan(values) & (text.codes >= 0)
+    if not wrong.any():
+        return Column(cells.name, "Boolean", values)
+    if not cells.are_numbers and (why := _no_categories(cells.text)):
+        return LeftOut(cells.name, why, reason="UnsupportedFeature")
+    why = f"neither true nor false in {cells.rows(wrong)}"
+    return LeftOut(cells.name, why, reason="NonBooleanFeature")
+
+
+def _is_boolean(text: Text) -> bool:
+    return all(one.lower() in TRUTH for one in text.distinct)
+
+
+def _truth(text: Text) -> NDArray[np.float64]:
+    """Return what each distinct text says, shape [distinct]; NaN where it is no boolean."""
+    return np.array([TRUTH.get(one.lower(), np.nan) for one in text.distinct], dtype=np.float64)
+
+
+def _categorical(cells: Cells) -> Column | LeftOut:
+    text = cells.text
+    why = _no_categories(text)
+    if why and why != FREE_TEXT:
+        return LeftOut(cells.name, why, reason="UnsupportedFeature")
+    positions = text.values(np.arange(len(text.distinct), dtype=np.float64))
+    return Column(cells.name, "Categorical", positions, text.distinct)
+
+
+def _floats(column: pd.Series) -> NDArray[np.float64]:
+    """Return numbers, -0.0 as 0.0 and every NaN with the same bits: rows are hashed."""
+    values = column.to_numpy(dtype=np.float64, na_value=np.nan)
+    return np.where(np.isnan(values), np.nan, values + 0.0)

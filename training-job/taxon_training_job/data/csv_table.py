@@ -1,11 +1,13 @@
-"""CSV: text to columns of numbers and of text."""
+"""CSV: text to columns of numbers, of booleans and of text."""
 
 import csv
 import io
 import re
 import sys
+import unicodedata
+import warnings
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 
 import numpy as np
@@ -18,54 +20,83 @@ INT64 = np.iinfo(np.int64)
 OTHER_SEPARATORS = {";": "semicolons", "\t": "tabs", "|": "bars"}
 
 
-def csv_columns(content: bytes, target: str) -> tuple[pd.DataFrame, dict[str, str]]:
-    """Return the columns of a CSV file, numbers to the last bit; all are numbers or text.
+def csv_columns(
+    content: bytes, target: str, text: Collection[str] = ()
+) -> tuple[pd.DataFrame, dict[str, str]]:
+    """Return the columns of a CSV file: numbers to the last bit, booleans, and text.
+
+    Args:
+        content: the file.
+        target: the column of labels.
+        text: the columns that stay as they are written, whatever they look like.
 
     Raises:
         ValueError: the file is not a table; the message has the line.
     """
-    text = _decoded(content)
-    header = _header_of_even_lines(text)
-    frame = pd.read_csv(
-        io.StringIO(text),
-        names=unique(header),
-        header=0,
-        index_col=False,
-        dtype={target: "str"} if target in header else None,
-        keep_default_na=False,
-        low_memory=False,
-        na_values=[""],
-    )
-    for name in header:
-        if name == target:
-            frame[name] = _labels(frame[name])
-        elif not pd.api.types.is_numeric_dtype(frame[name]):
-            frame[name] = _numbers_or_text(frame[name])
+    try:
+        header = _header_of_even_lines(content)
+    except UnicodeDecodeError as error:
+        raise ValueError(f"line {_undecodable_line(content)} is not UTF-8") from error
+    unique(header)
+    frame = _frame(content, header, [name for name in header if name == target or name in text])
+    if mixed := [name for name in header if frame[name].dtype == object]:
+        frame[mixed] = _frame(content, header, mixed, only=mixed)
+    if target in header:
+        frame[target] = _labels(frame[target])
     return frame, {}
 
 
+def _frame(
+    content: bytes, header: list[str], text: list[str], only: list[str] | None = None
+) -> pd.DataFrame:
+    """Return columns as pandas reads them part by part, some of them as text.
+
+    One whose parts are of different kinds is of objects; at once, they would cost much memory.
+    """
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", pd.errors.DtypeWarning)
+        return pd.read_csv(
+            io.BytesIO(content),
+            names=header,
+            header=0,
+            index_col=False,
+            usecols=only,
+            dtype=dict.fromkeys(text, "str"),
+            keep_default_na=False,
+            na_values=[""],
+        )
+
+
 def unique(names: list[str]) -> list[str]:
-    """Return columns' names once each has one of its own.
+    """Return columns' names once each has one of its own, also for a person's eyes.
 
     Raises:
-        ValueError: a name is empty or appears twice.
+        ValueError: a name is empty or appears twice, be it in another form of Unicode.
     """
     if "" in names:
         raise ValueError(f"column {names.index('') + 1} has no name")
     if repeated := [name for name, count in Counter(names).items() if count > 1]:
         raise ValueError(f"column {repeated[0][:100]!r} appears twice")
+    places: dict[str, int] = {}
+    for place, name in enumerate(names, 1):
+        first = places.setdefault(unicodedata.normalize("NFC", name), place)
+        if first != place:
+            raise ValueError(
+                f"columns {first} and {place} have names that only differ in their form of Unicode"
+            )
     return names
 
 
-def _decoded(content: bytes) -> str:
+def _undecodable_line(content: bytes) -> int:
+    """Return the first line that is not UTF-8."""
     try:
-        return content.decode("utf-8-sig")
+        content.decode()
     except UnicodeDecodeError as error:
-        line = content.count(b"\n", 0, error.start) + 1
-        raise ValueError(f"line {line} is not UTF-8") from error
+        return content.count(b"\n", 0, error.start) + 1
+    raise AssertionError("a file that was not decoded is not UTF-8")
 
 
-def _header_of_even_lines(text: str) -> list[str]:
+def _header_of_even_lines(content: bytes) -> list[str]:
     """Return the header once every line is seen to have as many fields (blank ones aside).
 
     pandas fills short lines up and may cut long ones; either would train on another table.
@@ -76,7 +107,8 @@ def _header_of_even_lines(text: str) -> list[str]:
     header: list[str] = []
     line = 1
     with _fields_of_any_length():
-        lines = csv.reader(io.StringIO(text, newline=""), strict=True)
+        text = io.TextIOWrapper(io.BytesIO(content), "utf-8-sig", newline="")
+        lines = csv.reader(text, strict=True)
         try:
             for fields in lines:
                 header = header or fields
@@ -121,18 +153,3 @@ def _labels(column: pd.Series) -> pd.Series:
     values = numbers(distinct)
     whole = np.isfinite(values) & (values == np.floor(values))
     return column if values.isna().any() or whole.all() else numbers(column)
-
-
-def _numbers_or_text(column: pd.Series) -> pd.Series:
-    """Return a column's numbers where all its cells but missing ones are, else its text.
-
-    pandas leaves a column as it is written where integers are beyond 64 bits, or a word stands for
-    a missing cell; of booleans with empty cells it makes objects.
-    """
-    if column.dropna().map(lambda cell: isinstance(cell, bool)).all() and column.notna().any():
-        return column.astype("float64")
-    text = column.astype("str")
-    present = text[~missing(text)]
-    if len(present) and numbers(present).notna().all():
-        return numbers(text)
-    return text

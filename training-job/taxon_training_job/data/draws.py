@@ -22,7 +22,7 @@ def row_draws(
     """
     by_name = sorted(range(len(features)), key=features.__getitem__)
     key = seed.to_bytes(8, "little")
-    content = np.ascontiguousarray(rows[:, by_name], dtype="<f8")
+    content = np.asarray(rows.take(by_name, axis=1), dtype="<f8")
     hashes = [_hashed(row.tobytes(), key) for row in content]
     return np.array(hashes, dtype=np.float64) / 2.0**53
 

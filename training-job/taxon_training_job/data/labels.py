@@ -4,11 +4,12 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from taxon_bundle.codec import MISSING_WORDS
 from taxon_contracts.resource import Identity
 from taxon_training_job.data.columns import rows_of
 from taxon_training_job.data.left_out import quoted, some
 from taxon_training_job.data.table import Table
-from taxon_training_job.data.words import MISSING_WORDS, missing
+from taxon_training_job.data.words import missing
 from taxon_training_job.failure import RunFailed
 
 LARGEST_LABEL = 2.0**63
@@ -55,8 +56,6 @@ def _labels(table: Table, target: str) -> pd.Series:
         )
     column = table.frame[target]
     absent = missing(column)
-    if not pd.api.types.is_numeric_dtype(column):
-        absent |= column.str.isspace().fillna(value=False)
     if absent.any():
         raise RunFailed(
             "MissingValues",

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from taxon_contracts.run import LeftOutColumn
+from taxon_contracts.run import FinalReason, LeftOutColumn
 
 MOST_REPORTED = 10
 """Columns in a run's result, which has to fit a termination message; the log has all."""
@@ -13,11 +13,16 @@ NAME_SHOWN = 100
 
 @dataclass(frozen=True)
 class LeftOut:
-    """A column that is neither feature nor target; ``doubtful`` when it may be meant as one."""
+    """A column that is neither feature nor target; ``doubtful`` when it may be meant as one.
+
+    ``reason`` is the one a run ends for where the column is listed; None where a person has listed
+    others instead.
+    """
 
     name: str
     why: str
     doubtful: bool = False
+    reason: FinalReason | None = None
 
     def __str__(self) -> str:
         return f"{quoted(self.name)} ({self.why})"
@@ -33,14 +38,18 @@ def by_reason(columns: Iterable[LeftOut]) -> dict[str, list[str]]:
 
 def reported(columns: Iterable[LeftOut]) -> tuple[LeftOutColumn, ...]:
     """Return what a run's result has of them: doubtful ones first, the first few."""
-    first = sorted(columns, key=lambda column: not column.doubtful)[:MOST_REPORTED]
+    first = _doubtful_first(columns)[:MOST_REPORTED]
     return tuple(LeftOutColumn(name=shortened(column.name), why=column.why) for column in first)
 
 
-def doubts(columns: Iterable[LeftOut]) -> str:
-    """Return a sentence about the columns that may be meant as features; empty for none."""
-    doubtful = [str(column) for column in columns if column.doubtful]
-    return f"left out: {some(doubtful)}" if doubtful else ""
+def left_out_sentence(columns: Iterable[LeftOut]) -> str:
+    """Return a sentence about the columns that no person left out; empty for none."""
+    own = [str(column) for column in _doubtful_first(columns) if column.reason is not None]
+    return f"left out: {some(own)}" if own else ""
+
+
+def _doubtful_first(columns: Iterable[LeftOut]) -> list[LeftOut]:
+    return sorted(columns, key=lambda column: not column.doubtful)
 
 
 def shortened(name: str) -> str:

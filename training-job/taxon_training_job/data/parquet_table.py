@@ -1,11 +1,11 @@
-"""Parquet: typed columns to columns of numbers and of text; any other kind is named."""
+"""Parquet: typed columns to numbers, booleans, text and categoricals; any other kind is named."""
 
 import io
-from decimal import Decimal
+from collections.abc import Collection
 
-import numpy as np
 import pandas as pd
 import pyarrow as pa
+from pandas.api.types import is_bool_dtype
 from pyarrow import parquet
 
 from taxon_training_job.data.csv_table import INT64, unique
@@ -13,8 +13,15 @@ from taxon_training_job.data.csv_table import INT64, unique
 UNNAMED_INDEX = "__index_level_"
 
 
-def parquet_columns(content: bytes, target: str) -> tuple[pd.DataFrame, dict[str, str]]:
-    """Return a file's columns of numbers and text, and what each of the others holds.
+def parquet_columns(
+    content: bytes, target: str, text: Collection[str] = ()
+) -> tuple[pd.DataFrame, dict[str, str]]:
+    """Return a file's usable columns, and what each of the others holds.
+
+    Args:
+        content: the file.
+        target: the column of labels.
+        text: columns whose integers stay as they are written, however long.
 
     Raises:
         ValueError, OSError, pa.ArrowException: the file is broken.
@@ -23,15 +30,21 @@ def parquet_columns(content: bytes, target: str) -> tuple[pd.DataFrame, dict[str
     unique(file.schema_arrow.names)
     table = file.read()
     table.validate(full=True)
-    index = _index(table.schema)
+    index = _index(file.schema_arrow)
+    categorical = _categorical(file.schema_arrow) - {target}
     columns: dict[str, pd.Series] = {}
     other: dict[str, str] = {}
-    for name, values in zip(table.column_names, table.columns, strict=True):
+    rows, names, left = table.num_rows, table.column_names, table.columns[::-1]
+    del table
+    for name in names:
+        values = left.pop()  # a column that has been read does not stay twice in memory
         if name in index:
             if not name.startswith(UNNAMED_INDEX):
                 other[name] = "the index of a pandas frame"
             continue
-        column = _numbers_or_text(values)
+        column = _usable(values, as_text=name in text or name in categorical)
+        if column is not None and name in categorical and not is_bool_dtype(column):
+            column = column.astype("category")
         if column is None and name == target and pa.types.is_temporal(values.type):
             column = _times_as_text(values)
         if name == target and pa.types.is_decimal(values.type):
@@ -40,7 +53,7 @@ def parquet_columns(content: bytes, target: str) -> tuple[pd.DataFrame, dict[str
             other[name] = _kind(values.type)
         else:
             columns[name] = column
-    return pd.DataFrame(columns, index=pd.RangeIndex(table.num_rows)), other
+    return pd.DataFrame(columns, index=pd.RangeIndex(rows)), other
 
 
 def _index(schema: pa.Schema) -> set[str]:
@@ -49,19 +62,29 @@ def _index(schema: pa.Schema) -> set[str]:
     return {name for name in recorded if isinstance(name, str)}
 
 
-def _numbers_or_text(values: pa.ChunkedArray) -> pd.Series | None:
-    """Return a column of numbers or of text; None for any other kind."""
+def _categorical(schema: pa.Schema) -> set[str]:
+    """Return the columns that are dictionaries, or were categoricals in pandas.
+
+    Parquet keeps the dictionary of a text column only.
+    """
+    recorded = (schema.pandas_metadata or {}).get("columns", [])
+    pandas = {one.get("name") for one in recorded if one.get("pandas_type") == "categorical"}
+    return {one.name for one in schema if pa.types.is_dictionary(one.type) or one.name in pandas}
+
+
+def _usable(values: pa.ChunkedArray, *, as_text: bool = False) -> pd.Series | None:
+    """Return a column of numbers, booleans, text or categories; None for any other kind."""
     kind = values.type
     column: pd.Series | None = None
     if pa.types.is_dictionary(kind):
-        column = _numbers_or_text(values.cast(kind.value_type))
+        column = _usable(values.cast(kind.value_type), as_text=as_text)
     elif pa.types.is_decimal(kind):
-        column = pd.Series(_floats(values.to_pylist()), dtype="float64")
-    elif pa.types.is_boolean(kind) and values.null_count:
-        column = values.cast(pa.uint8()).to_pandas().astype("float64")
-    elif pa.types.is_integer(kind) or pa.types.is_floating(kind) or pa.types.is_boolean(kind):
+        column = _floats(values)
+    elif pa.types.is_boolean(kind):
+        column = values.to_pandas(types_mapper={kind: pd.BooleanDtype()}.get)
+    elif pa.types.is_floating(kind) or (pa.types.is_integer(kind) and not as_text):
         column = values.to_pandas()
-    elif pa.types.is_null(kind) or _is_text(kind):
+    elif pa.types.is_integer(kind) or pa.types.is_null(kind) or _is_text(kind):
         column = values.cast(pa.large_string()).to_pandas().astype("str")
     return column
 
@@ -73,16 +96,17 @@ def _is_text(kind: pa.DataType) -> bool:
     )
 
 
-def _floats(values: list[Decimal | None]) -> list[float]:
-    """Return each decimal's nearest double; Arrow's own cast may miss it by a bit."""
-    return [np.nan if value is None else float(value) for value in values]
+def _floats(values: pa.ChunkedArray) -> pd.Series:
+    """Return each decimal's nearest double; Arrow's direct cast may miss it by a bit."""
+    column: pd.Series = values.cast(pa.large_string()).cast(pa.float64()).to_pandas()
+    return column
 
 
 def _decimal_labels(values: pa.ChunkedArray) -> pd.Series:
     """Return whole decimals as integers, or as text beyond 64 bits; fractions as floats."""
     decimals = values.to_pylist()
     if any(value is None or value != int(value) for value in decimals):
-        return pd.Series(_floats(decimals), dtype="float64")
+        return _floats(values)
     integers = [int(value) for value in decimals]
     if all(INT64.min <= value <= INT64.max for value in integers):
         return pd.Series(integers, dtype="int64")

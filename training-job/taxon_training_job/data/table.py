@@ -1,6 +1,6 @@
 """Reading a table: bytes from storage to columns, with errors that name the line."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Self
 
@@ -23,8 +23,8 @@ READERS = {".csv": csv_columns, ".parquet": parquet_columns}
 class Table:
     """A table as it was read; ``digest`` is of its bytes.
 
-    ``frame`` has the columns of numbers (NaN where a cell is missing) and of text; ``other`` names
-    the remaining columns and says what they hold.
+    ``frame`` has the columns of numbers and booleans, of text, and pandas categoricals; ``other``
+    names the remaining columns and says what they hold.
     """
 
     frame: pd.DataFrame
@@ -36,12 +36,13 @@ class Table:
         return replace(self, frame=self.frame.iloc[rows])
 
 
-def read_table(source: str, target: str) -> Table:
+def read_table(source: str, target: str, text: Collection[str] = ()) -> Table:
     """Read a CSV (UTF-8, header line, comma) or Parquet table from a URI or path.
 
     Args:
         source: the URI or path.
         target: the column of labels, which a CSV file's text decides and no guess at its type.
+        text: columns that stay as they are written, even where they look like numbers.
 
     Raises:
         RunFailed: it does not exist, or is not such a table; the message names the line.
@@ -55,7 +56,7 @@ def read_table(source: str, target: str) -> Table:
     except (BadURI, ObjectMissing) as error:
         raise RunFailed("DatasetNotFound", str(error)) from error
     try:
-        frame, other = READERS[suffix](content, target)
+        frame, other = READERS[suffix](content, target, text)
     except (ValueError, OSError, pa.ArrowException) as error:
         sentence = " ".join(str(error).split()).rstrip(".")
         raise RunFailed("DatasetUnreadable", f"{source}: {sentence}: fix the table") from error

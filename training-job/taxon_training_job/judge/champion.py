@@ -1,20 +1,27 @@
 """The comparison of a candidate with the live version, on rows neither was fitted on."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 
 from taxon_bundle.bundle import BundleError, open_bundle
 from taxon_bundle.classifier import Classifier
-from taxon_bundle.codec import BadRow
+from taxon_bundle.codec import BadRow, category_of_number
 from taxon_contracts.gate import ChampionComparison
+from taxon_contracts.manifest import SignatureFeature
 from taxon_contracts.run import Champion
 from taxon_contracts.scores import ScoreName, gain
-from taxon_training_job.data.columns import numeric_rows
+from taxon_training_job.data.columns import Cells, Column
+from taxon_training_job.data.features import columns_as
 from taxon_training_job.data.labels import Classes
+from taxon_training_job.data.left_out import quoted
+from taxon_training_job.data.signature import contents, encoded
 from taxon_training_job.data.split import Rule
 from taxon_training_job.data.table import Table
+from taxon_training_job.data.words import numbers
 from taxon_training_job.failure import RunFailed
 from taxon_training_job.judge.evaluation import interval, resamples
 from taxon_training_job.judge.recorded import recorded_rule
@@ -105,9 +112,11 @@ def _answers(
         classifier = Classifier.load(bundle)
         if classifier.classes != today.classes:
             raise NotComparable(f"live {champion.version} has other classes")
-        rows = numeric_rows(today.table.only(today.test), classifier.features)
-        probabilities = classifier.probabilities(rows)
-        unseen = _unseen(recorded_rule(bundle), classifier.features, rows, today)
+        features = classifier.manifest.features
+        _check_read_alike(champion, features, today.table)
+        columns = _columns(features, today.table.only(today.test))
+        probabilities = classifier.probabilities(encoded(columns, classifier.codec))
+        unseen = _unseen(recorded_rule(bundle), columns, features, today)
     except BundleError as error:
         raise NotComparable(f"live {champion.version} cannot be read ({error})") from error
     except RunFailed as error:
@@ -115,22 +124,46 @@ def _answers(
             f"live {champion.version} cannot answer for today's table ({error})"
         ) from error
     except BadRow as error:  # its text repeats the value, which belongs to the table's owner
+        what = "missing, where it takes none" if error.kind == "missing" else "too large for it"
         raise NotComparable(
             f"live {champion.version} cannot answer for today's table: a value of feature"
-            f" {error.feature!r} is too large for it"
+            f" {quoted(error.feature)} is {what}"
         ) from error
     labels = classifier.labels(probabilities)
     return Answers(candidate.target, labels, probabilities, candidate.positive), unseen
 
 
+def _columns(features: Sequence[SignatureFeature], table: Table) -> tuple[Column, ...]:
+    return columns_as(table, {feature.name: feature.type for feature in features})
+
+
+def _check_read_alike(
+    champion: Champion, features: Sequence[SignatureFeature], table: Table
+) -> None:
+    """Refuse a column of numbers whose way of writing made categories for the champion."""
+    for feature in features:
+        if feature.type != "Categorical" or feature.name not in table.frame.columns:
+            continue
+        texts = pd.Series(feature.categories, dtype="str")
+        values = numbers(texts)
+        rewritten = values.notna() & (values.map(category_of_number) != texts)
+        if rewritten.any() and Cells(feature.name, table.frame[feature.name]).are_numbers:
+            raise NotComparable(
+                f"live {champion.version} takes {quoted(feature.name)} as it is written, and"
+                " today's table is read as numbers: list it with type Categorical"
+            )
+
+
 def _unseen(
-    rule: Rule, features: tuple[str, ...], rows: NDArray[np.float64], today: Today
+    rule: Rule, columns: Sequence[Column], features: Sequence[SignatureFeature], today: Today
 ) -> NDArray[np.bool_]:
     """Return which of the held-out rows the champion's own split holds out, shape [n].
 
     Only the whole table shows which repeat of a divided content a row is.
     """
+    names = tuple(feature.name for feature in features)
     if not rule.divided:
-        return rule.held_out(rows, today.target[today.test], today.classes, features)
-    whole = numeric_rows(today.table, features)
-    return rule.held_out(whole, today.target, today.classes, features)[today.test]
+        target = today.target[today.test]
+        return rule.held_out(contents(columns), target, today.classes, names)
+    whole = contents(_columns(features, today.table))
+    return rule.held_out(whole, today.target, today.classes, names)[today.test]

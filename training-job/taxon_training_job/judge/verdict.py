@@ -5,7 +5,7 @@ from taxon_bundle.classifier import Classifier
 from taxon_contracts.gate import ChampionComparison, judge
 from taxon_contracts.run import ChosenParameter, RunRequest, RunResult
 from taxon_training_job.data.examples import Examples
-from taxon_training_job.data.left_out import doubts, reported
+from taxon_training_job.data.left_out import left_out_sentence, reported
 from taxon_training_job.data.split import Split
 from taxon_training_job.data.table import Table
 from taxon_training_job.judge.champion import NotComparable, Today, compare
@@ -30,7 +30,9 @@ def verdict(
         version=request.version,
         outcome="Accepted" if decision.passed else "Refused",
         reason=decision.reason,
-        message="; ".join([decision.message, *filter(None, (note, doubts(examples.left_out)))]),
+        message="; ".join(
+            filter(None, (decision.message, note, left_out_sentence(examples.left_out)))
+        ),
         bundle_uri=bundle.uri,
         manifest_digest=bundle.digest,
         dataset_digest=table.digest,
