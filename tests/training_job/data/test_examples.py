@@ -326,7 +326,7 @@ def test_zero_and_missing_have_one_form() -> None:
     table = pd.DataFrame({"x": [-0.0, 0.0, *odd], "y": [1.0, 2.0, 3.0, 4.0], "label": list("abab")})
     (column, _) = examine(as_typed(table), small_identity()).columns
 
-    assert bytes(column.values.data) == np.array([0.0, 0.0, np.nan, np.nan]).tobytes()
+    assert column.values.tobytes() == np.array([0.0, 0.0, np.nan, np.nan]).tobytes()  # noqa: PD011 - no frame
 
 
 def test_too_many_columns_must_be_listed() -> None:

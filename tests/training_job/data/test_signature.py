@@ -133,10 +133,10 @@ def test_a_row_has_one_draw_however_its_gaps_and_categories_are_written() -> Non
     """Spaces, words for missing and Unicode forms make no other row."""
     one = pd.DataFrame({"p": ["Åbo", "x", ""], "n": ["1", "", "2"], "label": list("abb")})
     other = one.assign(p=["A\u030abo ", " x", "?"], n=["1.0", "NaN", " 2"])
-    draws = [row_draws(examined(table).contents, ("p", "n"), 42) for table in (one, other)]
+    first, second = (row_draws(examined(table).contents, ("p", "n"), 42) for table in (one, other))
 
-    assert np.array_equal(*draws)
-    assert len(set(draws[0])) == 3
+    assert np.array_equal(first, second)
+    assert len(set(first)) == 3
 
 
 def test_the_bytes_of_a_mixed_row_are_those_of_its_values() -> None:
