@@ -134,6 +134,7 @@ def test_recording_knows_no_setting_of_the_users(
         *("demo", f"small-{VERSION}", "n_estimators", "polynomial_degree", "dataset_digest"),
         *("trial/score", "trial/fold_1", "trial/fold_2", "trial/n_estimators"),
         *("roc_auc", "roc_auc_low", "brier_high", "training_seconds", "manifest_digest"),
+        *("features", "Numeric", "with_missing_values"),
         *("confusion_matrix", "below", "metrics.json", "model-card.md"),
     ],
 )

@@ -9,6 +9,7 @@ import os
 import signal
 import subprocess
 import sys
+from collections import Counter
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -113,7 +114,7 @@ def _end_all(process: "subprocess.Popen[bytes]", mark: str) -> None:
 def _report(project: str, training: Training, outcome: Outcome) -> dict[str, Any]:
     """Return all that the recording process needs; it reads nothing else."""
     request, result = training.request, outcome.result
-    figures = json.loads(outcome.files[METRICS_NAME])
+    figures, features = json.loads(outcome.files[METRICS_NAME]), training.codec.features
     return {
         "project": project,
         "group": f"{request.namespace}/{request.model}",
@@ -122,6 +123,10 @@ def _report(project: str, training: Training, outcome: Outcome) -> dict[str, Any
             "identity": request.identity.model_dump(mode="json"),
             "parameters": training.parameters,
             "rows": training.rows.model_dump(),
+            "features": {
+                **Counter(feature.type for feature in features),
+                "with_missing_values": sum(feature.gaps for feature in features),
+            },
             "split": figures["split"],
             "dataset_digest": training.dataset_digest,
         },

@@ -23,6 +23,24 @@ def test_a_loss_is_shown_as_it_is(tmp_path: Path) -> None:
     assert "Cross-validated log_loss of the choice: 0." in card
 
 
+def test_the_profile_and_the_predictions_it_is_based_on_are_named(tmp_path: Path) -> None:
+    """With how many there are, and how many are right."""
+    card = card_of(small_table(), tmp_path)
+    (line,) = [line for line in card.splitlines() if "out-of-fold.npz" in line]
+    (share,) = [float(word) for word in line.split() if "." in word and word[0].isdigit()]
+
+    assert "of 2 classes (benign, malignant) by 3 numeric features." in card
+    assert "| batch | Numeric, constant |  | is refused |" in card
+    assert 50 < share <= 100
+
+
+def test_without_folds_the_card_says_so(tmp_path: Path) -> None:
+    """Two rows of a class are not enough."""
+    table = pd.DataFrame({"length": [0.0, 0.1, 1.0, 1.1], "label": ["a", "a", "b", "b"]})
+
+    assert "There are no out-of-fold predictions" in card_of(table, tmp_path)
+
+
 def test_names_keep_to_their_cell(tmp_path: Path) -> None:
     """A bar or a line break in a class is no new column or row."""
     table = small_table().replace({"benign": "a|b", "malignant": "c\nd"})

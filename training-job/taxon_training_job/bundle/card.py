@@ -1,7 +1,9 @@
 """The model card: what a person should know before using a version."""
 
+from taxon_contracts.reference import Reference
 from taxon_contracts.run import MetricValue
 from taxon_contracts.scores import LOWER_IS_BETTER
+from taxon_training_job.bundle.card_inputs import cell, inputs, kinds
 from taxon_training_job.fit.training import Training
 from taxon_training_job.judge.figures import Figures
 
@@ -10,15 +12,17 @@ MOST_CLASSES = 20
 """Classes up to which the card shows all of them, and pairs of classes it shows beyond."""
 
 
-def model_card(training: Training, figures: Figures) -> bytes:
+def model_card(training: Training, figures: Figures, profile: Reference) -> bytes:
     """Return the card as Markdown."""
     sections = (
         _head(training),
         _data(training),
+        inputs(training.codec.features, training.request.identity.pipeline),
         _choice(training),
         _figures(figures.values),
         _confusion(training, figures.confusion),
         _importances(figures.importances),
+        _profile(profile),
         _limits(training),
     )
     return ("\n\n".join(sections) + "\n").encode()
@@ -26,12 +30,12 @@ def model_card(training: Training, figures: Figures) -> bytes:
 
 def _head(training: Training) -> str:
     request, classes = training.request, training.examples.classes
-    shown = ", ".join(map(_cell, classes[:MOST_CLASSES]))
+    shown = ", ".join(map(cell, classes[:MOST_CLASSES]))
     more = f" and {len(classes) - MOST_CLASSES} more" if len(classes) > MOST_CLASSES else ""
     return (
         f"# {request.namespace}/{request.model} {request.version}\n\n"
         f"A {request.identity.pipeline.classifier.type} classifier of {len(classes)} classes"
-        f" ({shown}{more}) by {len(training.examples.features)} numeric features."
+        f" ({shown}{more}) by {kinds(training.codec.features)}."
     )
 
 
@@ -94,7 +98,7 @@ def _figures(values: tuple[MetricValue, ...]) -> str:
 
 
 def _confusion(training: Training, confusion: list[list[int]]) -> str:
-    names = [_cell(label) for label in training.examples.classes]
+    names = [cell(label) for label in training.examples.classes]
     if len(names) > MOST_CLASSES:
         return _most_confused(names, confusion)
     rows = [
@@ -133,7 +137,7 @@ def _most_confused(names: list[str], confusion: list[list[int]]) -> str:
 
 def _importances(importances: dict[str, float]) -> str:
     largest = sorted(importances.items(), key=lambda item: -item[1])[:MOST_IMPORTANT]
-    rows = [f"| {_cell(name)} | {value:.4f} |" for name, value in largest]
+    rows = [f"| {cell(name)} | {value:.4f} |" for name, value in largest]
     return "\n".join(
         [
             "## Most important features\n",
@@ -145,16 +149,29 @@ def _importances(importances: dict[str, float]) -> str:
     )
 
 
+def _profile(profile: Reference) -> str:
+    """Return where to find what later rows are compared with, and how far to trust confidence."""
+    rows = profile.out_of_fold_rows
+    right = 100 * sum(profile.confidence.right) / rows if profile.confidence else 0
+    predictions = (
+        f"out-of-fold.npz has the predictions for {rows} training rows, each by a classifier that"
+        f" was not fitted on the row; {right:.1f} % of them are right. reference.json has by"
+        " confidence how many are."
+        if rows
+        else "There are no out-of-fold predictions, because no fold could be fitted."
+    )
+    return (
+        "## Profile\n\n"
+        "reference.json has the distribution of each feature over the training rows, to compare"
+        f" later rows with. {predictions}"
+    )
+
+
 def _limits(training: Training) -> str:
     return (
         "## Limits\n\n"
         "The metrics apply to rows from the same source as this table. The classifier also answers"
-        " for values outside the range seen in training; the ranges are in reference.json.\n\n"
+        " for values outside the range seen in training.\n\n"
         f"The seed is {training.request.identity.seed}. The same request on the same image and type"
         " of processor gives the same bundle, digest for digest."
     )
-
-
-def _cell(name: str | int) -> str:
-    """Return a name that keeps to its cell of a Markdown table."""
-    return " ".join(str(name).split()).replace("|", "\\|")

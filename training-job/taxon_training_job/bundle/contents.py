@@ -42,7 +42,7 @@ def contents(
         layout.REFERENCE_NAME: profile.encode(),
         layout.OUT_OF_FOLD_NAME: out_of_fold_file(predicted),
         layout.GOLDEN_NAME: golden_answers,
-        layout.MODEL_CARD_NAME: model_card(training, figures),
+        layout.MODEL_CARD_NAME: model_card(training, figures, profile),
         **pickles(training.pipeline),
     }
 
