@@ -6,7 +6,15 @@ from pathlib import Path
 import pytest
 from support.training import run_request, small_table, train
 
-from taxon_bundle.bundle import Bundle, BundleError, find_bundle, open_bundle, seal, verify
+from taxon_bundle.bundle import (
+    Bundle,
+    BundleError,
+    find_bundle,
+    open_bundle,
+    parse_manifest,
+    seal,
+    verify,
+)
 from taxon_bundle.classifier import Classifier, check_golden
 from taxon_contracts.canonical import sha256_digest
 from taxon_contracts.manifest import (
@@ -144,6 +152,19 @@ def test_a_manifest_that_cannot_be_read_is_refused(
     with pytest.raises(BundleError, match=sentence) as caught:
         open_bundle(bundle.uri, sha256_digest(content))
     assert caught.value.file == MANIFEST_NAME
+
+
+def test_a_release_that_knows_format_1_refuses_format_2(
+    bundle: Bundle, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It would take a category for a number."""
+    document = json.loads(bundle.manifest.encode())
+    document["format_version"] = 2
+    document["features"][0]["gaps"] = True
+    monkeypatch.setattr("taxon_bundle.bundle.FORMAT_VERSION", 1)
+
+    with pytest.raises(BundleError, match=r"format 2 is newer than the 1 .*: upgrade Taxon here"):
+        parse_manifest(json.dumps(document).encode())
 
 
 @pytest.mark.parametrize("content", [b"", b"[]", b"{}", b"\xff", b"null"])

@@ -1,16 +1,25 @@
 """A manifest seals one exact content."""
 
+import json
+from pathlib import Path
+from typing import Any
+
 import pytest
 from pydantic import ValidationError
 
 from taxon_contracts.canonical import canonical_json
+from taxon_contracts.document import read
 from taxon_contracts.manifest import (
     Classes,
     File,
     Manifest,
     SignatureFeature,
+    format_of,
     positive_index,
 )
+
+RECORDED = Path(__file__).parent / "documents" / "manifest.json"
+ASH = {"name": "ash", "dropped": False}
 
 FIELDS = {
     "namespace": "default",
@@ -30,6 +39,46 @@ def test_a_manifest_read_back_seals_with_the_same_bytes() -> None:
     manifest = Manifest.model_validate(FIELDS)
 
     assert Manifest.model_validate_json(manifest.encode()).encode() == manifest.encode()
+
+
+def test_a_manifest_of_the_first_release_seals_with_the_same_bytes() -> None:
+    """Its inputs are numbers that are always there, and its digest is what it was."""
+    document = json.loads(RECORDED.read_text())
+    manifest = read(Manifest, json.dumps(document))
+
+    assert manifest.encode() == canonical_json(document)
+    assert {(one.type, one.gaps, one.categories) for one in manifest.features} == {
+        ("Numeric", False, ())
+    }
+
+
+@pytest.mark.parametrize(
+    ("feature", "written", "form"),
+    [
+        ({}, {}, 1),
+        ({"type": "Boolean"}, {"type": "Boolean"}, 1),
+        ({"gaps": True}, {"gaps": True}, 2),
+        (
+            {"type": "Categorical", "categories": ("é", "a")},
+            {"type": "Categorical", "categories": ["é", "a"]},
+            2,
+        ),
+    ],
+    ids=["number", "boolean", "with gaps", "categories"],
+)
+def test_an_input_is_written_as_far_as_it_is_no_plain_number(
+    feature: dict[str, Any], written: dict[str, Any], form: int
+) -> None:
+    """So that a release that knows nothing else reads what it can, and refuses the rest."""
+    features = (SignatureFeature.model_validate(ASH | feature),)
+    fields = FIELDS | {"features": features, "format_version": format_of(features)}
+    content = Manifest.model_validate(fields).encode()
+    document = json.loads(content)
+
+    assert (document["format_version"], document["features"]) == (form, [ASH | written])
+    assert read(Manifest, content).encode() == content
+    with pytest.raises(ValidationError, match="format 2 is for"):
+        Manifest.model_validate(fields | {"format_version": 3 - form})
 
 
 @pytest.mark.parametrize("classes", [("no", "yes"), (0, 1)])

@@ -1,12 +1,15 @@
 """A run that finds a bundle at its destination: it judges it again and fits nothing."""
 
+import json
 from pathlib import Path
 
 import pytest
 from support.training import VERSION, carried_out, failing, run_request, small_table, train
 
-from taxon_bundle.bundle import seal
-from taxon_contracts.manifest import MODEL_NAME
+from taxon_bundle.bundle import Bundle, files_of, open_bundle, seal
+from taxon_bundle.classifier import Classifier, check_golden
+from taxon_contracts.manifest import GOLDEN_NAME, MODEL_NAME, OUT_OF_FOLD_NAME, REFERENCE_NAME
+from taxon_contracts.reference import read_reference
 from taxon_training_job import run
 
 
@@ -70,6 +73,51 @@ def test_a_bundle_whose_labels_were_read_in_another_way_is_reported(tmp_path: Pa
     failure = failing(request.model_copy(update={"destination": other}))
     assert failure.reason == "DatasetChanged"
     assert "set the annotation taxon.dev/retrain" in failure.message
+
+
+def sealed_by_an_earlier_release(bundle: Bundle, folder: Path) -> Bundle:
+    """Seal a bundle's files as before: no out-of-fold predictions, and a profile of deciles."""
+    files = {name: bundle.read(name) for name in bundle.manifest.files if name != OUT_OF_FOLD_NAME}
+    deciles = {"edges": [0.0, 1.0], "counts": [9], "mean": 0.5, "std": 1.0, "min": 0.0, "max": 1.0}
+    files[REFERENCE_NAME] = json.dumps({"length": deciles}).encode()
+    manifest = bundle.manifest.model_copy(update={"files": files_of(files)})
+    return seal(f"{folder}/earlier/", manifest, files, run_record=b"{}")
+
+
+def test_a_bundle_of_an_earlier_release_is_judged_again_and_served(tmp_path: Path) -> None:
+    """What it lacks costs its drift and its calibration, nothing else."""
+    request = run_request(small_table(), tmp_path)
+    first = carried_out(request).result
+    assert first.bundle_uri is not None
+    assert first.manifest_digest is not None
+    bundle = open_bundle(first.bundle_uri, first.manifest_digest)
+    earlier = sealed_by_an_earlier_release(bundle, tmp_path)
+
+    again = carried_out(request.model_copy(update={"destination": earlier.uri}))
+    check_golden(Classifier.load(earlier), earlier.read(GOLDEN_NAME))
+
+    assert again.training is None
+    assert again.result == first.model_copy(
+        update={
+            "bundle_uri": earlier.uri,
+            "manifest_digest": earlier.digest,
+            "reused": True,
+        }
+    )
+    assert read_reference(earlier.read(REFERENCE_NAME)) is None
+
+
+def test_a_bundle_of_an_earlier_release_can_be_the_live_one(tmp_path: Path) -> None:
+    """A new version is compared with it."""
+    bundle = train(run_request(small_table(), tmp_path / "live"))
+    earlier = sealed_by_an_earlier_release(bundle, tmp_path)
+    champion = {"version": VERSION, "bundle_uri": earlier.uri, "manifest_digest": earlier.digest}
+    result = carried_out(
+        run_request(small_table(), tmp_path / "new", version="v1111111111", champion=champion)
+    ).result
+
+    assert result.champion is not None
+    assert result.champion.gain == 0
 
 
 def test_another_models_bundle_at_the_destination_is_refused(tmp_path: Path) -> None:
