@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from taxon_bundle.bundle import Bundle, BundleError
 from taxon_bundle.codec import BadRow, Codec, Encoded, Rows
+from taxon_bundle.graph_width import widest_step
 from taxon_contracts.manifest import GOLDEN_NAME, SERVING_NAME, Manifest
 
 Probabilities = NDArray[np.float64]
@@ -25,7 +26,7 @@ GRAPH_SCALED = "scaled"
 GRAPH_ROWS_AT_ONCE = "rows_at_once"
 """Metadata of a graph that needs much memory for each row; absent where any number will do."""
 VALUES_AT_ONCE = 2**17
-"""Values a graph is given at a time at most; it makes several copies of them."""
+"""Values a graph makes of rows in one step at most; it keeps the values of several steps."""
 EXTERNAL_DATA_MARK = b"location"
 """How an ONNX tensor names a file outside the graph; a serving graph never has one."""
 
@@ -36,7 +37,7 @@ class Classifier:
 
     manifest: Manifest
     session: Any
-    rows_at_once: int | None = None
+    rows_at_once: int
 
     @classmethod
     def load(cls, bundle: Bundle) -> Self:
@@ -60,6 +61,7 @@ class Classifier:
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = 1
         options.inter_op_num_threads = 1
+        options.enable_cpu_mem_arena = False  # an arena keeps what the largest request took
         options.log_severity_level = 4
         try:
             session = onnxruntime.InferenceSession(
@@ -67,7 +69,9 @@ class Classifier:
             )
         except Exception as error:  # onnxruntime's errors share no public base class
             raise BundleError(SERVING_NAME, f"it cannot be run: {error}") from error
-        classifier = cls(manifest, session, _rows_at_once(session))
+        widest = max(len(manifest.features), widest_step(graph))
+        rows = min(_rows_at_once(session) or VALUES_AT_ONCE, VALUES_AT_ONCE // widest)
+        classifier = cls(manifest, session, max(1, rows))
         classifier._check_shapes()
         return classifier
 
@@ -106,17 +110,17 @@ class Classifier:
 
     def _check_gaps(self, rows: Rows, finite: NDArray[np.bool_]) -> None:
         """Refuse what is not finite, except missing values where the model takes them."""
-        wrong = ~finite & ~(np.isnan(rows) & self.codec.gaps)
-        if not wrong.any():
+        fine = finite | np.isnan(rows) & self.codec.gaps
+        if fine.all():
             return
-        row, column = (int(index) for index in np.argwhere(wrong)[0])
+        row, column = (int(index) for index in np.argwhere(~fine)[0])
         misfit = self.codec.misfit(column, rows[row, column])
         assert misfit is not None  # noqa: S101 - the line above says so
         raise BadRow(row, self.features[column], misfit.reason, misfit.kind)
 
     def _answers(self, rows: Rows) -> tuple[Probabilities, NDArray[np.float32]]:
         """Return the graph's outputs, with bounded memory for intermediate results."""
-        step = max(1, min(self.rows_at_once or len(rows), VALUES_AT_ONCE // rows.shape[1]))
+        step = self.rows_at_once
         if len(rows) <= step:
             probabilities, peak = self.session.run(GRAPH_OUTPUTS, {GRAPH_INPUT: rows})
             return probabilities, peak

@@ -154,10 +154,13 @@ class Codec:
                 ]
         except Misfit:
             raise self._bad_row(index, rows[index]) from None
+        there = encoded == UNSEEN
+        if not self._categorical or not there.any():
+            return Encoded(encoded)
         unseen = {
             place: _unseen(encoded[:, place], [row[place] for row in rows])
             for place in self._categorical
-            if (encoded[:, place] == UNSEEN).any()
+            if there[:, place].any()
         }
         return Encoded(encoded, unseen)
 

@@ -16,6 +16,7 @@ from taxon_training_job.bundle.serving import serving_graph
 from taxon_training_job.data.columns import Column
 from taxon_training_job.data.signature import encoded, signature, varies
 from taxon_training_job.fit.pipeline import STEP, make_pipeline, parameter_grid
+from taxon_training_job.judge.parity import check_parity
 
 NAN = float("nan")
 
@@ -44,10 +45,12 @@ def flags(name: str, rows: int, *, gaps: float = 0.0, seed: int = 0) -> Column:
     return Column(name, "Boolean", with_gaps(values, gaps, generator))
 
 
-def categories(name: str, rows: int, *, count: int = 6, gaps: float = 0.0, seed: int = 0) -> Column:
-    """Return a column of random categories, some much rarer than others."""
+def categories(
+    name: str, rows: int, *, count: int = 6, gaps: float = 0.0, seed: int = 0, like: float = 0.6
+) -> Column:
+    """Return a column of random categories, each ``like`` times as frequent as the one before."""
     generator = np.random.default_rng(seed)
-    share = 0.6 ** np.arange(count)
+    share = like ** np.arange(count)
     codes = generator.choice(count, rows, p=share / share.sum()).astype(np.float64)
     texts = tuple(f"{name} {code}" for code in range(count))
     return Column(name, "Categorical", with_gaps(codes, gaps, generator), texts)
@@ -144,3 +147,16 @@ def random_rows(mixed: Mixed, count: int, seed: int) -> Rows:
         elif np.isnan(rows[:, place]).any():
             raise AssertionError("a feature that accepts no gaps has some")
     return rows
+
+
+def largest_difference(mixed: Mixed, *, seed: int = 0) -> float:
+    """Return the largest difference from scikit-learn on many rows, proof included."""
+    rows = random_rows(mixed, 300, seed)
+    together = mixed.classifier.probabilities(rows)
+    single = np.concatenate([mixed.classifier.probabilities(row[None]) for row in rows[:25]])
+    expected = mixed.expected(rows)
+    proof = check_parity(
+        mixed.pipeline, mixed.classifier, rows[:40], fitted=mixed.fitted, kept=mixed.kept
+    )
+    differences = np.concatenate([together - expected, single - expected[:25]])
+    return max(proof, float(np.abs(differences).max()))

@@ -116,7 +116,6 @@ def test_a_batch_is_answered_in_pieces_of_bounded_memory(monkeypatch: pytest.Mon
     monkeypatch.setattr(trees, "CELLS", 7 * 20 * 9)
     pieces = served(pipeline)
 
-    assert pieces.rows_at_once is not None
     assert 1 < pieces.rows_at_once < 20
     assert np.array_equal(pieces.probabilities(rows), whole)
     assert np.array_equal(pieces.probabilities(rows[:0]), whole[:0])
