@@ -120,6 +120,21 @@ def test_a_bundle_of_an_earlier_release_can_be_the_live_one(tmp_path: Path) -> N
     assert result.champion.gain == 0
 
 
+def test_a_bundle_whose_columns_were_read_in_another_way_is_reported(tmp_path: Path) -> None:
+    """Earlier releases left text out: its rule says nothing about rows that have it."""
+    request = run_request(small_table().assign(port=["Cork", "Brest", ""] * 40), tmp_path)
+    bundle = train(request)
+    contents = {name: bundle.read(name) for name in bundle.manifest.files}
+    numbers = tuple(one for one in bundle.manifest.features if one.type == "Numeric")
+    earlier = bundle.manifest.model_copy(update={"features": numbers, "format_version": 1})
+    other = f"{tmp_path}/other/"
+    seal(other, earlier, contents, run_record=b"{}")
+
+    failure = failing(request.model_copy(update={"destination": other}))
+    assert failure.reason == "DatasetChanged"
+    assert "read the columns of" in failure.message
+
+
 def test_another_models_bundle_at_the_destination_is_refused(tmp_path: Path) -> None:
     """It is not judged as if it were this one's."""
     train(run_request(small_table(), tmp_path))

@@ -83,6 +83,37 @@ def test_columns_that_are_left_out_are_reported_everywhere(
     assert not any(cell in result.encode() + card for cell in ("private", "#REF!"))
 
 
+def test_a_table_as_people_have_them_becomes_a_version(tmp_path: Path, log: io.StringIO) -> None:
+    """Gaps, text, booleans and dates, with nothing but a target said about it."""
+    table = small_table(rows=300)
+    table["port"] = ["Cork", " Cork", "\u00c5bo", "A\u030abo", "n/a", "Brest"] * 50
+    table["member"] = ["true", "FALSE", ""] * 100
+    table["day"] = "2026-01-31"
+    table.loc[::5, "width"] = np.nan
+    request = run_request(table, tmp_path)
+    bundle = train(request)
+    (event,) = [
+        e for line in log.getvalue().splitlines() if (e := json.loads(line))["event"] == "Features"
+    ]
+    features = {one.name: one for one in bundle.manifest.features}
+    classifier = Classifier.load(bundle)
+    again = carried_out(request).result
+
+    counted = {key: event[key] for key in ("numeric", "categorical", "boolean", "with_gaps")}
+    assert counted == {"numeric": 3, "categorical": 1, "boolean": 1, "with_gaps": 3}
+    assert set(features["port"].categories) == {"Cork", "\u00c5bo", "Brest"}
+    assert [features[name].gaps for name in ("length", "width", "port", "member")] == [
+        False, True, True, True,
+    ]  # fmt: skip
+    assert features["batch"].dropped
+    assert again.reused
+    assert again.message.endswith("left out: 'day' (dates or times)")
+    row = {"length": 1, "width": None, "batch": 7, "port": " A\u030abo", "member": None}
+    (encoded,) = classifier.codec.encode_rows([[row[name] for name in classifier.features]]).rows
+    assert encoded[3] == features["port"].categories.index("\u00c5bo")
+    assert np.isfinite(classifier.probabilities(encoded[None])).all()
+
+
 def few_rows() -> pd.DataFrame:
     """Return 600 rows of which six are different, each in both classes."""
     generator = np.random.default_rng(7)

@@ -21,6 +21,7 @@ from taxon_training_job.data.table import Table, read_table
 from taxon_training_job.failure import RunFailed
 from taxon_training_job.fit.out_of_fold import out_of_fold
 from taxon_training_job.fit.training import Training, fit
+from taxon_training_job.judge.champion import categories_of
 from taxon_training_job.judge.figures import held_out_figures
 from taxon_training_job.judge.parity import prove
 from taxon_training_job.judge.recorded import recorded_rule
@@ -73,10 +74,14 @@ def carry_out(request: RunRequest, progress: Progress) -> Outcome:
 
 
 def _table(request: RunRequest) -> Table:
-    """Read the table; columns listed as categories stay as they are written."""
-    dataset = request.identity.dataset
-    text = [one.name for one in dataset.features or () if one.type == "Categorical"]
-    return read_table(request.source, dataset.target, text)
+    """Read the table; columns of categories stay as they are written.
+
+    Those that only the live version has, too: they still are the numbers they look like.
+    """
+    dataset, champion = request.identity.dataset, request.champion
+    listed = [one.name for one in dataset.features or () if one.type == "Categorical"]
+    live = categories_of(champion) if champion else ()
+    return read_table(request.source, dataset.target, {*listed, *live})
 
 
 def _sides(request: RunRequest, examples: Examples, sealed: Bundle | None) -> Split:

@@ -155,10 +155,95 @@ def test_a_bundle_found_again_is_compared_on_the_rows_it_held_out_itself(
     assert f"of {found.rows.test} held-out rows that live" in found.message
 
 
+def mixed_table(*, rows: int = 300, seed: int = 0) -> pd.DataFrame:
+    """Return the small table with categories, booleans and gaps."""
+    table, generator = small_table(rows=rows, seed=seed), np.random.default_rng(seed + 1)
+    table["port"] = generator.choice(["Cork", "Åbo", ""], rows)
+    table["member"] = generator.choice(["true", "false"], rows)
+    table.loc[::7, "width"] = np.nan
+    return table
+
+
+def test_a_champion_of_a_mixed_table_reads_it_by_its_own_signature(tmp_path: Path) -> None:
+    """Its categories, booleans and gaps: the same model gains exactly nothing."""
+    live = train(run_request(mixed_table(), tmp_path / "live"))
+    result = challenged(tmp_path / "next", mixed_table(), live)
+
+    assert live.manifest.format_version == 2
+    assert (result.champion.gain, result.champion.low, result.champion.high) == (0.0, 0.0, 0.0)
+
+
+def test_a_category_the_champion_has_not_seen_is_answered(tmp_path: Path) -> None:
+    """The rows it was not fitted on stay the ones it held out."""
+    live = train(run_request(mixed_table(), tmp_path / "live"))
+    new = mixed_table(rows=60, seed=3).assign(port="Aarhus")
+    grown = pd.concat([new, mixed_table()], ignore_index=True)
+    result = challenged(tmp_path / "next", grown, live)
+
+    assert result.champion is not None
+    assert "held-out rows that live" not in result.message
+
+
+def test_a_champion_of_numbers_is_compared_on_a_table_that_got_categories(tmp_path: Path) -> None:
+    """It goes on reading its numbers; both are judged where neither was fitted."""
+    live = train(run_request(small_table(rows=900), tmp_path / "live"))
+    table = small_table(rows=900).assign(port=["Cork", "Brest", "Narvik"] * 300)
+    result = challenged(tmp_path / "next", table, live)
+
+    assert live.manifest.format_version == 1
+    assert result.champion is not None
+
+
+def test_a_champion_of_an_earlier_release_takes_booleans_as_numbers(tmp_path: Path) -> None:
+    """Its manifest knows no types."""
+    table = small_table().assign(member=[True, False] * 60)
+    made = train(run_request(table, tmp_path / "live"))
+    contents = {name: made.read(name) for name in made.manifest.files}
+    untyped = tuple(one.model_copy(update={"type": "Numeric"}) for one in made.manifest.features)
+    manifest = made.manifest.model_copy(update={"features": untyped})
+    live = seal(f"{tmp_path}/earlier/", manifest, contents, run_record=b"{}")
+    result = challenged(tmp_path / "next", table, live)
+
+    assert result.champion.gain == 0.0
+
+
+def test_categories_of_a_champion_are_read_as_written_where_todays_are_numbers(
+    tmp_path: Path,
+) -> None:
+    """Here 01 and 1 are one number, and two categories that decide the label."""
+    generator = np.random.default_rng(5)
+    code = generator.choice(["1", "01"], 900)
+    positive = (code == "1") ^ (generator.random(900) < 0.01)
+    label = np.where(positive, "malignant", "benign")
+    table = pd.DataFrame({"length": generator.normal(size=900), "code": code, "label": label})
+    names = [{"name": "length"}, {"name": "code", "type": "Categorical"}]
+    dataset = {"uri": "s3://samples/small.csv", "target": "label"}
+    identity = small_identity(dataset={**dataset, "features": names})
+    live = train(run_request(table, tmp_path / "live", identity=identity))
+    result = challenged(tmp_path / "next", table, live)
+
+    assert result.champion.champion > 0.9
+    assert result.champion.candidate < 0.7
+
+
 def missing_column(live: Bundle) -> pd.DataFrame:
     """Return a table without a column the live version reads."""
     del live
     return small_table().drop(columns="width")
+
+
+def text_for_numbers(live: Bundle) -> pd.DataFrame:
+    """Return a table in which a column of numbers has become text."""
+    del live
+    return small_table().assign(width=["secret", "other", "third"] * 40)
+
+
+def gaps(live: Bundle) -> pd.DataFrame:
+    """Return a table with gaps where the live version takes none."""
+    del live
+    table = small_table()
+    table.loc[::2, "width"] = np.nan
+    return table
 
 
 def three_classes(live: Bundle) -> pd.DataFrame:
@@ -178,6 +263,8 @@ def no_bundle(live: Bundle) -> pd.DataFrame:
     ("change", "note"),
     [
         (missing_column, "cannot answer for today's table"),
+        (text_for_numbers, "cannot answer for today's table (not numeric: 'width' (text)"),
+        (gaps, "cannot answer for today's table: a value of feature 'width' is missing"),
         (three_classes, "has other classes"),
         (no_bundle, "cannot be read"),
     ],
@@ -191,6 +278,7 @@ def test_a_champion_that_cannot_be_compared_is_noted(
 
     assert result.champion is None
     assert f"not compared: live {VERSION} {note}" in result.message
+    assert "secret" not in result.message
 
 
 def test_a_live_version_of_a_later_release_may_split_in_another_way(tmp_path: Path) -> None:

@@ -4,24 +4,22 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
 
 from taxon_bundle.bundle import BundleError, open_bundle
 from taxon_bundle.classifier import Classifier
-from taxon_bundle.codec import BadRow, category_of_number
+from taxon_bundle.codec import BadRow
 from taxon_contracts.gate import ChampionComparison
 from taxon_contracts.manifest import SignatureFeature
 from taxon_contracts.run import Champion
 from taxon_contracts.scores import ScoreName, gain
-from taxon_training_job.data.columns import Cells, Column
+from taxon_training_job.data.columns import Column
 from taxon_training_job.data.features import columns_as
 from taxon_training_job.data.labels import Classes
 from taxon_training_job.data.left_out import quoted
 from taxon_training_job.data.signature import contents, encoded
 from taxon_training_job.data.split import Rule
 from taxon_training_job.data.table import Table
-from taxon_training_job.data.words import numbers
 from taxon_training_job.failure import RunFailed
 from taxon_training_job.judge.evaluation import interval, resamples
 from taxon_training_job.judge.recorded import recorded_rule
@@ -47,6 +45,21 @@ class Today:
     classes: Classes
     target: NDArray[np.intp]
     test: NDArray[np.intp]
+
+
+def categories_of(champion: Champion) -> tuple[str, ...]:
+    """Return the columns a champion takes as categories: as they are written in the table.
+
+    None where its bundle cannot be read: it will not be compared.
+
+    Raises:
+        StorageError: storage did not answer.
+    """
+    try:
+        manifest = open_bundle(champion.bundle_uri, champion.manifest_digest).manifest
+    except BundleError:
+        return ()
+    return tuple(one.name for one in manifest.features if one.type == "Categorical")
 
 
 def compare(
@@ -113,7 +126,6 @@ def _answers(
         if classifier.classes != today.classes:
             raise NotComparable(f"live {champion.version} has other classes")
         features = classifier.manifest.features
-        _check_read_alike(champion, features, today.table)
         columns = _columns(features, today.table.only(today.test))
         probabilities = classifier.probabilities(encoded(columns, classifier.codec))
         unseen = _unseen(recorded_rule(bundle), columns, features, today)
@@ -135,23 +147,6 @@ def _answers(
 
 def _columns(features: Sequence[SignatureFeature], table: Table) -> tuple[Column, ...]:
     return columns_as(table, {feature.name: feature.type for feature in features})
-
-
-def _check_read_alike(
-    champion: Champion, features: Sequence[SignatureFeature], table: Table
-) -> None:
-    """Refuse a column of numbers whose way of writing made categories for the champion."""
-    for feature in features:
-        if feature.type != "Categorical" or feature.name not in table.frame.columns:
-            continue
-        texts = pd.Series(feature.categories, dtype="str")
-        values = numbers(texts)
-        rewritten = values.notna() & (values.map(category_of_number) != texts)
-        if rewritten.any() and Cells(feature.name, table.frame[feature.name]).are_numbers:
-            raise NotComparable(
-                f"live {champion.version} takes {quoted(feature.name)} as it is written, and"
-                " today's table is read as numbers: list it with type Categorical"
-            )
 
 
 def _unseen(
