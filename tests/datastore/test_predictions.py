@@ -7,7 +7,7 @@ import pytest
 from sqlalchemy import Engine, text
 from support.databases import execute
 
-from taxon_contracts.prediction import PredictionEvent
+from taxon_contracts.prediction import FeatureValue, PredictionEvent
 from taxon_datastore.database import DatabaseRefused, DatabaseUnavailable, engine, transaction
 from taxon_datastore.predictions import recent_predictions, store_predictions
 from taxon_datastore.schema import migrate
@@ -52,6 +52,55 @@ def test_an_event_comes_back_as_it_was_stored(database: Engine) -> None:
     store_predictions(database, [original])
 
     assert stored(database) == [original]
+
+
+@pytest.mark.parametrize(
+    "features",
+    [
+        (1.5, None),
+        (None, None),
+        (1.5, True, "Cork"),
+        (True, False),
+        (None, False, None, "Åbo"),
+        ("tab\there \\N \\. \" ' {} \n\r 日本語 🦠", 5e-324),
+        (-0.0, 1.7976931348623157e308, 0.1, "x"),
+        ("2", 2.0),
+    ],
+    ids=str,
+)
+def test_a_row_comes_back_with_its_types(
+    database: Engine, features: tuple[FeatureValue, ...]
+) -> None:
+    """Numbers, booleans, text and missing values, alone and beside rows of numbers."""
+    plain, mixed = event(), event(features=features)
+
+    store_predictions(database, [plain, mixed])
+
+    found = {one.id: one.features for one in stored(database)}
+    assert found == {plain.id: plain.features, mixed.id: features}
+    assert [*map(type, found[mixed.id] or ())] == [*map(type, features)]
+
+
+def test_rows_of_numbers_stay_numbers_in_the_table(database: Engine) -> None:
+    """Missing ones are NULL in the array; other rows are JSON in a column of their own."""
+    store_predictions(
+        database,
+        [
+            event(features=(1.5, None), request_id="a"),
+            event().model_copy(update={"features": (float("nan"), 2.0), "request_id": "b"}),
+            event(features=(1.5, None, True, "x"), request_id="c"),
+            event(features=None, request_id="d"),
+        ],
+    )
+
+    with transaction(database) as connection:
+        query = text("SELECT features, inputs FROM predictions ORDER BY request_id")
+        assert connection.execute(query).all() == [
+            ([1.5, None], None),
+            ([None, 2.0], None),
+            (None, [1.5, None, True, "x"]),
+            (None, None),
+        ]
 
 
 def test_a_failed_request_comes_back_with_its_gaps(database: Engine) -> None:
@@ -99,12 +148,13 @@ def test_odd_text_survives_in_labels_and_request_ids(database: Engine, odd: str)
 def test_text_postgresql_cannot_hold_is_replaced(database: Engine) -> None:
     """A NUL goes and half a surrogate pair becomes a question mark, instead of losing the batch."""
     odd = "a\0b\ud800c"
-    broken = event().model_copy(update={"label": odd, "request_id": odd})
+    broken = event().model_copy(update={"label": odd, "request_id": odd, "features": (odd, 1.0)})
 
     store_predictions(database, [broken])
 
     [found] = stored(database)
     assert (found.label, found.request_id) == ("ab?c", "ab?c")
+    assert found.features == ("ab?c", 1.0)
 
 
 def test_a_batch_sent_twice_is_stored_once(database: Engine) -> None:
@@ -157,6 +207,20 @@ def test_a_schema_of_an_older_release_is_unavailable(empty_database: str, older:
 
     with pytest.raises(DatabaseUnavailable, match="does not exist"):
         store_predictions(engine(empty_database), [event()])
+
+
+def test_rows_of_numbers_need_no_newer_schema(empty_database: str) -> None:
+    """Before the column for other values is there, only rows with such values wait for it."""
+    migrate(empty_database)
+    older = engine(empty_database)
+    execute(older, "ALTER TABLE predictions DROP COLUMN inputs")
+    numbers, text_too = event(features=(1.5, None)), event(features=(1.5, "Cork"))
+
+    store_predictions(older, [numbers])
+    with pytest.raises(DatabaseUnavailable, match='"inputs" does not exist'):
+        store_predictions(older, [text_too])
+
+    assert stored(older) == [numbers]
 
 
 def test_a_schema_of_a_newer_release_is_stored_into(empty_database: str) -> None:
@@ -216,7 +280,7 @@ def test_a_value_that_cannot_be_read_costs_itself(database: Engine) -> None:
     store_predictions(database, rows)
     with transaction(database) as connection:
         connection.execute(
-            text("UPDATE predictions SET features = '{NULL}' WHERE id = :id"), {"id": rows[1].id}
+            text("UPDATE predictions SET inputs = '[[1]]' WHERE id = :id"), {"id": rows[1].id}
         )
 
     rows[1] = rows[1].model_copy(update={"features": None})

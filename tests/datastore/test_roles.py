@@ -52,7 +52,7 @@ def event(namespace: str) -> PredictionEvent:
 
 def test_a_server_stores_and_finds_rows_of_its_namespace(owner: Engine) -> None:
     """The role can do what a server does, sending a batch twice among it."""
-    mine = event("fraud")
+    mine = event("fraud").model_copy(update={"features": (1.5, True, "Cork", None)})
     assert store_predictions(team(owner, "fraud"), [mine]) == 1
     assert store_predictions(team(owner, "fraud"), [mine]) == 0
     found = recent_predictions(team(owner, "fraud"), namespace="fraud", model="iris", limit=9)

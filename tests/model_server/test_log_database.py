@@ -6,9 +6,10 @@ from pathlib import Path
 from uuid import uuid4
 
 import pytest
+from model_server.mixed import ROW as MIXED_ROW
 from model_server.serving import ServerProcess, serving
 from sqlalchemy import text
-from support.databases import empty_database
+from support.databases import empty_database, execute
 from support.waiting import wait_until
 
 from taxon_bundle.bundle import Bundle
@@ -83,6 +84,43 @@ def test_answers_are_found_by_their_ids(
 
     assert {str(event.id) for event in events} == ids
     assert {(event.label, event.features) for event in events} == {("malignant", (1.1, 2.2, 7.0))}
+
+
+def test_rows_of_every_type_arrive(
+    mixed: Bundle, tmp_path: Path, flags: dict[str, str], namespace: str
+) -> None:
+    """Text, booleans and missing values stand in the database as they were sent."""
+    rows = [MIXED_ROW, MIXED_ROW | {"age": None, "port": "Narvik"}, MIXED_ROW | {"port": None}]
+    with serving(mixed, tmp_path, **flags) as server:
+        code, _ = server.ask("/predict-batch", rows)
+        wait_until(lambda: server.metric(WRITTEN) == 3)
+    events = logged(flags["database_url"], namespace)
+
+    assert code == 200
+    assert {event.features for event in events} == {tuple(row.values()) for row in rows}
+
+
+def test_rows_wait_for_the_column_they_need(
+    mixed: Bundle, tmp_path: Path, flags: dict[str, str], postgres: Postgres, namespace: str
+) -> None:
+    """A server that is newer than the schema keeps its events until the migration is done."""
+    with empty_database(postgres) as url:
+        migrate(url)
+        execute(
+            engine(url),
+            "ALTER TABLE predictions DROP COLUMN inputs",
+            "UPDATE alembic_version SET version_num = '0001'",
+        )
+        with serving(mixed, tmp_path, **flags | {"database_url": url}) as server:
+            server.ask("/predict", MIXED_ROW)
+            wait_until(lambda: server.metric(TRIES.format("unavailable")) > 0)
+            spooled = server.metric(SPOOLED)
+            migrate(url)
+            wait_until(lambda: server.metric(WRITTEN) == 1)
+        events = logged(url, namespace)
+
+    assert spooled == 1
+    assert [event.features for event in events] == [tuple(MIXED_ROW.values())]
 
 
 def test_sigterm_flushes(

@@ -5,7 +5,9 @@ from pathlib import Path
 import pytest
 from model_server.conftest import MakeClient
 from model_server.kept_log import MemoryStore, running
+from model_server.mixed import ROW as MIXED_ROW
 
+from taxon_bundle.bundle import Bundle
 from taxon_model_server.telemetry import Telemetry
 
 ROW = {"length": 1.1, "width": 2.2, "batch": 7}
@@ -41,6 +43,20 @@ def test_answers_carry_the_ids_of_their_events(
     assert str(event.id) == answer["prediction_id"]
     assert (event.request_id, event.label, event.features) == ("r7", "malignant", features)
     assert event.confidence == answer["confidence"]
+
+
+@pytest.mark.parametrize("mode", ["Full", "WithoutFeatures"])
+def test_what_was_sent_is_logged_by_its_type(
+    tmp_path: Path, store: MemoryStore, make_client: MakeClient, mixed: Bundle, mode: str
+) -> None:
+    """Text, booleans and missing values, an unseen category too, where the mode keeps them."""
+    row = MIXED_ROW | {"age": None, "port": " Narvik"}
+    with running(tmp_path, store, Telemetry("small")) as log:
+        make_client(served=mixed, log=log.put, log_mode=mode).post("/predict", json=row)
+
+    [event] = store.events.values()
+    features = (None, 7.25, True, "Narvik", "A") if mode == "Full" else None
+    assert event.features == features
 
 
 def test_v2_answers_carry_the_ids_of_their_events(

@@ -4,14 +4,18 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 import numpy as np
 import pytest
 from model_server.conftest import LogLines
 from model_server.kept_log import SECONDS, MemoryStore, running
+from model_server.mixed import CODEC as MIXED
+from model_server.mixed import ROW
 from support.waiting import wait_until
 
-from taxon_bundle.codec import Codec, Encoded
+from taxon_bundle.codec import Codec, Encoded, Value
+from taxon_contracts.document import Document, salvage
 from taxon_contracts.manifest import SignatureFeature
 from taxon_contracts.prediction import PredictionEvent
 from taxon_model_server.prediction_log import log as module
@@ -23,6 +27,23 @@ from taxon_model_server.telemetry import Telemetry
 
 CODEC = Codec((SignatureFeature(name="length"), SignatureFeature(name="width")))
 OPTIONAL = {"request_id", "features", "label", "confidence", "probabilities"}
+
+
+class OlderEvent(Document):
+    """An event as the release before wrote and read it."""
+
+    id: UUID
+    namespace: str
+    model: str
+    version: str
+    time: datetime
+    request_id: str | None = None
+    features: tuple[float, ...] | None = None
+    label: str | int | None = None
+    confidence: float | None = None
+    probabilities: tuple[float, ...] | None = None
+    latency_seconds: float
+    outcome: str
 
 
 @pytest.fixture(autouse=True)
@@ -104,6 +125,43 @@ def test_every_row_becomes_an_event(
         latency_seconds=0.002,
         outcome="Answered",
     )
+
+
+def test_events_have_what_was_sent_by_its_type(
+    tmp_path: Path, store: MemoryStore, telemetry: Telemetry
+) -> None:
+    """Numbers, booleans, text and missing values, each category as its own text."""
+    rows: list[list[Value]] = [
+        [*ROW.values()],
+        [None, 1.0, False, None, "A"],
+        [2.0, 1.0, True, "Narvik", "Z"],
+    ]
+    answered = batch(rows=3, codec=MIXED, inputs=MIXED.encode_rows(rows))
+    with running(tmp_path, store, telemetry) as log:
+        log.put(answered)
+
+    assert [event.features for event in store.events.values()] == [*map(tuple, rows)]
+
+
+def test_an_older_release_loses_only_the_features() -> None:
+    """It takes numbers alone; everything else of such an event stays."""
+    inputs = MIXED.encode_rows([[*ROW.values()]])
+    [line] = batch(codec=MIXED, inputs=inputs).lines("default", "small", 0, 1)
+    event = salvage(OlderEvent, line)
+
+    assert event.features is None
+    assert (event.label, event.probabilities, event.outcome) == (
+        "benign",
+        (0.75, 0.25),
+        "Answered",
+    )
+
+
+def test_large_texts_count_for_the_queue() -> None:
+    """What waits in memory is bounded by what it takes, texts of unseen categories among it."""
+    inputs = MIXED.encode_rows([[*(ROW | {"port": "x" * 10**6}).values()]])
+
+    assert batch(codec=MIXED, inputs=inputs).size > 10**6
 
 
 def test_what_was_moved_leaves_the_spool(
