@@ -26,7 +26,7 @@ COLUMN, MATRIX = 1, 2
 BINARY_SIZE = "binary_data_size"
 
 
-@dataclass(frozen=True)
+@dataclass
 class Reader:
     """Reads the tensors of one request.
 
