@@ -155,8 +155,8 @@ def _profile(profile: Reference) -> str:
     right = 100 * sum(profile.confidence.right) / rows if profile.confidence else 0
     predictions = (
         f"out-of-fold.npz has the predictions for {rows} training rows, each by a classifier that"
-        f" was not fitted on the row; {right:.1f} % of them are right. reference.json has by"
-        " confidence how many are."
+        f" was not fitted on the row; {right:.1f} % of them are right. How many are at each"
+        " level of confidence is in reference.json too."
         if rows
         else "There are no out-of-fold predictions, because no fold could be fitted."
     )

@@ -45,7 +45,7 @@ class OutOfFold:
 
 @dataclass(frozen=True)
 class Fold:
-    """Positions among the training rows: those one classifier is fitted on, and answers for."""
+    """Positions of the rows one classifier is fitted on, and of those it answers for."""
 
     fitted: Positions
     judged: Positions
@@ -58,13 +58,15 @@ def out_of_fold(training: Training, progress: Progress) -> OutOfFold:
     """
     started = time.monotonic()
     search, classes = training.request.identity.search, len(training.examples.classes)
+    train = training.split.train
     folds = folds_of(
-        training.examples.target[training.split.train],
+        training.examples.target[train],
         folds=search.folds,
         searched=search.strategy != "None",
         most=max(1, min(MOST_ROWS, MOST_PROBABILITIES // classes)),
         seed=training.request.identity.seed,
     )
+    folds = [Fold(train[fold.fitted], train[fold.judged]) for fold in folds]
     predicted = _joined(training, folds, _predictions(training, folds))
     answered = len(np.unique(predicted.fold))
     log = progress.event if answered == len(folds) else progress.warning
@@ -74,14 +76,14 @@ def out_of_fold(training: Training, progress: Progress) -> OutOfFold:
 
 
 def folds_of(target: Positions, *, folds: int, searched: bool, most: int, seed: int) -> list[Fold]:
-    """Return the folds: those of the search, or cheaper ones where nothing was searched.
+    """Return the folds of some rows: the search's, or cheaper ones where nothing was searched.
 
     Beyond ``most`` rows a search's folds are still fitted whole and answer for a sample. Without a
     search that would cost several times the fit itself: there one classifier is fitted on at most
     ``most`` rows and answers for as many others.
 
     Args:
-        target: the training rows' classes, shape [n].
+        target: the rows' classes, shape [n].
         folds: how many.
         searched: whether these folds have been searched with.
         most: rows to answer for.
@@ -114,29 +116,44 @@ def _ranks(target: Positions, seed: int) -> Positions:
     return ranks
 
 
+@dataclass(frozen=True)
+class _Table:
+    """What every fold is fitted on: ``rows`` [n, features] of which ``kept`` are used."""
+
+    pipeline: Pipeline
+    rows: NDArray[np.float64]
+    kept: Positions
+    labels: NDArray[np.generic]
+    classes: NDArray[np.generic]
+
+
 def _predictions(training: Training, folds: Sequence[Fold]) -> list[NDArray[np.float64] | None]:
     """Return each fold's answers; None where its fit failed. No answer depends on the processes."""
-    train = training.split.train
-    rows = training.encoded[np.ix_(train, np.array(training.examples.kept))]
-    labels = training.examples.labels[train]
-    classes = np.array(training.examples.classes, dtype=labels.dtype)
-    answers: list[NDArray[np.float64] | None] = []
+    examples = training.examples
+    labels = examples.labels
+    table = _Table(
+        training.pipeline,
+        training.encoded,
+        np.array(examples.kept),
+        labels,
+        np.array(examples.classes, dtype=labels.dtype),
+    )
 
-    def fits(some: Sequence[Fold], processes: int) -> None:
-        tasks = (delayed(_predict)(training.pipeline, rows, labels, classes, one) for one in some)
-        answers.extend(Parallel(n_jobs=processes)(tasks))
+    def fits(some: Sequence[Fold], processes: int) -> list[NDArray[np.float64] | None]:
+        return list(Parallel(n_jobs=processes)(delayed(_predict)(table, fold) for fold in some))
 
     with one_thread_per_fit():
         started = time.process_time()
-        fits(folds[:1], 1)
+        first = fits(folds[:1], 1)
         seconds = (time.process_time() - started) * (len(folds) - 1)
-        fits(folds[1:], 1 if seconds < WORTH_SECONDS else _processes(training, rows, labels))
-    return answers
+        return first + fits(folds[1:], 1 if seconds < WORTH_SECONDS else _processes(training))
 
 
-def _processes(training: Training, rows: NDArray[np.float64], labels: NDArray[np.generic]) -> int:
+def _processes(training: Training) -> int:
     """Return how many fits there is room for beside the fitted classifier."""
-    identity = training.request.identity
+    identity, train = training.request.identity, training.split.train
+    rows = training.encoded[np.ix_(train, np.array(training.examples.kept))]
+    labels = training.examples.labels[train]
     scorer = Scorer(identity.metric, training.positive, training.threshold)
     problem = Problem(
         identity.search, clone(training.pipeline), {}, rows, labels, scorer, identity.seed
@@ -147,23 +164,17 @@ def _processes(training: Training, rows: NDArray[np.float64], labels: NDArray[np
         return 1
 
 
-def _predict(
-    pipeline: Pipeline,
-    rows: NDArray[np.float64],
-    labels: NDArray[np.generic],
-    classes: NDArray[np.generic],
-    fold: Fold,
-) -> NDArray[np.float64] | None:
-    fitted = clone(pipeline)
+def _predict(table: _Table, fold: Fold) -> NDArray[np.float64] | None:
+    fitted = clone(table.pipeline)
     try:
-        fitted.fit(rows[fold.fitted], labels[fold.fitted])
-        known = fitted.predict_proba(rows[fold.judged])
+        fitted.fit(table.rows[np.ix_(fold.fitted, table.kept)], table.labels[fold.fitted])
+        known = fitted.predict_proba(table.rows[np.ix_(fold.judged, table.kept)])
     except ValueError:
         return None
     if not np.isfinite(known).all():
         return None
-    probabilities = np.zeros((len(known), len(classes)))
-    probabilities[:, np.searchsorted(classes, fitted.classes_)] = known
+    probabilities = np.zeros((len(known), len(table.classes)))
+    probabilities[:, np.searchsorted(table.classes, fitted.classes_)] = known
     return probabilities
 
 
@@ -185,5 +196,5 @@ def _joined(
         [np.empty((0, len(training.examples.classes))), *(known for *_, known in found)]
     )
     order = np.argsort(judged)
-    row = training.split.train[judged[order]]
+    row = judged[order]
     return OutOfFold(row, training.examples.target[row], numbers[order], probabilities[order])
