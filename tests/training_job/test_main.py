@@ -297,8 +297,8 @@ def test_a_log_has_one_json_line_per_event(tmp_path: Path) -> None:
     events: list[dict[str, Any]] = [json.loads(line) for line in ended.stderr.splitlines()]
 
     assert [event["event"] for event in events] == [
-        *("TableRead", "Split", "Search", "Searched", "Fit"),
-        *("ParityHeld", "BundleSealed", "Accepted"),
+        *("TableRead", "Features", "Split", "Search", "Searched", "Fit"),
+        *("OutOfFold", "ParityHeld", "BundleSealed", "Accepted"),
     ]
     assert {(event["model"], event["version"]) for event in events} == {("default/small", VERSION)}
     named = {event["event"]: event for event in events}
