@@ -225,6 +225,71 @@ def test_a_broken_table_is_named_with_its_line(workplace: Workplace) -> None:
     assert f"training failed (DatasetUnreadable): {table}: line 3 has 3 fields" in failed.err
 
 
+def table_of_a_person() -> str:
+    """Return a table as a person has it: gaps, text, true and false, notes and dates."""
+    rows = ["age,city,member,note,joined,churned"]
+    for number in range(160):
+        churned = number % 3 == 0
+        age = "" if number % 7 == 0 else 20 + number % 40 + 25 * churned
+        city = ("Cork", "Åbo", "")[number // 2 % 3]
+        member = "TRUE" if (number % 2 == 0) != churned else "false"
+        rows.append(
+            f"{age},{city},{member},note number {number},2026-01-{1 + number % 28:02d},"
+            + ("yes" if churned else "no")
+        )
+    return "\n".join(rows) + "\n"
+
+
+MINIMAL = """\
+apiVersion: taxon.dev/v1alpha1
+kind: ClassifierModel
+metadata: {name: churn}
+spec:
+  dataset: {uri: s3://tables/churn.csv, target: churned}
+"""
+
+
+@pytest.fixture(scope="module")
+def mixed(workplace: Workplace) -> Outcome:
+    """Return the outcome of a table with gaps and categories that nobody has prepared."""
+    table = workplace.write("churn.csv", table_of_a_person())
+    file = workplace.write("churn.yaml", f"{MINIMAL}  search: {{strategy: None}}\n")
+    outcome = workplace.call(file, "--data", table, "--port", "0")
+    assert outcome.code == 0, outcome.err
+    return outcome
+
+
+def test_a_table_with_gaps_and_categories_needs_no_more_than_its_target(mixed: Outcome) -> None:
+    """The summary says what each column was taken for, and what was left out, and why."""
+    shown = " ".join(section(mixed.out, "churn v").split())
+
+    assert "numbers: age (may be missing)" in shown
+    assert "true or false: member" in shown
+    assert "categories: city (2 different, may be missing)" in shown
+    assert re.search(r"columns left out: note \(.+\), joined \(.*dates?.*\)", shown)
+
+
+def test_a_row_with_text_and_a_gap_is_asked_for_with_each_api(mixed: Outcome) -> None:
+    """V2 has a tensor per feature, and both have the same row."""
+    tensors = json.loads(said(mixed.out, "/v2/models/churn/infer", ">"))["inputs"]
+    plain = json.loads(said(mixed.out, "/predict\n", ">"))
+
+    assert {one["name"]: one["datatype"] for one in tensors} == {
+        "age": "FP64", "city": "BYTES", "member": "BOOL",
+    }  # fmt: skip
+    assert {one["name"]: one["data"][0] for one in tensors} == plain
+    assert list(plain.values()).count(None) == 1
+    assert json.loads(said(mixed.out, "/predict\n", "<"))["prediction"] in ("no", "yes")
+
+
+def test_the_log_has_the_row_as_it_was_sent(mixed: Outcome) -> None:
+    """Text, true or false, null."""
+    plain = json.loads(said(mixed.out, "/predict\n", ">"))
+    [row] = re.findall(r"^  features: (.*)$", mixed.out, re.MULTILINE)
+
+    assert json.loads(f"[{row}]") == list(plain.values())
+
+
 def test_a_table_that_is_elsewhere_is_explained() -> None:
     """A bucket local mode does not have comes with the way out."""
     uri = "s3://warehouse/table.csv"
