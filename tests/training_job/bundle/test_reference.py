@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from support.training import carried_out, run_request, small_identity, small_table
 
 from taxon_bundle.codec import Codec
-from taxon_contracts.manifest import REFERENCE_NAME, SignatureFeature
+from taxon_contracts.manifest import MODEL_CARD_NAME, REFERENCE_NAME, SignatureFeature
 from taxon_contracts.reference import Nominal, Ordered, Reference, read_reference
 from taxon_training_job.bundle.reference import reference
 from taxon_training_job.fit.training import Training
@@ -158,6 +158,34 @@ def test_categories_and_gaps_are_counted() -> None:
     assert (mass.rows, mass.missing, mass.mean, mass.max) == (4, 1, 3.83333333, 4.5)
     assert mass.counts == (0, 2, 0, 1, 0)
     assert (alive.missing, alive.counts, alive.min, alive.max) == (1, (0, 1, 0, 2, 0), 0, 1)
+
+
+def test_a_table_of_text_flags_and_gaps_is_profiled(tmp_path: Path) -> None:
+    """As a person stores it, by a run from the file on."""
+    table = small_table(rows=200)
+    generator = np.random.default_rng(0)
+    table["city"] = generator.choice(["Bern", "Köln", " Köln "], 200)
+    table["alone"] = generator.random(200) < 0.3
+    table.loc[generator.random(200) < 0.2, ["width", "city"]] = None
+    outcome = trained(table, tmp_path, search={"strategy": "Grid", "folds": 3})
+    training, columns = outcome.training, {one.name: one for one in profile(outcome).columns}
+    assert training is not None
+    train = table.iloc[training.split.train]
+    width, city, alone = columns["width"], columns["city"], columns["alone"]
+    assert isinstance(width, Ordered)
+    assert isinstance(city, Nominal)
+    assert isinstance(alone, Ordered)
+
+    assert width.missing == city.missing == train["width"].isna().sum() > 0
+    assert (width.min, width.max) == (train["width"].min(), train["width"].max())
+    assert dict(zip(city.categories, city.counts, strict=True)) == (
+        train["city"].str.strip().value_counts().to_dict()
+    )
+    assert alone.counts == (0, (~train["alone"]).sum(), 0, train["alone"].sum(), 0)
+    assert profile(outcome).out_of_fold_rows == len(train)
+    assert "by 3 numeric, 1 categorical and 1 boolean features." in (
+        outcome.files[MODEL_CARD_NAME].decode()
+    )
 
 
 def test_a_column_of_gaps_has_no_bins() -> None:

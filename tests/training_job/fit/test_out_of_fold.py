@@ -140,9 +140,9 @@ def check(folds: list[Fold]) -> NDArray[np.intp]:
 TARGET = np.random.default_rng(0).permutation(np.repeat([0, 1, 2], [5000, 990, 10]))
 
 
-def test_a_searched_table_beyond_the_bound_is_sampled_and_fitted_whole() -> None:
+def test_whole_folds_beyond_the_bound_answer_for_a_sample() -> None:
     """Each class keeps its share, so that even a rare one is there."""
-    folds = folds_of(TARGET, folds=5, searched=True, most=600, seed=1)
+    folds = folds_of(TARGET, folds=5, whole=True, most=600, seed=1)
     judged = check(folds)
 
     assert len(judged) == 600
@@ -152,15 +152,15 @@ def test_a_searched_table_beyond_the_bound_is_sampled_and_fitted_whole() -> None
 
 def test_a_rare_class_is_never_sampled_away() -> None:
     """One row of it is kept, however few are."""
-    judged = check(folds_of(TARGET, folds=5, searched=True, most=20, seed=1))
+    judged = check(folds_of(TARGET, folds=5, whole=True, most=20, seed=1))
 
     assert np.bincount(TARGET[judged], minlength=3).min() == 1
 
 
 @pytest.mark.parametrize("most", [600, 2999, 5000])
-def test_without_a_search_a_large_table_costs_one_fit_on_the_bound(most: int) -> None:
+def test_a_large_table_without_a_search_costs_one_fit_of_bounded_size(most: int) -> None:
     """Half of the chosen rows answer for the other half; each class is in both."""
-    (fold,) = folds = folds_of(TARGET, folds=5, searched=False, most=most, seed=1)
+    (fold,) = folds = folds_of(TARGET, folds=5, whole=False, most=most, seed=1)
     judged = check(folds)
 
     assert 0 <= len(fold.fitted) - len(judged) <= 3
@@ -169,10 +169,33 @@ def test_without_a_search_a_large_table_costs_one_fit_on_the_bound(most: int) ->
     assert np.bincount(TARGET[fold.fitted], minlength=3).min() >= 1
 
 
+@pytest.mark.parametrize(
+    ("strategy", "trees", "folds"),
+    [("None", "3", 1), ("Grid", "3", 1), ("Grid", "3 4 5 6", 3)],
+    ids=["no search", "one combination", "four combinations"],
+)
+def test_whole_folds_of_a_large_table_are_a_part_of_a_real_search(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, strategy: str, trees: str, folds: int
+) -> None:
+    """Where nothing is searched they would take longer than all the rest."""
+    monkeypatch.setattr(out_of_fold, "MOST_ROWS", 30)
+    values = {"name": "n_estimators", "values": trees.split()}
+    outcome = trained(
+        small_table(),
+        tmp_path,
+        pipeline={"classifier": {"parameters": [values]}},
+        search={"strategy": strategy, "folds": 3},
+    )
+    kept = arrays(outcome)
+
+    assert len(set(kept["fold"].tolist())) == folds
+    assert 29 <= len(kept["row"]) <= 30
+
+
 def test_another_seed_gives_other_folds_and_the_same_seed_the_same() -> None:
     """Samples are drawn, not the first rows of the table."""
     first, again, other = (
-        check(folds_of(TARGET, folds=5, searched=False, most=600, seed=seed)) for seed in (1, 1, 2)
+        check(folds_of(TARGET, folds=5, whole=False, most=600, seed=seed)) for seed in (1, 1, 2)
     )
 
     assert np.array_equal(first, again)

@@ -24,6 +24,8 @@ from taxon_training_job.progress import Progress
 MOST_ROWS = 20_000
 MOST_PROBABILITIES = 4_000_000
 """Rows times classes that are kept: 32 MB."""
+ENOUGH_TRIALS = 4
+"""Combinations from which the folds of one more cost at most a quarter of the search."""
 
 Positions = NDArray[np.intp]
 
@@ -62,7 +64,7 @@ def out_of_fold(training: Training, progress: Progress) -> OutOfFold:
     folds = folds_of(
         training.examples.target[train],
         folds=search.folds,
-        searched=search.strategy != "None",
+        whole=len(training.trials) >= ENOUGH_TRIALS,
         most=max(1, min(MOST_ROWS, MOST_PROBABILITIES // classes)),
         seed=training.request.identity.seed,
     )
@@ -75,23 +77,22 @@ def out_of_fold(training: Training, progress: Progress) -> OutOfFold:
     return predicted
 
 
-def folds_of(target: Positions, *, folds: int, searched: bool, most: int, seed: int) -> list[Fold]:
-    """Return the folds of some rows: the search's, or cheaper ones where nothing was searched.
+def folds_of(target: Positions, *, folds: int, whole: bool, most: int, seed: int) -> list[Fold]:
+    """Return the folds of some rows: those of the search, or a cheaper one.
 
-    Beyond ``most`` rows a search's folds are still fitted whole and answer for a sample. Without a
-    search that would cost several times the fit itself: there one classifier is fitted on at most
-    ``most`` rows and answers for as many others.
+    Beyond ``most`` rows whole folds are fitted that answer for a sample; or, where that would be a
+    large part of the run, one classifier on at most ``most`` rows that answers for as many others.
 
     Args:
         target: the rows' classes, shape [n].
         folds: how many.
-        searched: whether these folds have been searched with.
+        whole: whether folds are fitted whole, however many rows there are.
         most: rows to answer for.
         seed: of the folds and the sample.
     """
     rank = _ranks(target, seed)
     by_share = np.argsort(rank / np.bincount(target)[target], kind="stable")
-    if not searched and len(target) > most:
+    if not whole and len(target) > most:
         pool = by_share[: 2 * min(most, len(target) // 2)]
         odd = rank[pool] % 2 == 1
         return [Fold(np.sort(pool[~odd]), np.sort(pool[odd]))]
