@@ -19,11 +19,15 @@ ROW_BYTES = 600
 """Bytes of a row besides its values and probabilities: label, id, their text, and its log."""
 PROBABILITY_BYTES = 64
 """Bytes of a probability: the number, its text, and its name if the answer repeats it."""
+TEXT_BYTES = 16
+"""Bytes of a category that no training row had, besides its text: its row, and where it ends."""
 BASE_BYTES = 8 * MEBIBYTE
 """What does not grow with the request: pieces of text, and rows in the graph."""
 
 
-def request_memory(size: int, *, features: int, classes: int, max_rows: int) -> int:
+def request_memory(
+    size: int, *, features: int, classes: int, max_rows: int, categories: bool = False
+) -> int:
     """Return how many bytes answering a request may take.
 
     Args:
@@ -31,11 +35,14 @@ def request_memory(size: int, *, features: int, classes: int, max_rows: int) -> 
         features: how many values a row has.
         classes: how many probabilities a row is answered with.
         max_rows: most rows of one request.
+        categories: whether a value may be text, which is kept if no training row had it.
     """
     values = min(max_rows * features, size // LEAST_VALUE_BYTES)
     rows = values // features + 1
     body = size + size // 8  # it grows in steps
-    return BASE_BYTES + body + 8 * values + rows * (ROW_BYTES + classes * PROBABILITY_BYTES)
+    texts = 2 * size + TEXT_BYTES * values if categories else 0
+    answer = rows * (ROW_BYTES + classes * PROBABILITY_BYTES)
+    return BASE_BYTES + body + 8 * values + texts + answer
 
 
 def free_memory() -> int:

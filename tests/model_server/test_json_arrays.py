@@ -19,7 +19,7 @@ KEYS = st.sampled_from(["data", 'a"data', "data\\", '"data":[1,2]', "name", "}"]
 )
 LEAVES = (
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | KEYS
-    | st.lists(st.integers() | st.floats(allow_nan=False), max_size=5)
+    | st.lists(st.none() | st.integers() | st.floats(allow_nan=False) | KEYS, max_size=5)
 )  # fmt: skip
 DOCUMENTS = st.recursive(
     LEAVES,

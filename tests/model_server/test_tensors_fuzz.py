@@ -20,7 +20,13 @@ from taxon_model_server.protocol.datatypes import NUMPY_TYPES
 from taxon_model_server.protocol.request import read_request
 
 FEATURES = ("length", "width")
-CODEC = Codec(tuple(SignatureFeature(name=name) for name in FEATURES))
+NUMBERS = Codec(tuple(SignatureFeature(name=name) for name in FEATURES))
+MIXED = Codec(
+    (
+        SignatureFeature(name="length", type="Categorical", gaps=True, categories=("a", "1", ",")),
+        SignatureFeature(name="width", type="Boolean"),
+    )
+)
 MAX_ROWS = 50
 EXAMPLES = settings(max_examples=150, deadline=None)
 
@@ -62,25 +68,28 @@ tables = arrays(
 )
 
 
-def read(body: bytes, header_length: int | None) -> bytes | None:
+def read(
+    body: bytes, header_length: int | None, codec: Codec = NUMBERS
+) -> tuple[bytes, object] | None:
     """Return the rows of a body, None when it is refused; anything else is a failure."""
     with contextlib.suppress(RequestError):
-        rows = read_request(body, header_length, CODEC, max_rows=MAX_ROWS).encoded.rows
+        encoded = read_request(body, header_length, codec, max_rows=MAX_ROWS).encoded
+        rows = encoded.rows
         assert rows.dtype == np.float64
         assert rows.shape[1] == len(FEATURES)
         assert 0 < len(rows) <= MAX_ROWS
-        return rows.tobytes()
+        return rows.tobytes(), {place: dict(texts) for place, texts in encoded.unseen.items()}
     return None
 
 
-def check(body: bytes, header_length: int | None) -> None:
+def check(body: bytes, header_length: int | None, codec: Codec = NUMBERS) -> None:
     """Read a body as one of its size is read, and as a large one is: to the same end."""
-    rows = read(body, header_length)
+    rows = read(body, header_length, codec)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(request, "SMALL_BYTES", 0)
         patch.setattr(json_arrays, "PIECE_BYTES", 4)
 
-        assert read(body, header_length) == rows
+        assert read(body, header_length, codec) == rows
 
 
 @EXAMPLES
@@ -96,6 +105,41 @@ def test_any_question_is_rows_or_refused(question: dict[str, Any], binary: bytes
     """Questions of the right outline with anything inside never break the reader."""
     head = json.dumps(question).encode()
     check(head + binary, len(head))
+    check(head + binary, len(head), MIXED)
+
+
+@EXAMPLES
+@given(
+    st.lists(st.none() | st.integers(0, 2) | st.text(max_size=6), min_size=1, max_size=9),
+    st.sampled_from([(",", ":"), (", ", ": ")]),
+    st.sampled_from(["flat", "nested"]),
+)
+def test_texts_are_rows_or_refused(values: list[Any], separators: Any, form: str) -> None:
+    """Brackets, quotes and escapes in texts, flat and nested, small and large."""
+    size = len(values)
+    data = [[value] for value in values] if form == "nested" else values
+    inputs = [
+        {"name": "length", "shape": [size, 1], "datatype": "BYTES", "data": data},
+        {"name": "width", "shape": [size], "datatype": "BOOL", "data": [True] * size},
+    ]
+    check(json.dumps({"inputs": inputs}, separators=separators).encode(), None, MIXED)
+
+
+@EXAMPLES
+@given(st.binary(max_size=40), st.binary(max_size=5))
+def test_binary_texts_are_rows_or_refused(texts: bytes, booleans: bytes) -> None:
+    """Any bytes for texts and booleans."""
+    inputs = [
+        {
+            "name": name,
+            "shape": [len(booleans)],
+            "datatype": datatype,
+            "parameters": {"binary_data_size": len(content)},
+        }
+        for name, datatype, content in (("length", "BYTES", texts), ("width", "BOOL", booleans))
+    ]
+    head = json.dumps({"inputs": inputs}).encode()
+    check(head + texts + booleans, len(head), MIXED)
 
 
 @EXAMPLES
@@ -106,7 +150,7 @@ def test_json_loses_no_bit(table: NDArray[np.float64]) -> None:
     body = json.dumps({"inputs": [sent]}).encode()
     check(body, None)
 
-    assert read(body, None) == table.tobytes()
+    assert read(body, None) == (table.tobytes(), {})
 
 
 @EXAMPLES
@@ -122,6 +166,8 @@ def test_bytes_lose_no_bit(table: NDArray[np.float64], datatype: str) -> None:
         "parameters": {"binary_data_size": content.nbytes},
     }
     head = json.dumps({"inputs": [sent]}).encode()
-    rows = read_request(head + content.tobytes(), len(head), CODEC, max_rows=MAX_ROWS).encoded.rows
+    rows = read_request(
+        head + content.tobytes(), len(head), NUMBERS, max_rows=MAX_ROWS
+    ).encoded.rows
 
     assert rows.astype(content.dtype).tobytes() == content.tobytes()

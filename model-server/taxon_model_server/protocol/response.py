@@ -1,6 +1,5 @@
 """Inference responses of the V2 protocol: labels and probabilities to bytes."""
 
-import struct
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
@@ -10,6 +9,7 @@ from numpy.typing import NDArray
 
 from taxon_contracts.v2 import LABEL_NAME, PROBABILITIES_NAME
 from taxon_model_server.protocol.tensors import BINARY_SIZE
+from taxon_model_server.protocol.texts import LENGTH
 
 VALUES_AT_ONCE = 32 * 1024
 
@@ -91,5 +91,6 @@ def _label_bytes(labels: Sequence[str] | Sequence[int]) -> bytes:
     """Return labels as the binary extension has them: text is prefixed by its length."""
     if isinstance(labels[0], int):
         return np.array(labels, "<i8").tobytes()
-    encoded = [str(label).encode() for label in labels]
-    return b"".join(struct.pack("<I", len(text)) + text for text in encoded)
+    encoded = {label: str(label).encode() for label in set(labels)}
+    prefixed = {label: LENGTH.pack(len(text)) + text for label, text in encoded.items()}
+    return b"".join([prefixed[label] for label in labels])

@@ -53,6 +53,7 @@ def create_app(settings: Settings, exchange: Exchange) -> ASGIApp:
             features=len(model.features),
             classes=len(model.classifier.classes),
             max_rows=settings.max_rows,
+            categories=model.codec.has_categories,
         )
 
     intake = Intake(
