@@ -4,7 +4,15 @@ import json
 from pathlib import Path
 
 import pytest
-from support.training import VERSION, carried_out, failing, run_request, small_table, train
+from support.training import (
+    VERSION,
+    carried_out,
+    failing,
+    run_request,
+    small_identity,
+    small_table,
+    train,
+)
 
 from taxon_bundle.bundle import Bundle, files_of, open_bundle, seal
 from taxon_bundle.classifier import Classifier, check_golden
@@ -120,19 +128,20 @@ def test_a_bundle_of_an_earlier_release_can_be_the_live_one(tmp_path: Path) -> N
     assert result.champion.gain == 0
 
 
-def test_a_bundle_whose_columns_were_read_in_another_way_is_reported(tmp_path: Path) -> None:
-    """Earlier releases left text out: its rule says nothing about rows that have it."""
+def test_a_bundle_of_a_release_that_left_text_out_is_judged_by_its_own_inputs(
+    tmp_path: Path,
+) -> None:
+    """So a new limit of the gate asks for no training."""
+    names = ("length", "width", "batch")
+    dataset = {"uri": "s3://samples/small.csv", "target": "label"}
+    numbers = small_identity(dataset={**dataset, "features": [{"name": name} for name in names]})
     request = run_request(small_table().assign(port=["Cork", "Brest", ""] * 40), tmp_path)
-    bundle = train(request)
-    contents = {name: bundle.read(name) for name in bundle.manifest.files}
-    numbers = tuple(one for one in bundle.manifest.features if one.type == "Numeric")
-    earlier = bundle.manifest.model_copy(update={"features": numbers, "format_version": 1})
-    other = f"{tmp_path}/other/"
-    seal(other, earlier, contents, run_record=b"{}")
+    earlier = carried_out(request.model_copy(update={"identity": numbers})).result
+    today = carried_out(request).result
 
-    failure = failing(request.model_copy(update={"destination": other}))
-    assert failure.reason == "DatasetChanged"
-    assert "read the columns of" in failure.message
+    assert today.reused
+    assert (today.metrics, today.rows) == (earlier.metrics, earlier.rows)
+    assert [(one.name, one.why) for one in today.left_out] == [("port", "not used by this version")]
 
 
 def test_another_models_bundle_at_the_destination_is_refused(tmp_path: Path) -> None:

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 
 from taxon_bundle.bundle import Bundle, BundleError
 from taxon_bundle.storage import BadURI
-from taxon_contracts.manifest import Manifest
 from taxon_contracts.names import ANNOTATION_RETRAIN
 from taxon_contracts.run import RunRequest, RunResult
 from taxon_training_job.bundle.contents import contents
@@ -54,7 +53,7 @@ def carry_out(request: RunRequest, progress: Progress) -> Outcome:
         raise RunFailed("InvalidRun", str(error)) from error
     columns = len(table.frame.columns) + len(table.other)
     progress.event("TableRead", rows=len(table.frame), columns=columns)
-    examples = examine(table, request.identity)
+    examples = examine(table, request.identity, sealed.manifest.features if sealed else ())
     progress.event("Features", **kinds(examples.columns))
     for why, names in by_reason(examples.left_out).items():
         progress.event("ColumnsLeftOut", why=why, columns=names)
@@ -88,10 +87,10 @@ def _sides(request: RunRequest, examples: Examples, sealed: Bundle | None) -> Sp
     """Return which rows to fit on, or which a bundle that is sealed already was fitted on."""
     table = (examples.contents, examples.target, examples.classes, examples.features)
     if sealed is not None:
-        if not _reads_alike(sealed.manifest, examples):
+        if sealed.manifest.classes != examples.classes:
             raise RunFailed(
                 "DatasetChanged",
-                f"{sealed.uri} was sealed by a release that read the columns of {request.source} in"
+                f"{sealed.uri} was sealed by a release that read the labels of {request.source} in"
                 f" another way: set the annotation {ANNOTATION_RETRAIN} to a new value to ask for a"
                 " new version",
             )
@@ -108,13 +107,6 @@ def _sides(request: RunRequest, examples: Examples, sealed: Bundle | None) -> Sp
         folds=1 if identity.search.strategy == "None" else identity.search.folds,
         seed=identity.seed,
     )
-
-
-def _reads_alike(manifest: Manifest, examples: Examples) -> bool:
-    """Return whether a bundle was made of what the table is read as today."""
-    inputs = [(one.name, one.type == "Categorical") for one in manifest.features]
-    today = [(one.name, one.type == "Categorical") for one in examples.columns]
-    return manifest.classes == examples.classes and inputs == today
 
 
 def _proven_files(training: Training, progress: Progress) -> dict[str, bytes]:

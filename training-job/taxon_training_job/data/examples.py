@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from taxon_contracts.manifest import SignatureFeature
 from taxon_contracts.resource import Identity, Imputer
 from taxon_training_job.data.columns import Column, rows_of
 from taxon_training_job.data.features import choose_features, refuse
@@ -61,14 +62,14 @@ class Examples:
         return tuple(f for index, f in enumerate(self.features) if index not in set(self.kept))
 
 
-def examine(table: Table, identity: Identity) -> Examples:
-    """Turn a table into examples.
+def examine(table: Table, identity: Identity, sealed: Sequence[SignatureFeature] = ()) -> Examples:
+    """Turn a table into examples; of a bundle's inputs, where one is sealed already.
 
     Raises:
         RunFailed: the table is unfit; the reason and sentence name the column and the remedy.
     """
     classes, target = classes_of(table, identity)
-    columns, left_out = choose_features(table, identity.dataset)
+    columns, left_out = choose_features(table, identity.dataset, sealed)
     imputer = identity.pipeline.imputer
     _check_values(columns, table.frame.index, imputer)
     _check_categories(columns)

@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 
+from taxon_contracts.manifest import SignatureFeature
 from taxon_contracts.resource import Dataset, FeatureType
 from taxon_contracts.run import FinalReason
 from taxon_training_job.data.columns import Cells, Column, column_as, found_column
@@ -27,29 +28,46 @@ REFUSALS: Mapping[FinalReason, str] = {
 }
 
 
-def choose_features(table: Table, dataset: Dataset) -> tuple[tuple[Column, ...], list[LeftOut]]:
+def choose_features(
+    table: Table, dataset: Dataset, sealed: Sequence[SignatureFeature] = ()
+) -> tuple[tuple[Column, ...], list[LeftOut]]:
     """Return the listed features, or every usable column but the target; and what is left out.
+
+    Args:
+        table: the table.
+        dataset: what a person says about it.
+        sealed: the inputs of a bundle that is there already; its release may have chosen others.
 
     Raises:
         RunFailed: a listed one cannot be used; there is none, or more than can be served.
     """
-    names = [*map(str, table.frame.columns), *table.other]
-    if dataset.features is not None:
+    if sealed:
+        columns = columns_as(table, {feature.name: feature.type for feature in sealed})
+    elif dataset.features is not None:
         _refuse_absent(table, [feature.name for feature in dataset.features])
         columns = _accepted(
             [_listed(table, feature.name, feature.type) for feature in dataset.features]
         )
-        used = {dataset.target, *(column.name for column in columns)}
-        return columns, [
-            LeftOut(name, "not listed in features") for name in names if name not in used
-        ]
-    found = [_found(table, name) for name in names if name != dataset.target]
+    else:
+        return _usable(table, dataset.target)
+    used = {dataset.target, *(column.name for column in columns)}
+    others = [name for name in _names(table) if name not in used]
+    if dataset.features is not None:
+        return columns, [LeftOut(name, "not listed in features") for name in others]
+    found = [_found(table, name) for name in others]
+    return columns, [
+        one if isinstance(one, LeftOut) else LeftOut(one.name, "not used by this version")
+        for one in found
+    ]
+
+
+def _usable(table: Table, target: str) -> tuple[tuple[Column, ...], list[LeftOut]]:
+    found = [_found(table, name) for name in _names(table) if name != target]
     columns = tuple(one for one in found if isinstance(one, Column))
     left_out = [one for one in found if isinstance(one, LeftOut)]
     if not columns:
-        raise RunFailed(
-            "FeatureMissing", "; ".join(filter(None, (NONE, left_out_sentence(left_out))))
-        )
+        sentences = filter(None, (NONE, left_out_sentence(left_out)))
+        raise RunFailed("FeatureMissing", "; ".join(sentences))
     if len(columns) > MOST_FEATURES:
         raise RunFailed(
             "TooManyFeatures",
@@ -89,6 +107,10 @@ def refuse(reason: FinalReason, findings: Iterable[str], sentence: str) -> None:
     found = list(findings)
     if found:
         raise RunFailed(reason, sentence.format(some(found, NAMED)))
+
+
+def _names(table: Table) -> list[str]:
+    return [*map(str, table.frame.columns), *table.other]
 
 
 def _refuse_absent(table: Table, names: Iterable[str]) -> None:
