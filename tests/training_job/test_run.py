@@ -30,7 +30,6 @@ from taxon_contracts.manifest import (
     MODEL_CARD_NAME,
     MODEL_NAME,
     PREPROCESSOR_NAME,
-    REFERENCE_NAME,
     RUN_RECORD_NAME,
 )
 from taxon_contracts.run import EXIT_FINAL
@@ -184,17 +183,6 @@ def test_pickles_are_the_pipeline_and_its_preprocessor(tmp_path: Path) -> None:
 
     assert np.array_equal(model.predict_proba(rows[:, :2]), answers)
     assert np.array_equal(model[-1].predict_proba(preprocessor.transform(rows[:, :2])), answers)
-
-
-def test_the_reference_profiles_every_feature(tmp_path: Path) -> None:
-    """Counts of the training rows between quantiles; a constant has one value."""
-    outcome = carried_out(run_request(small_table(), tmp_path))
-    profiles, rows = json.loads(outcome.files[REFERENCE_NAME]), outcome.result.rows
-
-    assert rows is not None
-    assert list(profiles) == ["length", "width", "batch"]
-    assert sum(profiles["length"]["counts"]) == rows.train
-    assert profiles["batch"]["counts"] == [rows.train]
 
 
 @pytest.mark.parametrize("searched", [True, False], ids=["searched", "fixed"])
