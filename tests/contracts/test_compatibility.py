@@ -16,6 +16,7 @@ from pydantic import BaseModel, ValidationError
 from taxon_contracts.document import read, salvage
 from taxon_contracts.manifest import Manifest
 from taxon_contracts.prediction import PredictionEvent
+from taxon_contracts.reference import Reference
 from taxon_contracts.run import RunRequest, RunResult
 from taxon_contracts.status import Status, VersionRecord
 
@@ -28,6 +29,7 @@ CONTRACTS: dict[str, tuple[type[BaseModel], Reader]] = {
     "run-request": (RunRequest, read),
     "run-result": (RunResult, salvage),
     "prediction": (PredictionEvent, salvage),
+    "reference": (Reference, salvage),
 }
 UNDERSTOOD_WHOLE = (("identity",), ("gate",))
 """What a trainer must not read in part; below these a run request is strict."""
