@@ -14,6 +14,8 @@ from taxon_model_server.settings import Settings
 from taxon_model_server.telemetry import DROP_REASONS
 
 PAGE = (Path(__file__).parents[2] / "docs" / "server-api.md").read_text()
+MIXED = "\n## Text, booleans and missing values\n"
+"""Begins the section whose examples are of the mixed model."""
 EXCHANGE = re.compile(r"```http\n(GET|POST) (\S+)\n(.*?)```\n```json\n(.*?)```", re.DOTALL)
 ELIDED = "..."
 
@@ -39,11 +41,24 @@ def same(shown: Any, real: Any) -> bool:
     return bool(shown == real)
 
 
-@pytest.mark.parametrize(("method", "path", "body", "shown"), EXCHANGE.findall(PAGE))
+def examples() -> list[tuple[str, tuple[str, str, str, str]]]:
+    """Return every example with the fixture of the server that answers it."""
+    before, section = PAGE.split(MIXED)
+    section, after = section.split("\n## ", maxsplit=1)
+    return [
+        (fixture, example)
+        for fixture, part in (("client", before), ("mixed_client", section), ("client", after))
+        for example in EXCHANGE.findall(part)
+    ]
+
+
+@pytest.mark.parametrize(("fixture", "example"), examples())
 def test_every_example_is_a_real_exchange(
-    client: Client, method: str, path: str, body: str, shown: str
+    request: pytest.FixtureRequest, fixture: str, example: tuple[str, str, str, str]
 ) -> None:
     """Sent to a server, each example gets the answer the page shows."""
+    client: Client = request.getfixturevalue(fixture)
+    method, path, body, shown = example
     real = client.request(method, path, content=body).json()
 
     assert same(json.loads(shown), real), real

@@ -4,6 +4,8 @@ import asyncio
 import importlib
 import json
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -24,8 +26,22 @@ Ask = Callable[..., Any]
 @pytest.fixture(scope="module")
 def ask(bundle: Bundle, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ask]:
     """Yield a function that calls one method of the client of a running server."""
+    with asking(bundle, tmp_path_factory.mktemp("server")) as ask:
+        yield ask
+
+
+@pytest.fixture(scope="module")
+def mixed_ask(mixed: Bundle, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ask]:
+    """Yield the same for a running server of the mixed model."""
+    with asking(mixed, tmp_path_factory.mktemp("mixed")) as ask:
+        yield ask
+
+
+@contextmanager
+def asking(bundle: Bundle, folder: Path) -> Iterator[Ask]:
+    """Yield a function that calls one method of the client of a running server."""
     sdk = kserve_sdk()
-    with serving(bundle, tmp_path_factory.mktemp("server")) as server:
+    with serving(bundle, folder) as server:
 
         async def call(method: str, *given: Any, **named: Any) -> Any:
             async with sdk.InferenceRESTClient(sdk.RESTConfig(protocol="v2")) as client:
@@ -61,6 +77,31 @@ def test_it_infers(ask: Ask, bundle: Bundle, *, binary: bool, binary_answer: boo
 
     assert np.array_equal(probabilities, Classifier.load(bundle).probabilities(ROWS))
     assert answer.get_output_by_name("label").data == ["benign", "malignant"]
+
+
+@pytest.mark.parametrize("binary", [True, False])
+def test_it_infers_mixed_rows(mixed_ask: Ask, mixed: Bundle, *, binary: bool) -> None:
+    """Arrays of text and booleans beside numbers, an empty text as a missing value."""
+    columns = {
+        "age": ("FP64", np.array([20.5, 3.0])),
+        "fare": ("INT32", np.array([7, 8], np.int32)),
+        "member": ("BOOL", np.array([True, False])),
+        "port": ("BYTES", np.array(["Åbo", ""], np.object_)),
+        "deck": ("BYTES", np.array(["A", "Z"], np.object_)),
+    }
+    sdk = kserve_sdk()
+    tensors = []
+    for name, (datatype, array) in columns.items():
+        tensor = sdk.InferInput(name, [2], datatype)
+        tensor.set_data_from_numpy(array, binary_data=binary)
+        tensors.append(tensor)
+    answer = mixed_ask("infer", sdk.InferRequest("small", tensors), "small")
+    rows = np.array([[20.5, 7, 1, 2, 0], [3, 8, 0, np.nan, -1]])
+
+    assert np.array_equal(
+        answer.get_output_by_name("probabilities").as_numpy(),
+        Classifier.load(mixed).probabilities(rows),
+    )
 
 
 def test_it_reads_what_goes_with_an_answer(ask: Ask) -> None:

@@ -1,6 +1,8 @@
 """An independent client of the protocol against a real server."""
 
+import re
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -13,6 +15,7 @@ from taxon_bundle.bundle import Bundle
 from taxon_bundle.classifier import Classifier
 
 VERSION = "v0123456789"
+PAGE = Path(__file__).parents[2] / "docs" / "server-api.md"
 ROWS = np.array([[0.1, 0.2, 7.0], [1.1, 2.2, 7.0]])
 
 
@@ -23,6 +26,21 @@ def triton(bundle: Bundle, tmp_path_factory: pytest.TempPathFactory) -> Iterator
         client = InferenceServerClient(server.address)
         yield client
         client.close()
+
+
+@pytest.fixture(scope="module")
+def mixed_address(mixed: Bundle, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """Yield the address of a running server of the mixed model."""
+    with serving(mixed, tmp_path_factory.mktemp("mixed")) as server:
+        yield server.address
+
+
+@pytest.fixture(scope="module")
+def mixed_triton(mixed_address: str) -> Iterator[Any]:
+    """Yield a client of a running server of the mixed model."""
+    client = InferenceServerClient(mixed_address)
+    yield client
+    client.close()
 
 
 def sent(values: Any, name: str = "input", datatype: str = "FP64", *, binary: bool = True) -> Any:
@@ -97,6 +115,41 @@ def test_it_infers_by_feature(triton: Any, bundle: Bundle) -> None:
     assert np.array_equal(
         answer.as_numpy("probabilities"), Classifier.load(bundle).probabilities(rows)
     )
+
+
+@pytest.mark.parametrize("binary", [True, False])
+def test_it_infers_mixed_rows(mixed_triton: Any, mixed: Bundle, *, binary: bool) -> None:
+    """Arrays of text, bytes and booleans, an empty text and NaN as missing values."""
+    columns = {
+        "age": ("FP64", np.array([20.5, np.nan, 3.0])),
+        "fare": ("INT16", np.array([7, 8, 9], np.int16)),
+        "member": ("BOOL", np.array([True, False, True])),
+        "port": ("BYTES", np.array(["Åbo", "", "Narvik"], np.object_)),
+        "deck": ("BYTES", np.array([b"A", b"A", b"B"], np.object_)),
+    }
+    if not binary:  # the client writes NaN as no JSON allows
+        columns["age"] = ("FP64", np.array([20.5, 4.0, 3.0]))
+    answer = mixed_triton.infer(
+        "small",
+        [sent(array, name, kind, binary=binary) for name, (kind, array) in columns.items()],
+    )
+    ages = columns["age"][1]
+    rows = np.array([[2.0], [np.nan], [-1.0]])
+    rows = np.column_stack([ages, [7.0, 8, 9], [1.0, 0, 1], rows, [0.0, 0, -1]])
+
+    assert np.array_equal(
+        answer.as_numpy("probabilities"), Classifier.load(mixed).probabilities(rows)
+    )
+    assert "row 2: port 'Narvik'" in answer.get_response()["parameters"]["warnings"]
+
+
+def test_the_pages_example_is_answered(mixed_address: str) -> None:
+    """The program the page about the API shows runs as it stands."""
+    [program] = re.findall(r"```python\n(.*?)```", PAGE.read_text(), re.DOTALL)
+    names: dict[str, Any] = {}
+    exec(program.replace("localhost:8000", mixed_address), names)  # noqa: S102 - our own page
+
+    assert names["answer"].as_numpy("label").tolist() == [b"yes", b"yes"]
 
 
 def test_a_compressed_answer_may_be_asked_for(triton: Any) -> None:
