@@ -112,6 +112,26 @@ SURENESS = Row(
         ),
     ),
 )
+INPUTS = Row(
+    "Inputs",
+    (
+        Panel(
+            "Unseen categories",
+            "Share of the answered rows whose category of a feature was in no training row. It"
+            " counts as none of the feature's categories.",
+            "percentunit",
+            (
+                Query(
+                    "sum by (feature)"
+                    f" (rate(unseen_categories_total{{{VERSION}}}[$__rate_interval]))"
+                    f" / on () group_left () {ALL_CLASSES}",
+                    "{{feature}}",
+                ),
+            ),
+            width=24,
+        ),
+    ),
+)
 QUALITY = Row(
     "Metrics",
     (
@@ -185,5 +205,5 @@ DASHBOARD = Dashboard(
     "taxon-model",
     "Taxon / Model",
     "Predictions, confidence and metrics of a model's versions.",
-    (LIVE_NOW, ANSWERS, SURENESS, QUALITY),
+    (LIVE_NOW, ANSWERS, SURENESS, INPUTS, QUALITY),
 )
