@@ -179,6 +179,25 @@ def test_names_that_differ_in_case_are_different_features() -> None:
     assert examined(table, "port").features == ("port",)
 
 
+@pytest.mark.parametrize(
+    ("name", "hint"),
+    [
+        ("Port", "'Port' (it has 'port'): correct features"),
+        (
+            "e\u0301tage",
+            "(it has one of another form of Unicode, or with spaces): correct features",
+        ),
+        ("port ", "'port ' (it has one of another form of Unicode, or with spaces): correct"),
+        ("harbour", "'harbour': correct features"),
+    ],
+)
+def test_a_name_that_is_almost_a_columns_gets_a_hint(name: str, hint: str) -> None:
+    """A person cannot see the difference otherwise."""
+    table = csv_table(port=cells("a", row_1="b"), étage=cells(1, row_2=2))
+
+    assert hint in refusal(table, "x", name).message
+
+
 def test_a_category_of_ten_thousand_values_is_a_feature() -> None:
     """Where its values repeat."""
     rows = 20_000

@@ -7,7 +7,7 @@ from taxon_contracts.manifest import SignatureFeature
 from taxon_contracts.resource import Dataset, FeatureType
 from taxon_contracts.run import FinalReason
 from taxon_training_job.data.columns import Cells, Column, column_as, found_column
-from taxon_training_job.data.left_out import LeftOut, left_out_sentence, quoted, some
+from taxon_training_job.data.left_out import LeftOut, absent, left_out_sentence, some
 from taxon_training_job.data.table import Table
 from taxon_training_job.failure import RunFailed
 
@@ -114,10 +114,10 @@ def _names(table: Table) -> list[str]:
 
 
 def _refuse_absent(table: Table, names: Iterable[str]) -> None:
-    known = {*table.frame.columns, *table.other}
+    known = _names(table)
     refuse(
         "FeatureMissing",
-        (quoted(name) for name in names if name not in known),
+        (absent(name, known) for name in names if name not in known),
         "the table has no column {}: correct features, or add the column",
     )
 

@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 from taxon_bundle.codec import MISSING_WORDS
 from taxon_contracts.resource import Identity
 from taxon_training_job.data.columns import rows_of
-from taxon_training_job.data.left_out import quoted, some
+from taxon_training_job.data.left_out import absent, quoted, some
 from taxon_training_job.data.table import Table
 from taxon_training_job.data.words import missing
 from taxon_training_job.failure import RunFailed
@@ -52,14 +52,16 @@ def _labels(table: Table, target: str) -> pd.Series:
         )
     if target not in table.frame.columns:
         raise RunFailed(
-            "TargetMissing", f"the table has no column {name}: {_columns(table)}; correct target"
+            "TargetMissing",
+            f"the table has no column {absent(target, table.frame.columns)}: {_columns(table)};"
+            " correct target",
         )
     column = table.frame[target]
-    absent = missing(column)
-    if absent.any():
+    blank = missing(column)
+    if blank.any():
         raise RunFailed(
             "MissingValues",
-            f"target {name} is missing in {rows_of(absent)}: leave unlabelled rows out (a blank"
+            f"target {name} is missing in {rows_of(blank)}: leave unlabelled rows out (a blank"
             f" cell is missing, and so are the words {', '.join(sorted(MISSING_WORDS))})",
         )
     return _discrete(column, name)

@@ -1,5 +1,6 @@
 """The columns a model does not use, for its log, its result and its gate's message."""
 
+import unicodedata
 from collections.abc import Iterable
 from dataclasses import dataclass
 
@@ -60,6 +61,20 @@ def shortened(name: str) -> str:
 def quoted(name: str) -> str:
     """Return a column's name for a sentence."""
     return repr(shortened(name))
+
+
+def absent(name: str, known: Iterable[str]) -> str:
+    """Return the name of a column that is not there, and the one that only looks different."""
+    for other in known:
+        if _form(other) == _form(name):
+            return f"{quoted(name)} (it has one of another form of Unicode, or with spaces)"
+        if _form(other).casefold() == _form(name).casefold():
+            return f"{quoted(name)} (it has {quoted(other)})"
+    return quoted(name)
+
+
+def _form(name: str) -> str:
+    return unicodedata.normalize("NFC", name).strip()
 
 
 def some(items: Iterable[str], most: int = SHOWN) -> str:
