@@ -88,7 +88,7 @@ def test_the_log_has_one_line_about_them(tmp_path: Path, log: io.StringIO) -> No
     lines = [json.loads(line) for line in log.getvalue().splitlines()]
     (line,) = [line for line in lines if line["event"] == "OutOfFold"]
 
-    assert (line["level"], line["folds"], line["of"]) == ("info", 3, 3)
+    assert (line["level"], line["folds"], line["left_out"]) == ("info", 3, 0)
     assert line["rows"] == outcome.result.rows.train  # type: ignore[union-attr]
     assert line["seconds"] >= 0
 
@@ -117,7 +117,28 @@ def test_a_fold_that_cannot_be_fitted_leaves_its_rows_out(tmp_path: Path, log: i
 
     assert len(set(kept["fold"].tolist())) == 3
     assert 0 < len(kept["row"]) < outcome.result.rows.train  # type: ignore[union-attr]
-    assert (line["level"], line["folds"], line["of"]) == ("warning", 3, 4)
+    assert (line["level"], line["folds"], line["rows"]) == ("warning", 4, len(kept["row"]))
+    assert line["rows"] + line["left_out"] == outcome.result.rows.train  # type: ignore[union-attr]
+
+
+def test_a_row_that_a_fold_s_classifier_cannot_take_is_left_out_alone(tmp_path: Path) -> None:
+    """Scaled by the other rows alone and cubed, the furthest value is beyond float32."""
+    table = small_table()
+    table.loc[0, "length"] = 1e14
+    outcome = trained(
+        table,
+        tmp_path,
+        pipeline={
+            "polynomialDegree": 3,
+            "classifier": {"parameters": [{"name": "n_estimators", "values": ["3"]}]},
+        },
+    )
+    training, kept = outcome.training, arrays(outcome)
+    assert training is not None
+    train = training.split.train.tolist()
+
+    assert 0 in train
+    assert kept["row"].tolist() == train[1:]
 
 
 def test_two_rows_of_two_classes_have_no_folds(tmp_path: Path) -> None:

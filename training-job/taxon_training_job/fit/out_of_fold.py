@@ -17,6 +17,7 @@ from sklearn.utils.parallel import Parallel, delayed
 
 from taxon_training_job.failure import RunFailed
 from taxon_training_job.fit.memory import within_memory
+from taxon_training_job.fit.pipeline import fits_float32, preprocessor
 from taxon_training_job.fit.search import WORTH_SECONDS, Problem, Scorer, one_thread_per_fit
 from taxon_training_job.fit.training import Training
 from taxon_training_job.progress import Progress
@@ -56,7 +57,8 @@ class Fold:
 def out_of_fold(training: Training, progress: Progress) -> OutOfFold:
     """Fit the chosen classifier on each fold's rows and keep its answers on the others.
 
-    A fit that fails leaves its rows out: the classifier itself is fitted already.
+    Rows are left out whose fold's fit fails or cannot take them, as they may be further out than
+    all rows it was fitted on. The classifier itself is fitted already.
     """
     started = time.monotonic()
     search, classes = training.request.identity.search, len(training.examples.classes)
@@ -70,10 +72,11 @@ def out_of_fold(training: Training, progress: Progress) -> OutOfFold:
     )
     folds = [Fold(train[fold.fitted], train[fold.judged]) for fold in folds]
     predicted = _joined(training, folds, _predictions(training, folds))
-    answered = len(np.unique(predicted.fold))
-    log = progress.event if answered == len(folds) else progress.warning
+    rows = len(predicted.row)
+    left_out = sum(len(fold.judged) for fold in folds) - rows
+    log = progress.warning if left_out else progress.event
     seconds = round(time.monotonic() - started, 3)
-    log("OutOfFold", rows=len(predicted.row), folds=answered, of=len(folds), seconds=seconds)
+    log("OutOfFold", rows=rows, left_out=left_out, folds=len(folds), seconds=seconds)
     return predicted
 
 
@@ -128,8 +131,8 @@ class _Table:
     classes: NDArray[np.generic]
 
 
-def _predictions(training: Training, folds: Sequence[Fold]) -> list[NDArray[np.float64] | None]:
-    """Return each fold's answers; None where its fit failed. No answer depends on the processes."""
+def _predictions(training: Training, folds: Sequence[Fold]) -> list[NDArray[np.float64]]:
+    """Return each fold's answers, NaN where there is none, whatever the number of processes."""
     examples = training.examples
     labels = examples.labels
     table = _Table(
@@ -140,7 +143,7 @@ def _predictions(training: Training, folds: Sequence[Fold]) -> list[NDArray[np.f
         np.array(examples.classes, dtype=labels.dtype),
     )
 
-    def fits(some: Sequence[Fold], processes: int) -> list[NDArray[np.float64] | None]:
+    def fits(some: Sequence[Fold], processes: int) -> list[NDArray[np.float64]]:
         return list(Parallel(n_jobs=processes)(delayed(_predict)(table, fold) for fold in some))
 
     with one_thread_per_fit():
@@ -165,37 +168,33 @@ def _processes(training: Training) -> int:
         return 1
 
 
-def _predict(table: _Table, fold: Fold) -> NDArray[np.float64] | None:
+def _predict(table: _Table, fold: Fold) -> NDArray[np.float64]:
+    """Return the answers of a fold, NaN for each class of a row without one."""
     fitted = clone(table.pipeline)
+    judged = table.rows[np.ix_(fold.judged, table.kept)]
+    answers = np.full((len(judged), len(table.classes)), np.nan)
     try:
-        fitted.fit(table.rows[np.ix_(fold.fitted, table.kept)], table.labels[fold.fitted])
-        known = fitted.predict_proba(table.rows[np.ix_(fold.judged, table.kept)])
+        with np.errstate(over="ignore", invalid="ignore"):
+            fitted.fit(table.rows[np.ix_(fold.fitted, table.kept)], table.labels[fold.fitted])
+            taken = fits_float32(preprocessor(fitted), judged)
+            known = fitted.predict_proba(judged[taken])
     except ValueError:
-        return None
-    if not np.isfinite(known).all():
-        return None
+        return answers
     probabilities = np.zeros((len(known), len(table.classes)))
     probabilities[:, np.searchsorted(table.classes, fitted.classes_)] = known
-    return probabilities
+    answers[taken] = probabilities
+    return answers
 
 
 def _joined(
-    training: Training,
-    folds: Sequence[Fold],
-    answers: Sequence[NDArray[np.float64] | None],
+    training: Training, folds: Sequence[Fold], answers: Sequence[NDArray[np.float64]]
 ) -> OutOfFold:
     """Return all folds' answers in the order of the table's rows."""
-    found = [
-        (number, fold.judged, known)
-        for number, (fold, known) in enumerate(zip(folds, answers, strict=True))
-        if known is not None and len(known)
-    ]
-    empty = np.empty(0, np.intp)
-    judged = np.concatenate([empty, *(rows for _, rows, _ in found)])
-    numbers = np.concatenate([empty, *(np.full(len(rows), n) for n, rows, _ in found)])
-    probabilities = np.concatenate(
-        [np.empty((0, len(training.examples.classes))), *(known for *_, known in found)]
-    )
+    none, classes = np.empty(0, np.intp), len(training.examples.classes)
+    judged = np.concatenate([none, *(fold.judged for fold in folds)])
+    numbers = np.repeat(np.arange(len(folds)), [len(fold.judged) for fold in folds])
+    probabilities = np.concatenate([np.empty((0, classes)), *answers])
     order = np.argsort(judged)
+    order = order[np.isfinite(probabilities[order]).all(axis=1)]
     row = judged[order]
     return OutOfFold(row, training.examples.target[row], numbers[order], probabilities[order])
