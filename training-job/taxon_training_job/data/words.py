@@ -61,9 +61,10 @@ def missing(column: pd.Series) -> pd.Series:
 
 def numbers(column: pd.Series) -> pd.Series:
     """Return the number in each cell of a text column, to the nearest double; NaN elsewhere."""
-    found = pd.to_numeric(column, errors="coerce").notna()
-    exact = {text: float(text) for text in column[found].unique()}
-    return column.map(exact).astype("float64")
+    found = pd.to_numeric(column, errors="coerce").notna().to_numpy()
+    values = np.full(len(column), np.nan)
+    values[found] = [float(text) for text in column[found].tolist()]
+    return pd.Series(values, column.index)
 
 
 def _written(cell: str | float) -> str:
