@@ -9,12 +9,11 @@ import io
 import json
 import shutil
 import socket
-import statistics
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -30,17 +29,16 @@ from numpy.typing import NDArray
 from sklearn.ensemble import RandomForestClassifier
 from sklearn.pipeline import Pipeline
 
-from taxon_bundle.bundle import Bundle, open_bundle
+from hack.bench_mixed import print_row, print_training
+from hack.measured import BIN, Trained, figure, memory_mb, microseconds, trained
+from taxon_bundle.bundle import Bundle
 from taxon_bundle.classifier import GRAPH_INPUT, GRAPH_OUTPUTS, Classifier
-from taxon_contracts.identity import version_id
 from taxon_contracts.manifest import MODEL_NAME
 from taxon_contracts.resource import ClassifierModel
-from taxon_contracts.run import RunRequest, RunResult
 from taxon_training_job.bundle.serving import serving_graph
 
 ROOT = Path(__file__).resolve().parent.parent
 SAMPLE = ROOT / "manifests" / "samples" / "breast-cancer"
-BIN = Path(sys.executable).parent
 LOOPBACK = "127.0.0.1"
 BATCHES = (1, 100)
 CONNECTIONS = (1, 8, 64)
@@ -76,57 +74,33 @@ def main() -> None:
     if shutil.which("wrk") is None:
         sys.exit("bench needs wrk, which is not installed: apt-get install wrk")
     with tempfile.TemporaryDirectory(prefix="taxon-bench-") as folder:
-        sample, seconds = _train(Path(folder) / "sample", forest=None)
-        print(_figure("training    the sample: search, fit, proof, seal", seconds, "s"))
-        bundle, seconds = _train(Path(folder) / "forest", forest=FOREST)
-        print(_figure("training    100 trees of depth 10, no search", seconds, "s") + "\n")
+        sample = _train(Path(folder) / "sample", forest=None)
+        print(figure("training    the sample: search, fit, proof, seal", sample.seconds, "s"))
+        forest = _train(Path(folder) / "forest", forest=FOREST)
+        print(figure("training    100 trees of depth 10, no search", forest.seconds, "s") + "\n")
+        bundle = forest.bundle
         _print_calls(bundle)
         _print_classes()
-        with _served(sample) as server:
-            print(_figure("server      ready after start", server.ready_seconds, "s"))
-            print(_figure("server      resident memory", server.resident_mb, "MB") + "\n")
+        print_row(Path(folder))
+        print_training(Path(folder))
+        with _served(sample.bundle) as server:
+            print(figure("server      ready after start", server.ready_seconds, "s"))
+            print(figure("server      resident memory", server.resident_mb, "MB") + "\n")
         with _served(bundle) as server:
             _print_load(server, bundle, Path(folder))
         with _served(bundle) as server:
             _print_memory(server, bundle)
 
 
-def _figure(what: str, value: float, unit: str) -> str:
-    return f"{what:<56}{value:10,.2f} {unit}"
-
-
-def _train(folder: Path, *, forest: dict[str, str] | None) -> tuple[Bundle, float]:
-    """Train the sample's table with ``taxon-train``; return the bundle and the wall time."""
-    folder.mkdir()
+def _train(folder: Path, *, forest: dict[str, str] | None) -> Trained:
+    """Train the sample's table with ``taxon-train``."""
     model = ClassifierModel.model_validate(yaml.safe_load(SAMPLE.with_suffix(".yaml").read_text()))
     identity = model.spec.identity().model_dump(mode="json", by_alias=True, exclude_none=True)
     if forest:
         parameters = [{"name": name, "values": [value]} for name, value in forest.items()]
         identity["pipeline"]["classifier"]["parameters"] = parameters
         identity["search"] = {"strategy": "None"}
-    request = RunRequest.model_validate(
-        {
-            "version": version_id(model.spec.identity()),
-            "namespace": "default",
-            "model": model.metadata.name,
-            "source": str(SAMPLE.with_suffix(".csv")),
-            "identity": identity,
-            "destination": f"{folder}/bundle/",
-        }
-    )
-    run, result = folder / "run.json", folder / "result.json"
-    run.write_text(request.encode())
-    started = time.perf_counter()
-    subprocess.run(
-        [str(BIN / "taxon-train"), "--run", str(run), "--result", str(result)],
-        check=True,
-        capture_output=True,
-    )
-    seconds = time.perf_counter() - started
-    answer = RunResult.model_validate_json(result.read_text())
-    if answer.bundle_uri is None or answer.manifest_digest is None:
-        sys.exit(f"bench: the run failed: {answer.message}")
-    return open_bundle(answer.bundle_uri, answer.manifest_digest), seconds
+    return trained(folder, SAMPLE.with_suffix(".csv"), identity, model.metadata.name)
 
 
 def _print_calls(bundle: Bundle) -> None:
@@ -135,9 +109,9 @@ def _print_calls(bundle: Bundle) -> None:
     pipeline = joblib.load(io.BytesIO(bundle.read(MODEL_NAME)))  # written by _train a moment ago
     for count in BATCHES:
         rows = _rows(bundle, count)
-        own = _microseconds(partial(classifier.probabilities, rows), 400)
-        reference = _microseconds(partial(pipeline.predict_proba, rows), 20)
-        line = _figure(f"call        {count} rows, in process", own, "us")
+        own = microseconds(partial(classifier.probabilities, rows), 400)
+        reference = microseconds(partial(pipeline.predict_proba, rows), 20)
+        line = figure(f"call        {count} rows, in process", own, "us")
         print(f"{line}   scikit-learn {reference:9,.0f} us, {reference / own:.0f} times as long")
     print()
 
@@ -153,8 +127,8 @@ def _print_classes() -> None:
         graph = serving_graph(pipeline, features=10, kept=range(10))
         session = onnxruntime.InferenceSession(graph, providers=["CPUExecutionProvider"])
         call = partial(session.run, GRAPH_OUTPUTS, {GRAPH_INPUT: rows[:1]})
-        line = _figure(
-            f"classes     {count} classes, 40 trees: one row", _microseconds(call, 400), "us"
+        line = figure(
+            f"classes     {count} classes, 40 trees: one row", microseconds(call, 400), "us"
         )
         print(f"{line}   serving file {len(graph) / 1e6:9.2f} MB")
     print()
@@ -167,16 +141,6 @@ def _rows(bundle: Bundle, count: int) -> NDArray[np.float64]:
     columns = [header.index(name) for name in names]
     chosen = [line.split(",") for line in lines[1 : count + 1]]
     return np.array([[float(row[column]) for column in columns] for row in chosen])
-
-
-def _microseconds(call: Callable[[], object], repeats: int) -> float:
-    """Return the median time of a call."""
-    times = []
-    for _ in range(repeats):
-        started = time.perf_counter()
-        call()
-        times.append(time.perf_counter() - started)
-    return statistics.median(times) * 1e6
 
 
 @contextmanager
@@ -195,7 +159,7 @@ def _served(bundle: Bundle) -> Iterator[Server]:
             time.sleep(0.02)
         seconds = time.perf_counter() - started
         yield Server(
-            f"http://{LOOPBACK}:{port}", seconds, _memory_mb(process.pid, "VmRSS"), process.pid
+            f"http://{LOOPBACK}:{port}", seconds, memory_mb(process.pid, "VmRSS"), process.pid
         )
     finally:
         process.terminate()
@@ -217,12 +181,6 @@ def _ready(port: int) -> bool:
         return False
     finally:
         connection.close()
-
-
-def _memory_mb(pid: int, figure: str) -> float:
-    status = Path(f"/proc/{pid}/status").read_text()
-    line = next(line for line in status.splitlines() if line.startswith(figure))
-    return int(line.split()[1]) / 1024
 
 
 def _print_load(server: Server, bundle: Bundle, folder: Path) -> None:
@@ -262,9 +220,9 @@ def _print_memory(server: Server, bundle: Bundle) -> None:
             answered = list(pool.map(partial(_post, server, path), [body.encode()] * clients))
         if answered != [HTTPStatus.OK] * clients:
             sys.exit(f"bench: large requests were answered with {answered}")
-        peak = _memory_mb(server.pid, "VmHWM") - server.resident_mb
+        peak = memory_mb(server.pid, "VmHWM") - server.resident_mb
         what = f"memory      peak over idle, {clients} bodies of {len(body) / MEBIBYTE:.1f} MiB"
-        print(_figure(what, peak, "MB"))
+        print(figure(what, peak, "MB"))
 
 
 def _post(server: Server, path: str, body: bytes) -> int:

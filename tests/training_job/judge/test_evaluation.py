@@ -91,7 +91,7 @@ def test_a_metric_is_scikit_learns(case: str, name: ScoreName) -> None:
 def test_a_weighted_metric_is_scikit_learns(case: str, name: ScoreName) -> None:
     """Counts of a resample weigh rows as scikit-learn's sample_weight does."""
     given = CASES[case]
-    weights = resamples(len(given.target), seed=7)[0][:3]
+    weights = next(resamples(len(given.target), seed=7))[:3]
 
     expected = [reference(name, given, row) for row in weights]
     assert measure(name, given, weights) == pytest.approx(expected, abs=1e-12)
@@ -100,7 +100,7 @@ def test_a_weighted_metric_is_scikit_learns(case: str, name: ScoreName) -> None:
 def test_a_weighted_calibration_error_is_that_of_the_repeated_rows() -> None:
     """Repeating a row or weighing it is the same."""
     given = CASES["binary"]
-    weights = resamples(len(given.target), seed=7)[0][:1]
+    weights = next(resamples(len(given.target), seed=7))[:1]
     repeated = given.only(np.repeat(np.arange(len(given.target)), weights[0].astype(int)))
 
     expected = naive_calibration_error(repeated)
@@ -139,7 +139,7 @@ def test_an_interval_covers_the_truth_about_as_often_as_it_says() -> None:
     covered = 0
     for seed in range(100):
         right = np.random.default_rng(seed).random(80) < 0.8
-        weights = resamples(80, seed)[0]
+        weights = next(resamples(80, seed))
         low, high = interval(weights @ right / 80)
         covered += low <= 0.8 <= high
     assert covered >= 86

@@ -50,7 +50,10 @@ def encoding_steps(
     fill = [("imputer", _simple_imputer(imputer))] if gaps else []
     most_frequent = fill if imputer.strategy == "MostFrequent" else []
     encoder = OneHotEncoder(
-        categories=list(codes.values()), handle_unknown="ignore", sparse_output=False
+        categories=list(codes.values()),
+        handle_unknown="ignore",
+        sparse_output=False,
+        dtype=np.uint8,  # a byte each until they stand beside the numbers
     )
     blocks = (
         (NUMBERS, _joined([*fill, *_scaler(spec)]), numbers),

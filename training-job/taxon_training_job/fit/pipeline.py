@@ -17,10 +17,10 @@ from taxon_contracts.resource import Pipeline as PipelineSpec
 from taxon_training_job.classifiers.family import Family, Grid
 from taxon_training_job.classifiers.registry import family_named
 from taxon_training_job.failure import RunFailed
-from taxon_training_job.fit.encoding import encoding_steps
+from taxon_training_job.fit.encoding import encoding_of, encoding_steps
 
 MAX_COLUMNS = 20_000
-CELLS = 4_000_000
+CELLS = 1_000_000
 """Values a step makes at a time where it need not make all at once."""
 STEP = "classifier"
 OWNED = frozenset({"random_state", "n_jobs", "verbose", "warm_start"})
@@ -86,11 +86,15 @@ def fits_float32(fitted: Pipeline, rows: NDArray[np.float64]) -> NDArray[np.bool
         fitted: the fitted :func:`preprocessor`.
         rows: shape [n, kept features].
     """
-    columns = fitted.transform(rows[:1]).shape[1]
+    encoding = encoding_of(fitted, rows.shape[1])
+    if encoding.products is None:  # only numbers can be large
+        columns, columns_of = len(encoding.numbers), encoding.scaled
+    else:
+        columns, columns_of = encoding.products.n_output_features_, fitted.transform
     chunks = np.array_split(rows, 1 + rows.shape[0] * columns // CELLS)
     with np.errstate(over="ignore", invalid="ignore"):
         return np.concatenate(
-            [np.isfinite(fitted.transform(c).astype(np.float32)).all(axis=1) for c in chunks]
+            [np.isfinite(columns_of(c).astype(np.float32)).all(axis=1) for c in chunks]
         )
 
 

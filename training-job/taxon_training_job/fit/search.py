@@ -33,6 +33,7 @@ from taxon_training_job.progress import Size, Tally
 
 WORTH_SECONDS = 5.0
 """Seconds of work below which starting processes takes longer than it saves."""
+TRIED_ROWS = 5000
 Parameters = dict[str, Any]
 
 
@@ -167,16 +168,28 @@ def one_thread_per_fit() -> Iterator[None]:
 def _jobs(problem: Problem) -> int:
     """Return how many processes to use, by the processor time of one fit; no score depends on it.
 
-    The fit tried has the last value of each hyperparameter, by habit the one that takes longest.
+    The fit tried has the last value of each hyperparameter, by habit the one that takes longest. Of
+    a large table it is fitted on some rows, and takes at least as much longer as there are more.
     """
     if problem.processes == 1:
         return 1
     candidate = clone(problem.pipeline)
     candidate.set_params(**{f"{STEP}__{name}": values[-1] for name, values in problem.grid.items()})
+    rows = _tried(problem.labels, problem.seed)
     started = time.process_time()
-    candidate.fit(problem.rows, problem.labels)
-    seconds = (time.process_time() - started) * problem.trials * problem.search.folds
+    candidate.fit(problem.rows[rows], problem.labels[rows])
+    longer = len(problem.labels) / len(rows)
+    seconds = (time.process_time() - started) * longer * problem.trials * problem.search.folds
     return 1 if seconds < WORTH_SECONDS else problem.processes
+
+
+def _tried(labels: NDArray[Any], seed: int) -> NDArray[np.intp]:
+    """Return the rows of a first fit: at most about ``TRIED_ROWS``, every class among them."""
+    if len(labels) <= TRIED_ROWS:
+        return np.arange(len(labels))
+    _, first = np.unique(labels, return_index=True)
+    drawn = np.random.default_rng(seed).choice(len(labels), TRIED_ROWS, replace=False)
+    return np.union1d(first, drawn)
 
 
 def _exhaustive(problem: Problem, jobs: int) -> tuple[Trial, ...]:

@@ -81,14 +81,15 @@ def _batches(rows: int, seed: int, most: int) -> Iterator[Weights]:
         yield from np.array_split(weights, -(-len(weights) // most))
 
 
-def resamples(rows: int, seed: int) -> list[Weights]:
-    """Return bootstrap weights in chunks that fit in memory; the same for the same arguments."""
+def resamples(rows: int, seed: int) -> Iterator[Weights]:
+    """Yield bootstrap weights in chunks that fit in memory; the same for the same arguments."""
     generator = np.random.default_rng(seed)
     total = max(200, min(RESAMPLES, CELLS // rows))
     size = max(1, CHUNK // rows)
     counts = [min(size, total - start) for start in range(0, total, size)]
     shares = np.full(rows, 1 / rows)
-    return [generator.multinomial(rows, shares, size=count).astype(np.float64) for count in counts]
+    for count in counts:
+        yield generator.multinomial(rows, shares, size=count).astype(np.float64)
 
 
 def interval(samples: Values) -> tuple[float, float]:

@@ -3,9 +3,11 @@
 from dataclasses import replace
 
 import numpy as np
+from joblib import Parallel, cpu_count, delayed
 from numpy.typing import NDArray
 
 from taxon_bundle.classifier import Classifier
+from taxon_bundle.codec import Rows
 from taxon_contracts.scores import ScoreName, gain
 from taxon_training_job.measure import Answers, measure
 
@@ -15,7 +17,7 @@ MAX_ROWS = 2000
 
 def permutation_importance(
     classifier: Classifier,
-    rows: NDArray[np.float64],
+    rows: Rows,
     answers: Answers,
     *,
     metric: ScoreName,
@@ -43,13 +45,22 @@ def permutation_importance(
         now = replace(known, labels=labels, probabilities=probabilities)
         return float(measure(metric, now, once)[0])
 
+    def fall(shuffled: Rows) -> float:
+        return gain(metric, base, score(classifier.probabilities(shuffled)))
+
     base = score(known.probabilities)
-    falls = {}
-    for index, feature in enumerate(classifier.manifest.features):
-        values = []
-        for _ in range(0 if feature.dropped else REPEATS):
-            shuffled = rows.copy()
-            shuffled[:, index] = generator.permutation(rows[:, index])
-            values.append(gain(metric, base, score(classifier.probabilities(shuffled))))
-        falls[feature.name] = float(np.mean(values)) if values else 0.0
-    return falls
+    features = classifier.manifest.features
+    kept = [place for place, feature in enumerate(features) if not feature.dropped]
+    shuffles = (_shuffled(rows, place, generator) for place in kept for _ in range(REPEATS))
+    falls = Parallel(cpu_count(), backend="threading", pre_dispatch="n_jobs", batch_size=1)(
+        delayed(fall)(shuffled) for shuffled in shuffles
+    )
+    means = np.zeros(len(features))
+    means[kept] = np.reshape(falls, (len(kept), REPEATS)).mean(axis=1)
+    return dict(zip((feature.name for feature in features), means.tolist(), strict=True))
+
+
+def _shuffled(rows: Rows, place: int, generator: np.random.Generator) -> Rows:
+    shuffled = rows.copy()
+    shuffled[:, place] = generator.permutation(rows[:, place])
+    return shuffled
