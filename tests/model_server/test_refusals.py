@@ -8,7 +8,7 @@ import pytest
 
 from taxon_bundle.bundle import Bundle
 from taxon_contracts.canonical import sha256_digest
-from taxon_contracts.manifest import MANIFEST_NAME, SERVING_NAME, object_key
+from taxon_contracts.manifest import FORMAT_VERSION, MANIFEST_NAME, SERVING_NAME, object_key
 from taxon_model_server.main import EXIT_REFUSED, EXIT_USAGE, listen, main, serve
 from taxon_model_server.settings import Settings
 
@@ -46,7 +46,9 @@ def ask_for_another(_: Path, __: Bundle) -> str:
 def write_a_newer_format(folder: Path, _: Bundle) -> str:
     """Write the manifest a later release would."""
     path = folder / MANIFEST_NAME
-    newer = json.dumps(json.loads(path.read_text()) | {"format_version": 2}).encode()
+    newer = json.dumps(
+        json.loads(path.read_text()) | {"format_version": FORMAT_VERSION + 1}
+    ).encode()
     path.write_bytes(newer)
     return sha256_digest(newer)
 
@@ -81,7 +83,7 @@ def lie_about_the_answers(folder: Path, bundle: Bundle) -> str:
         (flip_a_byte, "classifier.onnx: its content is not what the manifest"),
         (remove_a_file, "model-card.md: missing in"),
         (ask_for_another, "manifest.json: the bundle under"),
-        (write_a_newer_format, "manifest.json: format 2 is newer than the 1 this release reads"),
+        (write_a_newer_format, f"manifest.json: format {FORMAT_VERSION + 1} is newer than the"),
         (empty_the_folder, "manifest.json: no bundle is sealed under"),
         (lie_about_the_answers, "golden.json: a label differs"),
     ],

@@ -2,6 +2,7 @@ from collections.abc import Iterable
 
 import pytest
 from model_server.client import Client
+from model_server.mixed import ROW as MIXED_ROW
 from prometheus_client import Metric
 from prometheus_client.openmetrics.parser import (
     text_string_to_metric_families as parse_openmetrics,
@@ -29,12 +30,12 @@ def sample(client: Client, name: str, **labels: str) -> float | None:
     return client.exchange.telemetry.registry.get_sample_value(name, labels)
 
 
-def test_every_declared_metric_is_scraped(client: Client) -> None:
+def test_every_declared_metric_is_scraped(mixed_client: Client) -> None:
     """What the contracts declare is on the page, with its kind, labels and help."""
-    client.post("/predict", json=ROW)
+    mixed_client.post("/predict", json=MIXED_ROW)
     families = {
         family.name: family
-        for family in text_string_to_metric_families(client.get("/metrics").text)
+        for family in text_string_to_metric_families(mixed_client.get("/metrics").text)
     }
 
     for metric in SERVER_METRICS:
