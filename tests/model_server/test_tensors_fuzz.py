@@ -16,7 +16,7 @@ from taxon_contracts.manifest import SignatureFeature
 from taxon_contracts.v2 import Datatype
 from taxon_model_server.errors import RequestError
 from taxon_model_server.protocol import json_arrays, request
-from taxon_model_server.protocol.datatypes import NUMPY_TYPES
+from taxon_model_server.protocol.datatypes import NUMPY_TYPES, OF_FEATURES
 from taxon_model_server.protocol.request import read_request
 
 FEATURES = ("length", "width")
@@ -123,6 +123,22 @@ def test_texts_are_rows_or_refused(values: list[Any], separators: Any, form: str
         {"name": "width", "shape": [size], "datatype": "BOOL", "data": [True] * size},
     ]
     check(json.dumps({"inputs": inputs}, separators=separators).encode(), None, MIXED)
+
+
+@EXAMPLES
+@given(scalars, scalars, st.sampled_from([NUMBERS, MIXED]))
+def test_one_row_is_read_as_many_are(length: Any, width: Any, codec: Codec) -> None:
+    """A row of one tensor per feature in the usual form, which is read in a way of its own."""
+    inputs = [
+        {
+            "name": feature.name,
+            "shape": [1],
+            "datatype": OF_FEATURES[feature.type],
+            "data": [value],
+        }
+        for feature, value in zip(codec.features, (length, width), strict=True)
+    ]
+    check(json.dumps({"inputs": inputs}).encode(), None, codec)
 
 
 @EXAMPLES

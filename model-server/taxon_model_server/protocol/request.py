@@ -1,7 +1,7 @@
 """Inference requests of the V2 protocol: bytes to the rows the classifier takes."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,7 +10,13 @@ from numpy.typing import NDArray
 from pydantic import ValidationError
 
 from taxon_bundle.codec import BadRow, Codec, Encoded
-from taxon_contracts.v2 import INFERENCE_HEADER, LABEL_NAME, PROBABILITIES_NAME, InferRequest
+from taxon_contracts.v2 import (
+    INFERENCE_HEADER,
+    LABEL_NAME,
+    PROBABILITIES_NAME,
+    InferRequest,
+    RequestInput,
+)
 from taxon_model_server.errors import InvalidInput
 from taxon_model_server.protocol.datatypes import OF_FEATURES
 from taxon_model_server.protocol.json_arrays import Span, cut_data
@@ -75,8 +81,10 @@ def read_request(
             " data only numbers, texts, true, false and null"
         )
     message = _parsed(head)
-    tensors = Reader(codec, arrays, max_rows).read(message.inputs, memoryview(body)[end:])
-    encoded = _assembled(tensors, codec)
+    encoded = None if arrays or end < len(body) else _single_row(message.inputs, codec)
+    if encoded is None:
+        tensors = Reader(codec, arrays, max_rows).read(message.inputs, memoryview(body)[end:])
+        encoded = _assembled(tensors, codec)
     return Inference(encoded, _outputs(message), message.id, _echoed(message.parameters))
 
 
@@ -111,6 +119,29 @@ def _outputs(message: InferRequest) -> Mapping[str, bool]:
             raise InvalidInput(f"output {output.name!r} is requested twice: request it once")
         requested[output.name] = bool(output.parameters.get(BINARY, everything))
     return requested
+
+
+def _single_row(inputs: Sequence[RequestInput], codec: Codec) -> Encoded | None:
+    """Return one row of one tensor per feature in the usual form, which takes no array per tensor.
+
+    None for anything else, wrong values among it: the reader of tensors has the sentences.
+    """
+    values: dict[int, object] = {}
+    for tensor in inputs:
+        place, data = codec.places.get(tensor.name), tensor.data
+        if place is None or place in values or tensor.shape != (1,) or tensor.parameters:
+            return None
+        if tensor.datatype != OF_FEATURES[codec.features[place].type]:
+            return None
+        if data is None or len(data) != 1:
+            return None
+        values[place] = data[0]
+    if len(values) < len(codec.features):
+        return None
+    try:
+        return codec.encode_rows([[values[place] for place in range(len(values))]])
+    except BadRow:
+        return None
 
 
 def _assembled(tensors: Mapping[str, Encoded], codec: Codec) -> Encoded:
