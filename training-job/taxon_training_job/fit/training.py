@@ -149,16 +149,23 @@ def literals(parameters: Parameters) -> dict[str, str]:
 def _check_products(
     pipeline: Pipeline, examples: Examples, table: NDArray[np.float64], sides: Split
 ) -> None:
-    """Refuse values of either side that overflow float32 once scaled and multiplied."""
+    """Refuse values of either side, and filled-in ones, that overflow float32 on their way."""
     fitted = clone(preprocessor(pipeline))
     rows = table[:, list(examples.kept)]
     with np.errstate(over="ignore", invalid="ignore"):
         fitted.fit(rows[sides.train])
+    encoding = encoding_of(fitted, len(examples.kept))
+    if encoding.fill is not None and not fits_float32(fitted, np.full_like(rows[:1], np.nan)).all():
+        raise RunFailed(
+            "InfiniteValues",
+            "what takes the place of missing values overflows float32 once scaled and multiplied:"
+            " change pipeline.imputer, or lower polynomialDegree",
+        )
     fitting = fits_float32(fitted, rows)
     if fitting.all():
         return
     row = int(np.argmin(fitting))
-    column = encoding_of(fitted, len(examples.kept)).largest(rows[row])
+    column = encoding.largest(rows[row])
     raise RunFailed(
         "InfiniteValues",
         f"feature {examples.features[examples.kept[column]]!r} overflows float32 once scaled and"
