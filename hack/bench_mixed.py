@@ -3,6 +3,7 @@
 import json
 import sys
 import tempfile
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -12,13 +13,13 @@ import pandas as pd
 
 from hack.measured import Trained, figure, measured, microseconds, trained
 from hack.mixed_reference import FOLDS, GRID
-from taxon_bundle.bundle import Bundle
 from taxon_bundle.classifier import Classifier
 from taxon_bundle.codec import Value
 from taxon_contracts.manifest import GOLDEN_NAME
 
 ROWS = 100_000
 FEW_ROWS = 5_000
+ROUNDS = 30
 NUMBERS = 10
 CATEGORIES = 10
 LEVELS = 8
@@ -62,26 +63,28 @@ def identity(grid: dict[str, list[int]], strategy: str) -> dict[str, Any]:
 
 
 def print_row(folder: Path) -> None:
-    """Print the time of one row, as a client writes it, of a numeric table and of a mixed one."""
-    times: dict[str, float] = {}
-    for what, frame in {
+    """Print the time of one row, as a client writes it, of a numeric table and of a mixed one.
+
+    Both are measured in turn: a processor's speed changes within seconds.
+    """
+    frames = {
         f"{NUMBERS} numbers": table(FEW_ROWS, categories=0, gaps=0.0),
         f"{NUMBERS} numbers, {CATEGORIES} categories": table(FEW_ROWS),
-    }.items():
-        path = folder / f"{len(times)}.csv"
-        frame.to_csv(path, index=False)
-        bundle = trained(folder / f"row{len(times)}", path, identity(FOREST, "None")).bundle
-        times[what] = _one_row(bundle)
-    first, *_ = times.values()
-    for what, own in times.items():
+    }
+    calls = [_one_row(folder / f"row{place}", one) for place, one in enumerate(frames.values())]
+    times = np.array([[microseconds(call, 100) for call in calls] for _ in range(ROUNDS)])
+    ratios = np.median(times / times[:, :1], axis=0)
+    for what, own, ratio in zip(frames, np.median(times, axis=0), ratios, strict=True):
         line = figure(f"mixed       one row of {what}, in process", own, "us")
-        print(f"{line}   {own / first:.2f} times the numeric one")
+        print(f"{line}   {ratio:.2f} times the numeric one")
 
 
-def _one_row(bundle: Bundle) -> float:
-    classifier = Classifier.load(bundle)
+def _one_row(folder: Path, frame: pd.DataFrame) -> Callable[[], None]:
+    path = folder.with_suffix(".csv")
+    frame.to_csv(path, index=False)
+    bundle = trained(folder, path, identity(FOREST, "None")).bundle
     rows: list[list[Value]] = json.loads(bundle.read(GOLDEN_NAME))["rows"]
-    return microseconds(partial(_answer, classifier, rows[:1]), 2000)
+    return partial(_answer, Classifier.load(bundle), rows[:1])
 
 
 def _answer(classifier: Classifier, rows: list[list[Value]]) -> None:

@@ -98,12 +98,12 @@ def test_a_newer_wish_for_the_model_itself_is_not_ignored(
 ) -> None:
     """The version's id was made with it: training without it would be another model."""
     document = json.loads(run_request(small_table(), tmp_path).encode())
-    document["identity"]["pipeline"]["encoder"] = {"type": "OneHot"}
+    document["identity"]["pipeline"]["calibration"] = "Isotonic"
     request, result = tmp_path / "run.json", tmp_path / "result.json"
     request.write_text(json.dumps(document))
 
     assert called(monkeypatch, "--run", request, "--result", result) == EXIT_FINAL
-    assert "encoder" in written(result).message
+    assert "calibration" in written(result).message
 
 
 def test_a_refusal_is_no_failure(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

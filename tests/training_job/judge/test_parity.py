@@ -131,7 +131,7 @@ def test_the_labels_are_scikit_learns(tmp_path: Path) -> None:
                 "classifier": {
                     "parameters": [
                         {"name": "n_estimators", "values": ["4"]},
-                        {"name": "max_samples", "values": ["10"]},
+                        {"name": "max_samples", "values": ["0.1"]},
                         {"name": "max_depth", "values": ["3"]},
                     ]
                 }

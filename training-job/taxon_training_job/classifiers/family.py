@@ -55,7 +55,8 @@ class Family:
 
     ``make`` takes the seed and returns an unfitted ``estimator``. ``add_nodes`` adds the nodes that
     answer as the fitted estimator does, and names their last output. ``tolerance`` is how far the
-    graph's probabilities may be from scikit-learn's. ``splits`` takes a fitted estimator and
+    graph's probabilities may be from scikit-learn's. ``threaded`` says whether ``n_jobs`` makes its
+    fit faster and leaves every bit as it is. ``splits`` takes a fitted estimator and
     preprocessed rows [n, columns] and returns where the graph has to be proven.
 
     ``largest`` takes a grid and returns the combination whose classifier is largest. ``bound``
@@ -69,6 +70,7 @@ class Family:
     default_grid: Grid
     add_nodes: Callable[[Graph, GraphInput, Any, str], None]
     tolerance: float
+    threaded: bool
     splits: Callable[[Any, NDArray[np.float64]], Splits]
     largest: Callable[[Grid], dict[str, Any]]
     bound: Callable[[Any, NDArray[np.float64], NDArray[Any]], Footprint]

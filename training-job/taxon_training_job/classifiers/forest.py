@@ -277,6 +277,7 @@ FAMILY = Family(
     },
     add_nodes=_add_nodes,
     tolerance=0.0,
+    threaded=True,
     splits=_splits,
     largest=_largest,
     bound=_bound,

@@ -61,6 +61,7 @@ FAMILY = Family(
     default_grid={"C": [0.01, 0.1, 1.0, 10.0, 100.0]},
     add_nodes=_add_nodes,
     tolerance=TOLERANCE,
+    threaded=False,
     splits=_splits,
     largest=_largest,
     bound=_footprint,

@@ -42,7 +42,7 @@ class Examples:
         """Return the features' names in their order."""
         return tuple(column.name for column in self.columns)
 
-    @cached_property
+    @property
     def contents(self) -> NDArray[np.float64]:
         """Return what identifies each row's features, shape [rows, features]; only bits matter."""
         return contents(self.columns)

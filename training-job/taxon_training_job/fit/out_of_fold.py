@@ -5,7 +5,7 @@ A classifier is too sure of the rows it was fitted on. Its calibration is measur
 
 import time
 import warnings
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -17,7 +17,7 @@ from sklearn.utils.parallel import Parallel, delayed
 
 from taxon_training_job.failure import RunFailed
 from taxon_training_job.fit.memory import within_memory
-from taxon_training_job.fit.pipeline import fits_float32, preprocessor
+from taxon_training_job.fit.pipeline import fit_in_threads, fits_float32, preprocessor
 from taxon_training_job.fit.search import WORTH_SECONDS, Problem, Scorer, one_thread_per_fit
 from taxon_training_job.fit.training import Training
 from taxon_training_job.progress import Progress
@@ -144,7 +144,10 @@ def _predictions(training: Training, folds: Sequence[Fold]) -> list[NDArray[np.f
     )
 
     def fits(some: Sequence[Fold], processes: int) -> list[NDArray[np.float64]]:
-        return list(Parallel(n_jobs=processes)(delayed(_predict)(table, fold) for fold in some))
+        fit = fit_in_threads if processes == 1 else Pipeline.fit
+        return list(
+            Parallel(n_jobs=processes)(delayed(_predict)(table, fold, fit) for fold in some)
+        )
 
     with one_thread_per_fit():
         started = time.process_time()
@@ -168,14 +171,15 @@ def _processes(training: Training) -> int:
         return 1
 
 
-def _predict(table: _Table, fold: Fold) -> NDArray[np.float64]:
+def _predict(table: _Table, fold: Fold, fit: Callable[..., object]) -> NDArray[np.float64]:
     """Return the answers of a fold, NaN for each class of a row without one."""
     fitted = clone(table.pipeline)
     judged = table.rows[np.ix_(fold.judged, table.kept)]
     answers = np.full((len(judged), len(table.classes)), np.nan)
     try:
-        with np.errstate(over="ignore", invalid="ignore"):
-            fitted.fit(table.rows[np.ix_(fold.fitted, table.kept)], table.labels[fold.fitted])
+        with np.errstate(over="ignore", invalid="ignore"), warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # the fit on all rows has its own
+            fit(fitted, table.rows[np.ix_(fold.fitted, table.kept)], table.labels[fold.fitted])
             taken = fits_float32(preprocessor(fitted), judged)
             known = fitted.predict_proba(judged[taken])
     except ValueError:

@@ -4,7 +4,9 @@ import ast
 import inspect
 from collections.abc import Sequence
 from math import comb
+from typing import Any
 
+import joblib
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.pipeline import Pipeline
@@ -15,13 +17,15 @@ from taxon_contracts.manifest import SignatureFeature
 from taxon_contracts.resource import Identity
 from taxon_contracts.resource import Pipeline as PipelineSpec
 from taxon_training_job.classifiers.family import Family, Grid
-from taxon_training_job.classifiers.registry import family_named
+from taxon_training_job.classifiers.registry import family_named, family_of
 from taxon_training_job.failure import RunFailed
 from taxon_training_job.fit.encoding import encoding_of, encoding_steps
 
 MAX_COLUMNS = 20_000
 CELLS = 1_000_000
 """Values a step makes at a time where it need not make all at once."""
+MANY_ROWS = 10_000
+"""Rows from which on threads save more than they cost."""
 STEP = "classifier"
 OWNED = frozenset({"random_state", "n_jobs", "verbose", "warm_start"})
 """Parameters Taxon sets itself: they decide reproducibility, not the model."""
@@ -72,6 +76,27 @@ def _check_columns(spec: PipelineSpec, features: int, columns: int) -> None:
         f"degree {degree} makes {made} columns of {features} features, at most {MAX_COLUMNS} are"
         f" fitted: {', '.join(remedies)} or list fewer features",
     )
+
+
+def fit_in_threads(pipeline: Pipeline, rows: NDArray[np.float64], labels: NDArray[Any]) -> None:
+    """Fit in place, on every core where the rows are many and no bit of the fit depends on it.
+
+    Args:
+        pipeline: as ``make_pipeline`` builds it.
+        rows: shape [n, kept features].
+        labels: shape [n].
+    """
+    classifier = pipeline[-1]
+    threads = joblib.cpu_count() if len(rows) >= MANY_ROWS else 1
+    if threads == 1 or not family_of(classifier).threaded:
+        pipeline.fit(rows, labels)
+        return
+    classifier.set_params(n_jobs=threads)
+    try:
+        with joblib.parallel_config("threading"):
+            pipeline.fit(rows, labels)
+    finally:
+        classifier.set_params(n_jobs=1)
 
 
 def preprocessor(pipeline: Pipeline) -> Pipeline:

@@ -24,6 +24,7 @@ from taxon_training_job.fit.memory import within_memory
 from taxon_training_job.fit.pipeline import (
     STEP,
     fit_failed,
+    fit_in_threads,
     fits_float32,
     make_pipeline,
     parameter_grid,
@@ -182,7 +183,7 @@ def _fit(
     try:
         with threadpool_limits(1), warnings.catch_warnings(record=True) as caught:
             warnings.simplefilter("always")
-            pipeline.fit(rows, labels)
+            fit_in_threads(pipeline, rows, labels)
     except ValueError as error:
         raise fit_failed("the fit", error) from error
     if not np.isfinite(pipeline.predict_proba(rows[:1])).all():
