@@ -1,5 +1,6 @@
 """What memory cannot hold is refused before the search, with the memory it needs."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -111,6 +112,21 @@ def test_what_cannot_be_held_is_refused_with_the_needed_memory(
     assert within_memory(asked).grid == asked.grid
 
 
+def test_rows_that_cannot_be_held_are_refused_with_what_makes_them_wide(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """2,000 rows of 5 features have 55 columns of degree 3, a megabyte with the trees' copy."""
+    with_memory(monkeypatch, available=2**20, resident=0)
+    asked = problem({"n_estimators": [1]})
+    spec = small_identity(pipeline={"polynomialDegree": 3}).pipeline
+    wide = replace(asked, pipeline=numeric_pipeline(spec, features=5))
+
+    with pytest.raises(RunFailed, match="2000 rows of 55 columns, encoded and multiplied") as no:
+        within_memory(wide)
+    assert no.value.reason == "ModelTooLarge"
+    assert no.value.message.endswith("or lower polynomialDegree or encoder.maxCategories")
+
+
 def test_a_serving_file_no_server_could_load_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     """A graph has at most 2 GiB."""
     with_memory(monkeypatch, available=10_000 * GIB, resident=0)
@@ -146,7 +162,7 @@ def test_a_first_fit_that_fails_names_the_parameters(monkeypatch: pytest.MonkeyP
     def refuses(*_: object) -> None:
         raise ValueError("max_samples is too large")
 
-    with_memory(monkeypatch, available=1, resident=0)
+    with_memory(monkeypatch, available=2**20, resident=0)
     monkeypatch.setattr("sklearn.ensemble.RandomForestClassifier.fit", refuses)
     with pytest.raises(RunFailed, match="a first fit failed: max_samples is too large: correct"):
         within_memory(problem({"max_samples": [10**7]}))

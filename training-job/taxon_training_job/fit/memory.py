@@ -1,6 +1,7 @@
 """Whether the classifiers of a search fit into memory, checked before hours of fits."""
 
 import os
+import warnings
 from dataclasses import replace
 from pathlib import Path
 
@@ -14,6 +15,8 @@ from taxon_training_job.fit.pipeline import fit_failed, preprocessor
 from taxon_training_job.fit.search import Problem
 
 LIMITS = (Path("/sys/fs/cgroup/memory.max"), Path("/sys/fs/cgroup/memory/memory.limit_in_bytes"))
+CELL_BYTES = 12
+"""A value of the classifier's rows: a double, and the float that trees copy it to."""
 COPIES = 3
 """How many times its own size a fitted classifier needs: to be built, proven and written."""
 GRAPH_LIMIT = 2**31
@@ -25,26 +28,49 @@ def within_memory(problem: Problem) -> Problem:
     """Return the problem with no more processes than memory has room for.
 
     Raises:
-        RunFailed: not even one process has room for the largest classifier of the grid.
+        RunFailed: not even one process has room for the rows and the largest classifier of the
+            grid.
     """
     available, resident = available_bytes(), resident_bytes()
-    footprint = largest_footprint(problem, available - resident)
-    needed = resident + COPIES * footprint.fitted
-    if needed > available:
-        raise RunFailed(
-            "ModelTooLarge",
-            f"{footprint.what} needs about {needed / GIB:.1f} GiB of memory, the trainer has"
-            f" {available / GIB:.1f}: raise training.resources.limits.memory to"
-            f" {-(-needed // GIB) + 1}Gi, or {footprint.remedy}",
-        )
+    count, columns = len(problem.rows), _columns(problem)
+    table = CELL_BYTES * count * columns
+    wider = columns > problem.rows.shape[1]
+    _check_room(
+        resident + table,
+        available,
+        f"{count} rows of {columns} columns, encoded and multiplied, need",
+        f"lower {'polynomialDegree or encoder.maxCategories' if wider else 'the number of features'}",
+    )
+    footprint = largest_footprint(problem, available - resident - table)
+    needed = resident + table + COPIES * footprint.fitted
+    _check_room(needed, available, f"{footprint.what} needs", footprint.remedy)
     if footprint.graph > GRAPH_LIMIT:
         raise RunFailed(
             "ModelTooLarge",
             f"{footprint.what} makes a serving file of about {footprint.graph / GIB:.1f} GiB, more"
             f" than the {GRAPH_LIMIT // GIB} a server can load: {footprint.remedy}",
         )
-    room = (available - resident) // (resident + footprint.fitted)
+    room = (available - resident) // (resident + table + footprint.fitted)
     return replace(problem, processes=max(1, min(joblib.cpu_count(), room)))
+
+
+def _check_room(needed: int, available: int, what: str, remedy: str) -> None:
+    if needed > available:
+        raise RunFailed(
+            "ModelTooLarge",
+            f"{what} about {needed / GIB:.1f} GiB of memory, the trainer has"
+            f" {available / GIB:.1f}: raise training.resources.limits.memory to"
+            f" {-(-needed // GIB) + 1}Gi, or {remedy}",
+        )
+
+
+def _columns(problem: Problem) -> int:
+    """Return how many columns the classifier is fitted on."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # one row has gaps that more rows have not
+        first = clone(preprocessor(problem.pipeline)).fit_transform(problem.rows[:1])
+    columns: int = first.shape[1]
+    return columns
 
 
 def largest_footprint(problem: Problem, room: int) -> Footprint:
