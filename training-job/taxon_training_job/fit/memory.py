@@ -39,7 +39,7 @@ def within_memory(problem: Problem) -> Problem:
         resident + table,
         available,
         f"{count} rows of {columns} columns, encoded and multiplied, need",
-        f"lower {'polynomialDegree or encoder.maxCategories' if wider else 'the number of features'}",
+        "lower polynomialDegree or encoder.maxCategories" if wider else "list fewer features",
     )
     footprint = largest_footprint(problem, available - resident - table)
     needed = resident + table + COPIES * footprint.fitted
