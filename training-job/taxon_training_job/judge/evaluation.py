@@ -14,7 +14,7 @@ from taxon_training_job.measure import Answers, Values, Weights, measure
 RESAMPLES = 1000
 CELLS = 20_000_000
 """Resamples times rows at most, so that large tables stay within seconds; never below 200."""
-CHUNK = 2_000_000
+CHUNK = 500_000
 INTERVAL = (2.5, 97.5)
 FITS = 20
 """Resamples that share the labels of one imagined fit."""
