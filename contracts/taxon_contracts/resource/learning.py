@@ -151,8 +151,8 @@ class Encoder(Part):
         default=50,
         ge=1,
         le=1000,
-        description="Categories of one feature that are told apart: the most frequent ones. Each"
-        " is one more input of the classifier.",
+        description="Categories of one feature that get an input of the classifier: the most"
+        " frequent ones. All others count as rare.",
     )
 
 
