@@ -17,7 +17,7 @@ from support.waiting import wait_until
 
 from hack.cluster import layout
 
-NAMESPACE, MODEL, SAMPLE = "default", "on-dashboards", "wine"
+NAMESPACE, MODEL, SAMPLE = "default", "on-dashboards", "penguins"
 SAMPLES = layout.ROOT / "manifests" / "samples"
 
 
@@ -32,6 +32,12 @@ def shown(expr: str) -> bool:
     return any(math.isfinite(float(one["value"][1])) for one in result)
 
 
+def tensor(name: str, value: float | str | None) -> dict[str, Any]:
+    """Return one value of a feature as V2 has it; categories fill the panel about them."""
+    datatype = "BYTES" if isinstance(value, str) else "FP64"
+    return {"name": name, "shape": [1], "datatype": datatype, "data": [value]}
+
+
 @pytest.fixture(scope="module")
 def model(release: str) -> Iterator[str]:
     """Yield a model that is live behind the Gateway, and asked ten times a second meanwhile."""
@@ -39,9 +45,8 @@ def model(release: str) -> Iterator[str]:
     body = yaml.safe_load((SAMPLES / f"{SAMPLE}.yaml").read_text())
     body["metadata"] = {"name": MODEL, "namespace": NAMESPACE}
     body["spec"]["gate"] = {"limits": [{"metric": "accuracy", "min": 0.5}]}
-    row = (SAMPLES / f"{SAMPLE}.csv").read_text().splitlines()[1].split(",")[:-1]
-    tensor = {"name": "input", "shape": [1, len(row)], "datatype": "FP64"}
-    request = {"inputs": [tensor | {"data": [float(value) for value in row]}]}
+    row = json.loads((SAMPLES / f"{SAMPLE}-row.json").read_text())
+    request = {"inputs": [tensor(name, value) for name, value in row.items()]}
     host = f"{MODEL}.{NAMESPACE}.example.com"
     apply(body)
     try:
