@@ -5,13 +5,20 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
+import numpy as np
+
+from taxon_bundle.codec import Codec, Encoded
+from taxon_contracts.manifest import SignatureFeature
 from taxon_contracts.prediction import PredictionEvent
+from taxon_model_server.prediction_log.events import Batch
+from taxon_model_server.prediction_log.ids import prediction_ids
 from taxon_model_server.prediction_log.log import PredictionLog
 from taxon_model_server.prediction_log.spool import Spool
 from taxon_model_server.prediction_log.store import Refused, TryLater
 from taxon_model_server.telemetry import Telemetry
 
 SECONDS = 20.0
+CODEC = Codec((SignatureFeature(name="length"), SignatureFeature(name="width")))
 
 
 class MemoryStore:
@@ -43,3 +50,20 @@ def running(
     log.start()
     yield log
     log.close(SECONDS)
+
+
+def batch(rows: int = 1, **changes: object) -> Batch:
+    """Return the answers to some rows."""
+    document: dict[str, object] = {
+        "ids": prediction_ids(rows),
+        "version": "v0123456789",
+        "time": 1_700_000_000.25,
+        "request_id": "r1",
+        "latency_seconds": 0.002,
+        "codec": CODEC,
+        "inputs": Encoded(np.full((rows, 2), 1.5)),
+        "labels": ["benign"] * rows,
+        "probabilities": np.tile([0.75, 0.25], (rows, 1)),
+        "confidence": [0.75] * rows,
+    }
+    return Batch(**(document | changes))  # type: ignore[arg-type] # the keys above are its fields

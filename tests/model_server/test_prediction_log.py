@@ -1,49 +1,24 @@
 import json
-import time
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
-from uuid import UUID
 
-import numpy as np
 import pytest
 from model_server.conftest import LogLines
-from model_server.kept_log import SECONDS, MemoryStore, running
+from model_server.kept_log import SECONDS, MemoryStore, batch, running
 from model_server.mixed import CODEC as MIXED
 from model_server.mixed import ROW
 from support.waiting import wait_until
 
-from taxon_bundle.codec import Codec, Encoded, Value
-from taxon_contracts.document import Document, salvage
-from taxon_contracts.manifest import SignatureFeature
+from taxon_bundle.codec import Value
 from taxon_contracts.prediction import PredictionEvent
 from taxon_model_server.prediction_log import log as module
-from taxon_model_server.prediction_log.events import Batch
-from taxon_model_server.prediction_log.ids import prediction_ids
 from taxon_model_server.prediction_log.log import PredictionLog
 from taxon_model_server.prediction_log.spool import Spool
 from taxon_model_server.telemetry import Telemetry
 
-CODEC = Codec((SignatureFeature(name="length"), SignatureFeature(name="width")))
 OPTIONAL = {"request_id", "features", "label", "confidence", "probabilities"}
-
-
-class OlderEvent(Document):
-    """An event as the release before wrote and read it."""
-
-    id: UUID
-    namespace: str
-    model: str
-    version: str
-    time: datetime
-    request_id: str | None = None
-    features: tuple[float, ...] | None = None
-    label: str | int | None = None
-    confidence: float | None = None
-    probabilities: tuple[float, ...] | None = None
-    latency_seconds: float
-    outcome: str
 
 
 @pytest.fixture(autouse=True)
@@ -63,23 +38,6 @@ def store() -> MemoryStore:
 def telemetry() -> Telemetry:
     """Return metrics of a model."""
     return Telemetry("small")
-
-
-def batch(rows: int = 1, **changes: object) -> Batch:
-    """Return the answers to some rows."""
-    document: dict[str, object] = {
-        "ids": prediction_ids(rows),
-        "version": "v0123456789",
-        "time": 1_700_000_000.25,
-        "request_id": "r1",
-        "latency_seconds": 0.002,
-        "codec": CODEC,
-        "inputs": Encoded(np.full((rows, 2), 1.5)),
-        "labels": ["benign"] * rows,
-        "probabilities": np.tile([0.75, 0.25], (rows, 1)),
-        "confidence": [0.75] * rows,
-    }
-    return Batch(**(document | changes))  # type: ignore[arg-type] # the keys above are its fields
 
 
 def exhausted(*_: object) -> None:
@@ -141,27 +99,6 @@ def test_events_have_what_was_sent_by_its_type(
         log.put(answered)
 
     assert [event.features for event in store.events.values()] == [*map(tuple, rows)]
-
-
-def test_an_older_release_loses_only_the_features() -> None:
-    """It takes numbers alone; everything else of such an event stays."""
-    inputs = MIXED.encode_rows([[*ROW.values()]])
-    [line] = batch(codec=MIXED, inputs=inputs).lines("default", "small", 0, 1)
-    event = salvage(OlderEvent, line)
-
-    assert event.features is None
-    assert (event.label, event.probabilities, event.outcome) == (
-        "benign",
-        (0.75, 0.25),
-        "Answered",
-    )
-
-
-def test_large_texts_count_for_the_queue() -> None:
-    """What waits in memory is bounded by what it takes, texts of unseen categories among it."""
-    inputs = MIXED.encode_rows([[*(ROW | {"port": "x" * 10**6}).values()]])
-
-    assert batch(codec=MIXED, inputs=inputs).size > 10**6
 
 
 def test_what_was_moved_leaves_the_spool(
@@ -424,15 +361,3 @@ def test_a_segment_of_another_release_is_read(
     assert second == first.model_copy(update={"id": second.id})
     assert (third.label, third.features, third.outcome) == (None, None, "Answered")
     assert dropped(telemetry, "unreadable") == 0
-
-
-def test_prediction_ids_sort_by_time() -> None:
-    """Ids are UUIDs of version 7: unique, and later ones are greater."""
-    before = prediction_ids(1000)
-    start = time.time_ns() // 1_000_000
-    wait_until(lambda: time.time_ns() // 1_000_000 > start)
-    [after] = prediction_ids(1)
-
-    assert len(set(before)) == 1000
-    assert {(one.version, one.variant) for one in before} == {(7, "specified in RFC 4122")}
-    assert max(before) < after
