@@ -5,7 +5,7 @@ SHELL := bash
 PYTHON ?= python3.11
 BIN := .venv/bin
 INSTALL := $(BIN)/uv pip install --quiet --python $(BIN)/python
-SOURCES := bundle cli contracts controller datastore hack kube model-server tests training-job
+SOURCES := bundle cli contracts controller datastore hack kube model-server monitor tests training-job
 
 .PHONY: help
 help: ## Show this list
@@ -52,7 +52,7 @@ check: .venv/.dev ## Check format, lint, types, import rules and generated files
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/python -m hack.generate
-	git diff --exit-code -- manifests/crds charts/taxon/templates/crd.yaml charts/taxon/dashboards docs/conditions.md docs/resource.md
+	git diff --exit-code -- manifests/crds charts/taxon/templates/crd.yaml charts/taxon/dashboards docs/conditions.md docs/resource.md docs/schema.md
 
 .PHONY: format
 format: .venv/.dev ## Format the code and fix what the linter can fix

@@ -11,6 +11,7 @@ from typing import Annotated, Literal
 from pydantic import Field, StringConstraints, model_validator
 
 from taxon_contracts.canonical import canonical_json
+from taxon_contracts.datasets import DatasetReference
 from taxon_contracts.document import Digest, Document, Version
 from taxon_contracts.resource import FeatureType
 
@@ -107,6 +108,9 @@ class Manifest(Document):
     threshold: float | None = Field(default=None, description="Binary models only.")
     classifier: str
     dataset_digest: Digest
+    dataset: DatasetReference | None = Field(
+        default=None, description="The data set it was trained on; None for a file."
+    )
     libraries: dict[str, str]
 
     @model_validator(mode="after")
@@ -135,6 +139,8 @@ class Manifest(Document):
         written fields this one does not know.
         """
         content = self.model_dump(mode="json")
+        if self.dataset is None:
+            del content["dataset"]
         content["features"] = [
             {"name": one.name, "dropped": one.dropped}
             | one.model_dump(mode="json", exclude_defaults=True)

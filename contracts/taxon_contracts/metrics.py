@@ -68,6 +68,24 @@ LOG_STORE_SECONDS = Metric(
     ("outcome",),
     "Seconds an attempt to store a batch of events took, by outcome.",
 )
+LOG_CPU_SECONDS = Metric(
+    "prediction_log_cpu_seconds_total",
+    "counter",
+    (),
+    "Processor seconds of the threads that write and store the log.",
+)
+LOG_SET_ASIDE_BYTES = Metric(
+    "prediction_log_set_aside_bytes",
+    "gauge",
+    (),
+    "Bytes of events that were refused or unreadable and are kept for a person.",
+)
+LABELS_RECEIVED = Metric(
+    "labels_received_total",
+    "counter",
+    ("model", "version", "outcome"),
+    "Labels sent by clients, by outcome.",
+)
 DATABASE_CONNECTIONS = Metric(
     "database_connections", "gauge", (), "Connections to the database that are open."
 )
@@ -84,6 +102,9 @@ SERVER_METRICS = (
     LOG_DROPPED,
     LOG_WRITTEN,
     LOG_STORE_SECONDS,
+    LOG_CPU_SECONDS,
+    LOG_SET_ASIDE_BYTES,
+    LABELS_RECEIVED,
     DATABASE_CONNECTIONS,
 )
 
@@ -163,4 +184,46 @@ CONTROLLER_METRICS = (
     MODEL_GATE_LIMIT,
     MODEL_LIVE_SINCE_SECONDS,
     MODEL_ACCURACY,
+)
+
+LOG_OLDEST_SECONDS = Metric(
+    "prediction_log_oldest_seconds", "gauge", (), "Unix time of the oldest day in the log."
+)
+LOG_BYTES = Metric(
+    "prediction_log_bytes", "gauge", (), "Bytes of the log in the database, indexes included."
+)
+LOG_DAYS_AHEAD = Metric(
+    "prediction_log_days_ahead", "gauge", (), "Coming days that have a partition."
+)
+LABELLED_SHARE = Metric(
+    "labelled_share",
+    "gauge",
+    ("namespace", "model", "version"),
+    "Share of the last seven days' predictions that have a label.",
+)
+LIVE_ACCURACY = Metric(
+    "live_accuracy",
+    "gauge",
+    ("namespace", "model", "version"),
+    "Share of the last seven days' labelled predictions that were right.",
+)
+DATASET_VERSION = Metric(
+    "dataset_version", "gauge", ("namespace", "dataset"), "Newest version of a data set."
+)
+MONITOR_READ_SECONDS = Metric(
+    "taxon_monitor_read_seconds", "histogram", ("query",), "Seconds a query of the monitor took."
+)
+MONITOR_ERRORS = Metric(
+    "taxon_monitor_errors_total", "counter", ("query",), "Queries of the monitor that failed."
+)
+
+MONITOR_METRICS = (
+    LOG_OLDEST_SECONDS,
+    LOG_BYTES,
+    LOG_DAYS_AHEAD,
+    LABELLED_SHARE,
+    LIVE_ACCURACY,
+    DATASET_VERSION,
+    MONITOR_READ_SECONDS,
+    MONITOR_ERRORS,
 )

@@ -1,6 +1,7 @@
 """Every name that two parts share, defined once."""
 
 import hashlib
+from typing import Literal
 
 GROUP = "taxon.dev"
 API_VERSION = f"{GROUP}/v1alpha1"
@@ -51,10 +52,36 @@ def job_name(model: str, version: str, attempt: int) -> str:
     return f"{model}-{version}-{attempt}"
 
 
-def database_role(namespace: str, *, database: str) -> str:
-    """Return the database role of a namespace's servers; roles are shared by all databases."""
-    digest = hashlib.sha256(f"{database}/{namespace}".encode()).hexdigest()
-    return f"taxon_{namespace[:40]}_{digest[:10]}"
+DatabaseUse = Literal["servers", "trainers", "datasets"]
+"""Who connects to the database for a namespace: servers add predictions and labels, trainers read
+data sets, and people load them."""
+DATABASE_SECRETS: dict[DatabaseUse, str] = {
+    "servers": "taxon-postgres",
+    "trainers": "taxon-datasets-read",
+    "datasets": "taxon-datasets",
+}
+"""Secret of a model namespace, by use; its key ``url`` is the database's URL."""
+MONITOR_DATABASE_SECRET = "taxon-monitor-database"  # noqa: S105 - a Secret's name
+"""Secret of the release's namespace with the URL of the monitor, which reads every namespace."""
+
+
+def database_role(namespace: str, *, database: str, use: DatabaseUse = "servers") -> str:
+    """Return the database role of a namespace for a use; roles are shared by all databases."""
+    if use == "servers":
+        digest = hashlib.sha256(f"{database}/{namespace}".encode()).hexdigest()
+        return f"taxon_{namespace[:40]}_{digest[:10]}"
+    digest = hashlib.sha256(f"{database}/{namespace}/{use}".encode()).hexdigest()
+    return f"taxon_{use}_{namespace[:30]}_{digest[:10]}"
+
+
+def monitor_role(*, database: str) -> str:
+    """Return the database role of the monitor."""
+    return f"taxon_monitor_{hashlib.sha256(database.encode()).hexdigest()[:10]}"
+
+
+def dataset_schema(namespace: str) -> str:
+    """Return the database schema with the views of a namespace's data sets."""
+    return f"datasets_{namespace[:40]}_{hashlib.sha256(namespace.encode()).hexdigest()[:10]}"
 
 
 def host_name(model: str, namespace: str, domain: str) -> str:

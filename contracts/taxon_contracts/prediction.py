@@ -31,6 +31,7 @@ class PredictionEvent(Document):
     None for a missing value; None as a whole if the log's mode leaves it out. ``label``,
     ``confidence`` (the probability of the label) and ``probabilities`` (in the order of the
     classes) are None for a failed request. ``latency_seconds`` is the whole request's.
+    ``transport`` is how it came (``http``), ``mirrored`` marks a copy whose answer went to nobody.
     """
 
     id: UUID
@@ -45,3 +46,5 @@ class PredictionEvent(Document):
     probabilities: tuple[float, ...] | None = None
     latency_seconds: float
     outcome: Annotated[PredictionOutcome, UNKNOWN_WHEN_SALVAGING]
+    transport: str | None = None
+    mirrored: bool = False

@@ -48,7 +48,9 @@ FinalReason = Literal[
     "TooManyFeatures",
     "UnsupportedFeature",
 ]
-RetryableReason = Literal["InternalError", "StorageDenied", "StorageUnavailable"]
+RetryableReason = Literal[
+    "DatabaseUnavailable", "InternalError", "StorageDenied", "StorageUnavailable"
+]
 
 
 class ChosenParameter(Document):
@@ -79,7 +81,9 @@ class RunRequest(Document):
     source: Annotated[
         str,
         Field(
-            min_length=1, max_length=1024, description="s3:// URI or path the table is read from"
+            min_length=1,
+            max_length=1024,
+            description="s3:// URI, path or dataset://NAME/VERSION the table is read from",
         ),
     ]
     identity: Identity

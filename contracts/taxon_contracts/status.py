@@ -29,7 +29,7 @@ Reason = Annotated[str, StringConstraints(max_length=64)]
 Message = Annotated[str, StringConstraints(max_length=1024), cut_when_salvaging(1024)]
 Figure = Annotated[str, StringConstraints(max_length=32)]
 ExactFigure = Annotated[Figure, AfterValidator(_number)]
-Token = Annotated[str, StringConstraints(max_length=80)]
+Token = Annotated[str, StringConstraints(max_length=100)]
 
 VERSIONS_AT_MOST = 60
 """Largest number of records in a status: the longest history and what is still being removed."""
@@ -57,6 +57,13 @@ class Address(Part):
     )
 
 
+class TrainedDataset(Part):
+    """The data set of a run."""
+
+    name: Annotated[str, StringConstraints(max_length=63)] = Field(description="Name.")
+    version: int = Field(ge=1, description="Version of the data set.")
+
+
 class Run(Part):
     """The training in progress."""
 
@@ -64,7 +71,11 @@ class Run(Part):
     trigger: ReadTrigger = Field(description="What started it.")
     token: Token | None = Field(
         default=None,
-        description="Schedule slot or annotation value that started it. Absent when the spec did.",
+        description="What made another version of the same spec: schedule slot, annotation value,"
+        " version of the data set. Absent for the spec alone.",
+    )
+    dataset: TrainedDataset | None = Field(
+        default=None, description="Data set it trains on. Absent for a table in object storage."
     )
     attempt: int = Field(ge=1, description="Number of the attempt.")
     start_time: Time = Field(description="When the run's first attempt began, RFC 3339.")
@@ -104,7 +115,11 @@ class VersionRecord(Part):
     trigger: ReadTrigger = Field(description="What started it.")
     token: Token | None = Field(
         default=None,
-        description="Schedule slot or annotation value that started it. Absent when the spec did.",
+        description="What made another version of the same spec: schedule slot, annotation value,"
+        " version of the data set. Absent for the spec alone.",
+    )
+    dataset: TrainedDataset | None = Field(
+        default=None, description="Data set it trained on. Absent for a table in object storage."
     )
     outcome: ReadOutcome = Field(
         description="Accepted: may be rolled out. Refused: by the gate. Failed: the run made no"

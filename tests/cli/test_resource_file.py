@@ -23,7 +23,8 @@ def test_a_sample_is_a_model(file: Path) -> None:
     model = read_model(file)
 
     assert model.metadata.name == file.stem
-    assert (SAMPLES / model.spec.dataset.uri.removeprefix("s3://samples/")).is_file()
+    uri = model.spec.dataset.uri or ""
+    assert (SAMPLES / uri.removeprefix("s3://samples/")).is_file()
 
 
 @pytest.mark.parametrize("name", ["wine", "titanic", "penguins", "tic-tac-toe"])

@@ -98,7 +98,7 @@ class _LocalRun:
         seconds = time.monotonic() - started
         if result.outcome == "Failed":
             return fail(
-                code, why_training_failed(result, self.model.spec.dataset.uri, self._source)
+                code, why_training_failed(result, self.model.spec.dataset.place, self._source)
             )
         version = _sealed(request, result)
         bundle = open_bundle(version.bundle_uri, version.manifest_digest)
@@ -115,7 +115,7 @@ class _LocalRun:
 
     @property
     def _source(self) -> str:
-        return str(self.table.file) if self.table else self.model.spec.dataset.uri
+        return str(self.table.file) if self.table else self.model.spec.dataset.place
 
     def _refusal(self, request: RunRequest, result: RunResult) -> str:
         live = f"{request.champion.version} stays live" if request.champion else "nothing is live"

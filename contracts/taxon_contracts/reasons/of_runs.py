@@ -24,8 +24,8 @@ OF_RUNS: tuple[Reason, ...] = (
     Reason(
         "DatasetNotFound",
         RUN_FAILED,
-        "There is no table at the URI.",
-        f"correct the URI, or add the table and {AGAIN}",
+        "There is no table at the URI, or no such version of the data set.",
+        f"correct dataset, or add the table and {AGAIN}",
     ),
     Reason(
         "DatasetUnreadable",
@@ -166,6 +166,12 @@ OF_RUNS: tuple[Reason, ...] = (
         ("Trained",),
         "The trainer failed unexpectedly. Taxon retries.",
         "report it with the trainer's log",
+    ),
+    Reason(
+        "DatabaseUnavailable",
+        ("Trained",),
+        "The database with the data set did not answer. Taxon retries.",
+        "check the database, and the Secret taxon-datasets-read",
     ),
     Reason(
         "StorageDenied",

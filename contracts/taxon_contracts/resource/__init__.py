@@ -8,6 +8,7 @@ A field is published together with the code that obeys it.
 from taxon_contracts.resource.gating import Gate, Limit
 from taxon_contracts.resource.learning import (
     Dataset,
+    DatasetTable,
     Encoder,
     FeatureType,
     Imputer,
@@ -22,6 +23,7 @@ __all__ = [
     "Amounts",
     "ClassifierModel",
     "Dataset",
+    "DatasetTable",
     "Encoder",
     "FeatureType",
     "Gate",

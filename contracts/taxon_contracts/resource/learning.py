@@ -2,8 +2,9 @@
 
 from typing import Annotated, Literal, Self
 
-from pydantic import Field, Strict, field_validator, model_validator
+from pydantic import Field, Strict, StringConstraints, field_validator, model_validator
 
+from taxon_contracts.datasets import DATASET_NAME_PATTERN
 from taxon_contracts.resource.part import (
     ClassName,
     ColumnName,
@@ -34,6 +35,19 @@ class Feature(Part):
     )
 
 
+class DatasetTable(Part):
+    """A data set in Taxon's database."""
+
+    name: Annotated[str, StringConstraints(pattern=DATASET_NAME_PATTERN, max_length=63)] = Field(
+        description="Name of the data set, in the namespace of the model."
+    )
+    version: Annotated[int, Strict(), Field(ge=1)] | None = Field(
+        default=None,
+        description="Version of the data set. Default: the newest; a newer one then starts a run.",
+    )
+
+
+ONE_SOURCE = "dataset needs exactly one of uri and table: remove one, or add the other"
 TARGET_IS_NO_FEATURE = "features must not contain the target: remove it from features"
 
 
@@ -44,12 +58,18 @@ class Dataset(Part):
         rule(
             "!has(self.features) || !self.features.exists(f, f.name == self.target)",
             TARGET_IS_NO_FEATURE,
-        )
+        ),
+        rule("has(self.uri) != has(self.table)", ONE_SOURCE),
     )
 
-    uri: TableURI = Field(
+    uri: TableURI | None = Field(
+        default=None,
         description="Table in object storage, s3://bucket/key, CSV or Parquet. Credentials come"
-        " from training.secretRef, never from the URI."
+        " from training.secretRef, never from the URI. Either this or table.",
+    )
+    table: DatasetTable | None = Field(
+        default=None,
+        description="Data set in the database, loaded with taxon dataset load. Either this or uri.",
     )
     target: ColumnName = Field(
         description="Column of labels: text, or integers where every label is written as one."
@@ -86,6 +106,20 @@ class Dataset(Part):
         le=0.5,
         description="Share of each class held out of training, for the metrics and the gate.",
     )
+
+    @property
+    def place(self) -> str:
+        """Return where the table is, for people: its URI, or its data set."""
+        if self.table is None:
+            return self.uri or ""
+        version = f" version {self.table.version}" if self.table.version else ""
+        return f"data set {self.table.name}{version}"
+
+    @model_validator(mode="after")
+    def _has_one_source(self) -> Self:
+        if (self.uri is None) == (self.table is None):
+            raise ValueError(ONE_SOURCE)
+        return self
 
     @model_validator(mode="after")
     def _features_are_inputs(self) -> Self:

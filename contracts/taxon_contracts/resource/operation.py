@@ -1,10 +1,12 @@
 """How runs are carried out, how versions are served, and when they are trained again."""
 
+import json
 from typing import Annotated, Literal, Self
 
 from pydantic import Field, Strict, StringConstraints, model_validator
 
 from taxon_contracts.resource.part import (
+    ColumnName,
     CronSchedule,
     Flag,
     ObjectName,
@@ -117,6 +119,31 @@ class PredictionLog(Part):
         default="Full",
         description="Full logs the row and the answer, WithoutFeatures the answer only.",
     )
+    retention_days: Annotated[int, Strict(), Field(ge=1, le=3650)] | None = Field(
+        default=None,
+        description="Days predictions and their labels are kept. Default: the platform's bound,"
+        " which also limits this; it is 90 unless the platform changed it.",
+    )
+    exclude_features: (
+        Annotated[
+            tuple[ColumnName, ...],
+            Field(max_length=1000, json_schema_extra={"x-kubernetes-list-type": "set"}),
+        ]
+        | None
+    ) = Field(
+        default=None,
+        description="Features whose values are never logged. A name that is not a feature of the"
+        " version keeps all features out of the log.",
+    )
+
+    def server_variables(self) -> dict[str, str]:
+        """Return the server's environment variables for these fields."""
+        variables: dict[str, str] = {"TAXON_SERVER_LOG_MODE": self.mode}
+        if self.retention_days is not None:
+            variables["TAXON_SERVER_LOG_RETENTION_DAYS"] = str(self.retention_days)
+        if self.exclude_features:
+            variables["TAXON_SERVER_LOG_EXCLUDE"] = json.dumps(self.exclude_features)
+        return variables
 
 
 Origin = Annotated[

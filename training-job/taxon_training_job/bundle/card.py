@@ -45,7 +45,7 @@ def _data(training: Training) -> str:
     left_out = ", ".join(map(str, training.examples.left_out)) or "none"
     return (
         "## Data\n\n"
-        f"- Table: {dataset.uri} ({training.dataset_digest})\n"
+        f"- Table: {dataset.place} ({training.dataset_digest})\n"
         f"- Target: {dataset.target}\n"
         f"- Rows: {rows.train} to train, {rows.test} held out\n"
         f"- Repeats: {rows.duplicates} of all rows repeat an earlier one; {_repeats(training)}\n"

@@ -1,0 +1,1 @@
+"""Data sets: versions of tables that models are trained on."""

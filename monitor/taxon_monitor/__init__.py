@@ -1,0 +1,1 @@
+"""The monitor: answers the controller and Prometheus from the database."""
