@@ -232,7 +232,7 @@ def test_both_places_accept(resource: dict[str, Any]) -> None:
 @pytest.mark.parametrize(
     ("path", "resource"),
     [
-        ("spec.dataset.table", minimal(dataset={"table": {"name": "wine"}})),
+        ("spec.dataset.tabel", minimal(dataset={"uri": "s3://tables/a.csv", "tabel": {}})),
         ("spec.serving.minReplica", minimal(serving={"minReplica": 1})),
     ],
 )

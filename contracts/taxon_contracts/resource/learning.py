@@ -41,7 +41,7 @@ class DatasetTable(Part):
     name: Annotated[str, StringConstraints(pattern=DATASET_NAME_PATTERN, max_length=63)] = Field(
         description="Name of the data set, in the namespace of the model."
     )
-    version: Annotated[int, Strict(), Field(ge=1)] | None = Field(
+    version: Annotated[int, Strict(), Field(ge=1, le=1_000_000)] | None = Field(
         default=None,
         description="Version of the data set. Default: the newest; a newer one then starts a run.",
     )
