@@ -25,7 +25,12 @@ class DatabaseRefused(Exception):  # noqa: N818 - a state, not worth trying agai
     """PostgreSQL will never accept these values."""
 
 
-def engine(url: str, *, statement_seconds: float = STATEMENT_SECONDS) -> Engine:
+def engine(
+    url: str,
+    *,
+    connect_seconds: int = CONNECT_SECONDS,
+    statement_seconds: float = STATEMENT_SECONDS,
+) -> Engine:
     """Return an engine whose every wait is bounded; nothing connects before its first use.
 
     Every transaction has its own connection: none is stale after a fail-over, and an idle model
@@ -33,6 +38,7 @@ def engine(url: str, *, statement_seconds: float = STATEMENT_SECONDS) -> Engine:
 
     Args:
         url: ``postgresql://user:password@host:port/database``; a driver suffix is allowed.
+        connect_seconds: longest time connecting may take.
         statement_seconds: longest time one statement may take, waiting for locks included.
 
     Raises:
@@ -48,7 +54,7 @@ def engine(url: str, *, statement_seconds: float = STATEMENT_SECONDS) -> Engine:
         parsed.set(drivername="postgresql+psycopg2"),
         poolclass=NullPool,
         connect_args={
-            "connect_timeout": CONNECT_SECONDS,
+            "connect_timeout": connect_seconds,
             "options": f"-c statement_timeout={statement_seconds * 1000:.0f} -c timezone=UTC",
             "application_name": "taxon",
         },

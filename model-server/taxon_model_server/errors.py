@@ -60,5 +60,13 @@ class Overloaded(TryLater):
     """The server has no memory left for the request."""
 
 
+class NotKept(TryLater):
+    """What was sent cannot be kept on disk now."""
+
+
+class NotLogged(RequestError):  # noqa: N818
+    """The predictions are not logged."""
+
+
 class NotLoaded(RequestError):  # noqa: N818
     """No model is loaded."""

@@ -51,6 +51,7 @@ class Telemetry:
         self.store_seconds = Histogram(
             *_declared(names.LOG_STORE_SECONDS), buckets=STORE_BUCKETS, registry=self.registry
         )
+        self._labels = self._counter(names.LABELS_RECEIVED)
         self.connections = Gauge(*_declared(names.DATABASE_CONNECTIONS), registry=self.registry)
         for reason in DROP_REASONS:
             self.dropped.labels(reason)
@@ -94,6 +95,11 @@ class Telemetry:
     def unseen(self, feature: str, count: int) -> None:
         """Count answered values of a feature whose category no training row had."""
         self._unseen_of[feature].inc(count)
+
+    def labelled(self, version: str, outcomes: Mapping[str, int]) -> None:
+        """Count labels by what became of them."""
+        for outcome, count in outcomes.items():
+            self._labels.labels(self._model, version, outcome).inc(count)
 
     def requested(self, version: str, endpoint: str, method: str, code: int) -> None:
         """Count one HTTP request."""

@@ -1,20 +1,17 @@
 """Live accuracy: which labels count for which answers, and the interval."""
 
-import json
-import os
 from datetime import UTC, datetime, timedelta
 from typing import Any
-from uuid import UUID, uuid4
 
 import pytest
 from scipy.stats import binomtest
 from sqlalchemy import Engine, text
+from support.logged import NOON, id_at, observe, predict
+from support.plans import partitions, scanned
 
 from taxon_datastore.accuracy import LiveAccuracy, accuracy_by_day, accuracy_of_days
 from taxon_datastore.database import engine, transaction
 from taxon_datastore.schema import migrate
-
-NOON = datetime.now(UTC).replace(hour=12, minute=0, second=0, microsecond=0) - timedelta(days=1)
 
 
 @pytest.fixture
@@ -22,55 +19,6 @@ def database(empty_database: str) -> Engine:
     """Return an engine over a migrated database of the test's own."""
     migrate(empty_database)
     return engine(empty_database)
-
-
-def id_at(moment: datetime) -> UUID:
-    """Return a UUIDv7 of a moment."""
-    milliseconds = int(moment.timestamp() * 1000)
-    random = int.from_bytes(os.urandom(10), "big") & ((1 << 80) - 1)
-    bits = milliseconds << 80 | random
-    return UUID(int=bits & ~(0xF << 76) & ~(0x3 << 62) | 0x7 << 76 | 0x2 << 62)
-
-
-def insert(database: Engine, table: str, row: dict[str, Any]) -> None:
-    """Add one row; a label's column is JSON."""
-    row |= {"label": None if row["label"] is None else json.dumps(row["label"])}
-    columns, values = ", ".join(row), ", ".join(f":{name}" for name in row)
-    with transaction(database) as connection:
-        connection.execute(
-            text(f"INSERT INTO {table} ({columns}) VALUES ({values})"),  # noqa: S608 - a test's own names
-            row,
-        )
-
-
-def predict(database: Engine, label: str | int = "benign", **changes: Any) -> UUID:
-    """Store an answer; return its id."""
-    time = changes.get("time", NOON)
-    row = {
-        "id": id_at(time),
-        "namespace": "default",
-        "model": "tumours",
-        "version": "v0123456789",
-        "time": time,
-        "label": label,
-        "latency_seconds": 0.001,
-        "outcome": "Answered",
-    }
-    insert(database, "predictions", row | changes)
-    return UUID(str((row | changes)["id"]))
-
-
-def observe(database: Engine, label: str | int, **changes: Any) -> None:
-    """Store a label of an answer, seen an hour after it was made."""
-    row = {
-        "id": uuid4(),
-        "namespace": "default",
-        "model": "tumours",
-        "label": label,
-        "observed_at": NOON + timedelta(hours=1),
-        "received_at": NOON + timedelta(hours=2),
-    }
-    insert(database, "labels", row | changes)
 
 
 def figures(database: Engine) -> list[tuple[int, int, int]]:
@@ -259,35 +207,6 @@ def test_the_view_shows_the_same_by_day(database: Engine) -> None:
         today - timedelta(days=1): (1, 1, 1, 1),
         today - timedelta(days=40): (1, 1, 1, 1),
     }
-
-
-def partitions(database: Engine) -> list[str]:
-    """Return the names of the partitions of days."""
-    with transaction(database) as connection:
-        return list(
-            connection.execute(
-                text(
-                    "SELECT relname FROM pg_class WHERE relname ~ '^predictions_[0-9]{8}$'"
-                    " ORDER BY relname"
-                )
-            ).scalars()
-        )
-
-
-def scanned(database: Engine, query: str) -> set[str]:
-    """Return the partitions of days that a query reads, by its plan as it was executed."""
-    with transaction(database) as connection:
-        [plan] = connection.execute(text(f"EXPLAIN (ANALYZE, FORMAT JSON) {query}")).scalar_one()
-    return {
-        node["Relation Name"]
-        for node in nodes(plan["Plan"])
-        if node.get("Relation Name", "").startswith("predictions_2") and node["Actual Loops"]
-    }
-
-
-def nodes(plan: dict[str, Any]) -> list[dict[str, Any]]:
-    """Return a plan's nodes."""
-    return [plan, *(one for below in plan.get("Plans", ()) for one in nodes(below))]
 
 
 @pytest.mark.parametrize(

@@ -6,6 +6,7 @@ from typing import Any
 import httpx
 
 from taxon_model_server.exchange import Exchange
+from taxon_model_server.labels.intake import LabelIntake
 from taxon_model_server.loader import load_model
 from taxon_model_server.rest.app import create_app
 from taxon_model_server.settings import Settings
@@ -14,10 +15,12 @@ from taxon_model_server.settings import Settings
 class Client:
     """Asks the application that answers with ``exchange``, one request after the other."""
 
-    def __init__(self, settings: Settings, exchange: Exchange) -> None:
+    def __init__(
+        self, settings: Settings, exchange: Exchange, labels: LabelIntake | None = None
+    ) -> None:
         self.settings = settings
         self.exchange = exchange
-        self.app = create_app(settings, exchange)
+        self.app = create_app(settings, exchange, labels)
         self._transport = httpx.ASGITransport(self.app, raise_app_exceptions=False)
 
     def request(self, method: str, path: str, **asked: Any) -> httpx.Response:

@@ -4,20 +4,25 @@ import io
 import json
 from collections.abc import Callable
 from typing import Any
+from uuid import UUID
 
 import pytest
 from model_server.client import Client
+from model_server.kept_labels import KeptLabels
 from model_server.mixed import mixed_bundle
 from support.training import run_request, small_identity, small_table, train
 
 from taxon_bundle.bundle import Bundle
+from taxon_datastore.prediction_names import Answers, KnownPredictions
 from taxon_model_server.exchange import Exchange, KeepBatch
+from taxon_model_server.labels.intake import LabelIntake
 from taxon_model_server.main import configure_logging
 from taxon_model_server.settings import Settings
 from taxon_model_server.state import ServerState
 from taxon_model_server.telemetry import Telemetry
 
 MakeClient = Callable[..., Client]
+MakeLabels = Callable[[Exchange], LabelIntake]
 LogLines = Callable[[], list[dict[str, Any]]]
 
 
@@ -67,6 +72,7 @@ def make_client(bundle: Bundle) -> MakeClient:
         served: Bundle = bundle,
         loaded: bool = True,
         log: KeepBatch | None = None,
+        labels: MakeLabels | None = None,
         **changes: Any,
     ) -> Client:
         known = {"bundle": served.uri, "digest": served.digest, "name": "small"}
@@ -77,7 +83,8 @@ def make_client(bundle: Bundle) -> MakeClient:
             log,
             keep_features=settings.log_mode == "Full",
         )
-        client = Client(settings, exchange)
+        taken = labels(exchange) if labels else None
+        client = Client(settings, exchange, taken)
         if loaded:
             client.load()
         return client
@@ -95,6 +102,15 @@ def client(make_client: MakeClient) -> Client:
 def mixed_client(make_client: MakeClient, mixed: Bundle) -> Client:
     """Return a client of the application with the mixed model loaded."""
     return make_client(served=mixed)
+
+
+@pytest.fixture
+def labelled_client(make_client: MakeClient) -> Client:
+    """Return a client of the binary model with the predictions that the pages' labels are of."""
+    kept = KeptLabels()
+    one = UUID("019a1f60-5a00-7c3d-9a55-0d1f6f0c3b1e")
+    kept.known = KnownPredictions({one: "small"}, {"visit-1207": Answers(1, one)})
+    return make_client(labels=kept)
 
 
 @pytest.fixture

@@ -14,8 +14,11 @@ from taxon_model_server.settings import Settings
 from taxon_model_server.telemetry import DROP_REASONS
 
 PAGE = (Path(__file__).parents[2] / "docs" / "server-api.md").read_text()
-MIXED = "\n## Text, booleans and missing values\n"
-"""Begins the section whose examples are of the mixed model."""
+SERVERS = {
+    "## Text, booleans and missing values\n": "mixed_client",
+    "## Labels\n": "labelled_client",
+}
+"""Sections whose examples are of another server, by their beginning."""
 EXCHANGE = re.compile(r"```http\n(GET|POST) (\S+)\n(.*?)```\n```json\n(.*?)```", re.DOTALL)
 ELIDED = "..."
 
@@ -43,12 +46,11 @@ def same(shown: Any, real: Any) -> bool:
 
 def examples() -> list[tuple[str, tuple[str, str, str, str]]]:
     """Return every example with the fixture of the server that answers it."""
-    before, section = PAGE.split(MIXED)
-    section, after = section.split("\n## ", maxsplit=1)
     return [
         (fixture, example)
-        for fixture, part in (("client", before), ("mixed_client", section), ("client", after))
-        for example in EXCHANGE.findall(part)
+        for section in re.split(r"^(?=## )", PAGE, flags=re.MULTILINE)
+        for fixture in [SERVERS.get(section[: section.find("\n") + 1], "client")]
+        for example in EXCHANGE.findall(section)
     ]
 
 

@@ -83,3 +83,16 @@ def test_without_a_model_there_is_a_description(make_client: MakeClient) -> None
     schema = described["requestBody"]["content"]["application/json"]["schema"]
 
     assert schema == {"type": "object"}
+
+
+@pytest.mark.parametrize("path", ["/labels", "/v2/models/small/labels"])
+def test_the_description_has_the_labels(labelled_client: Client, path: str) -> None:
+    """Its example satisfies the schema, and the server can read it."""
+    description = labelled_client.get("/openapi.json").json()
+    content = description["paths"][path]["post"]["requestBody"]["content"]
+    schema = content["application/json"]["schema"]
+    jsonschema.validate(schema["example"], schema | {"components": description["components"]})
+
+    answer = labelled_client.post(path, json=schema["example"]).json()
+
+    assert answer["results"][0]["reason"].startswith("the log has no prediction")

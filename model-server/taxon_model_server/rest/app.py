@@ -12,10 +12,12 @@ from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp
 
 from taxon_model_server.exchange import Exchange
+from taxon_model_server.labels.intake import LabelIntake
 from taxon_model_server.memory import MemoryBudget, free_memory, request_memory
 from taxon_model_server.rest.access import SWAGGER_PATH, Counted
 from taxon_model_server.rest.bodies import Intake
 from taxon_model_server.rest.failures import add_handlers
+from taxon_model_server.rest.labels import label_memory, label_routes
 from taxon_model_server.rest.openapi import api_description
 from taxon_model_server.rest.plain import plain_routes
 from taxon_model_server.rest.rate_limit import RateLimit
@@ -43,8 +45,10 @@ class Api(FastAPI):
         return api_description(self._state)
 
 
-def create_app(settings: Settings, exchange: Exchange) -> ASGIApp:
-    """Return the application that answers with ``exchange``."""
+def create_app(
+    settings: Settings, exchange: Exchange, labels: LabelIntake | None = None
+) -> ASGIApp:
+    """Return the application that answers with ``exchange``, and takes labels where it can."""
 
     def need(size: int) -> int:
         model = exchange.state.model
@@ -56,16 +60,15 @@ def create_app(settings: Settings, exchange: Exchange) -> ASGIApp:
             categories=model.codec.has_categories,
         )
 
-    intake = Intake(
-        max_bytes=settings.max_body_bytes,
-        rate_limit=RateLimit(settings.rate_limit) if settings.rate_limit else None,
-        need=need,
-    )
+    limit = RateLimit(settings.rate_limit) if settings.rate_limit else None
+    intake = Intake(max_bytes=settings.max_body_bytes, rate_limit=limit, need=need)
+    of_labels = Intake(max_bytes=settings.max_body_bytes, rate_limit=limit, need=label_memory)
     budget = MemoryBudget(free_memory)
     api = Api(exchange.state)
     api.router.routes[:0] = [
         *v2_routes(exchange, intake, budget, max_rows=settings.max_rows),
         *plain_routes(exchange, intake, budget, settings),
+        *label_routes(exchange.state, of_labels, budget, labels),
         Endpoint("/docs", _docs),
         Mount(SWAGGER_PATH, StaticFiles(packages=[("fastapi_swagger", "resources")])),
     ]

@@ -21,6 +21,8 @@ STATUS: Mapping[type[Exception], HTTPStatus] = {
     errors.UnknownMediaType: HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
     errors.TooManyRequests: HTTPStatus.TOO_MANY_REQUESTS,
     errors.Overloaded: HTTPStatus.SERVICE_UNAVAILABLE,
+    errors.NotKept: HTTPStatus.SERVICE_UNAVAILABLE,
+    errors.NotLogged: HTTPStatus.CONFLICT,
     errors.NotLoaded: HTTPStatus.SERVICE_UNAVAILABLE,
     ClientDisconnect: HTTPStatus.BAD_REQUEST,
 }

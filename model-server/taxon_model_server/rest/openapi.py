@@ -10,6 +10,7 @@ from taxon_contracts import v2
 from taxon_model_server.rest import plain_schema
 from taxon_model_server.rest.features import schema
 from taxon_model_server.rest.json_rows import ROWS
+from taxon_model_server.rest.label_schema import LabelResults, Labels, labels_schema
 from taxon_model_server.state import ServerState
 
 COMPONENT = "#/components/schemas/{model}"
@@ -20,6 +21,8 @@ TYPES: tuple[type[BaseModel], ...] = (
     plain_schema.Failure,
     plain_schema.Health,
     plain_schema.Info,
+    Labels,
+    LabelResults,
     v2.InferRequest,
     v2.InferResponse,
     v2.ModelList,
@@ -33,6 +36,7 @@ PLAIN_REFUSALS = {
     429: "the client is over its rate limit",
     503: "no model is loaded yet",
 }
+NOT_LOGGED = {409: "the predictions of this server are not logged"}
 V2_REFUSALS = PLAIN_REFUSALS | {400: "the request does not fit the model"}
 
 
@@ -53,16 +57,22 @@ def api_description(state: ServerState) -> dict[str, Any]:
     _, schemas = models_json_schema(
         [(kind, "validation") for kind in TYPES], ref_template=COMPONENT
     )
+    labels = labels_schema(state, _reference("Labels"))
     return {
         "openapi": "3.1.0",
         "info": {"title": f"Taxon: {state.name}", "version": metadata.version("taxon")},
         "paths": {
             "/predict": _predicting("Predict one row", row, _reference("Prediction")),
             "/predict-batch": _predicting("Predict several rows", rows, predictions),
+            "/labels": _labelling(
+                labels,
+                _refusals(PLAIN_REFUSALS | NOT_LOGGED, "Failure")
+                | {"422": _response("it has no labels", _reference("InvalidRequest"))},
+            ),
             "/health": _getting("Whether requests should be sent here", "Health"),
             "/info": _getting("Describe the model", "Info"),
             "/metrics": {"get": {"summary": "Metrics for Prometheus", "responses": _ok(None)}},
-            **_v2_paths(state.name),
+            **_v2_paths(state.name, labels),
         },
         "components": {"schemas": schemas["$defs"]},
     }
@@ -82,7 +92,7 @@ def _row(state: ServerState) -> dict[str, Any]:
     }
 
 
-def _v2_paths(name: str) -> dict[str, Any]:
+def _v2_paths(name: str, labels: dict[str, Any]) -> dict[str, Any]:
     model = f"/v2/models/{name}"
     infer = {
         "summary": "Predict rows",
@@ -99,12 +109,24 @@ def _v2_paths(name: str) -> dict[str, Any]:
         model: _getting("Describe the model's inputs and outputs", "ModelMetadata"),
         f"{model}/ready": {"get": {"summary": "Whether it is ready", "responses": _ok(None)}},
         f"{model}/infer": {"post": infer},
+        f"{model}/labels": _labelling(labels, _refusals(V2_REFUSALS | NOT_LOGGED, "ErrorResponse")),
         "/v2/repository/index": {
             "post": {
                 "summary": "List the models",
                 "responses": _ok({"type": "array", "items": _reference("RepositoryModel")}),
             }
         },
+    }
+
+
+def _labelling(body: dict[str, Any], refusals: dict[str, Any]) -> dict[str, Any]:
+    responses = _ok(_reference("LabelResults")) | refusals
+    return {
+        "post": {
+            "summary": "Say what was observed of predictions",
+            "requestBody": _body(body),
+            "responses": responses,
+        }
     }
 
 

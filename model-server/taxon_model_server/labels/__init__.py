@@ -1,0 +1,1 @@
+"""Labels: what clients have observed of the predictions they were answered."""
