@@ -10,6 +10,7 @@ from taxon_contracts.document import Digest, Document
 
 DATASET_NAME_PATTERN = r"^[a-z]([-a-z0-9]{0,61}[a-z0-9])?$"
 DatasetName = Annotated[str, StringConstraints(pattern=DATASET_NAME_PATTERN, max_length=63)]
+DATASET_VERSION_MAX = 1_000_000
 SOURCE = re.compile(r"dataset://(?P<name>[a-z]([-a-z0-9]{0,61}[a-z0-9])?)/(?P<version>[1-9][0-9]*)")
 
 

@@ -5,6 +5,8 @@ from typing import Annotated
 from pydantic import Field, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
+from taxon_contracts import names
+
 
 class Settings(BaseSettings):
     """Settings from environment variables with the prefix ``TAXON_CONTROLLER_``."""
@@ -29,6 +31,15 @@ class Settings(BaseSettings):
     trainer_secret: str = Field(
         default="taxon-s3-write",
         description="Secret whose keys are the environment of training containers.",
+    )
+    dataset_secret: str = Field(
+        default=names.DATABASE_SECRETS["trainers"],
+        description="Secret whose key url is the database's URL for training on data sets.",
+    )
+    monitor_url: str | None = Field(
+        default=None,
+        description="Base URL of the monitor, which knows the versions of data sets. Absent:"
+        " models cannot follow the newest version of one.",
     )
     cleanup_secret: str = Field(
         default="taxon-s3-write",

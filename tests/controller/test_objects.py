@@ -12,7 +12,7 @@ from support.world import SETTINGS, START, model_body
 
 from taxon_contracts.resource import Resources
 from taxon_contracts.run import Champion
-from taxon_contracts.status import Run, VersionMetric, VersionRecord
+from taxon_contracts.status import Run, TrainedDataset, VersionMetric, VersionRecord
 from taxon_controller import clock
 from taxon_controller.domain.actions import Event, Finding
 from taxon_controller.domain.drift import matches
@@ -88,9 +88,29 @@ def stored(**spec: Any) -> Model:
 
 
 PLAIN, RICH = stored(), stored(**FULL)
+FOLLOWING = stored(
+    dataset={"table": {"name": "wine"}, "target": "cultivar"},
+    serving={"predictionLog": {"retentionDays": 30, "excludeFeatures": ["age", "post code"]}},
+)
+ON_DATASET = RUN.model_copy(
+    update={
+        "trigger": "NewDataset",
+        "token": "dataset:3",
+        "dataset": TrainedDataset(name="wine", version=3),
+    }
+)
 OBJECTS: dict[str, Callable[[], dict[str, Any]]] = {
     "training-job": lambda: training_job(PLAIN, RUN, champion=None, settings=SETTINGS),
     "training-job-full": lambda: training_job(RICH, RUN, champion=CHAMPION, settings=SETTINGS),
+    "training-job-on-data-set": lambda: training_job(
+        FOLLOWING, ON_DATASET, champion=None, settings=SETTINGS
+    ),
+    "inference-service-on-data-set": lambda: inference_service(
+        FOLLOWING,
+        RECORD.model_copy(update={"dataset": ON_DATASET.dataset, "token": "dataset:3"}),
+        runtime="taxon",
+        settings=SETTINGS,
+    ),
     "inference-service": lambda: inference_service(
         PLAIN, RECORD, runtime="taxon", settings=SETTINGS
     ),

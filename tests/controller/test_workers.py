@@ -13,6 +13,8 @@ from support.world import SETTINGS, World
 
 from taxon_controller.loop.queue import ModelQueue, Worker
 from taxon_controller.loop.reconcile import Reconciler
+from taxon_controller.observe.datasets import Datasets
+from taxon_controller.observe.observed import Newest
 from taxon_controller.observe.probe import Answer, Question
 from taxon_controller.observe.prober import Pace, Prober
 from taxon_kube.api import Api, Refused
@@ -45,6 +47,11 @@ class Shared:
         with self.lock:
             return self.world.answer(question)
 
+    async def newest_of(self, dataset: tuple[str, str]) -> Newest:
+        """Answer as the monitor does."""
+        with self.lock:
+            return self.world.newest_of(dataset)
+
 
 @contextmanager
 def controlled(shared: Shared, *names: str) -> Iterator[Callable[[Callable[[], bool]], None]]:
@@ -52,12 +59,14 @@ def controlled(shared: Shared, *names: str) -> Iterator[Callable[[Callable[[], b
     stop, queue = threading.Event(), ModelQueue()
     prober = Prober(queue.add, shared.ask, QUICK)
     api = cast("Api", shared)
-    reconciler = Reconciler(api, prober, SETTINGS, SHOWN, lambda: shared.world.now)
+    datasets = Datasets(queue.add, shared.newest_of)
+    reconciler = Reconciler(api, prober, datasets, SETTINGS, SHOWN, lambda: shared.world.now)
     workers = [
         Worker(queue, reconciler.reconcile, lambda: shared.world.now, SHOWN) for _ in range(WORKERS)
     ]
     threads = [threading.Thread(target=worker.run) for worker in workers]
     threads.append(threading.Thread(target=prober.run, args=(stop,)))
+    threads.append(threading.Thread(target=datasets.run, args=(stop,)))
     for thread in threads:
         thread.start()
 

@@ -39,7 +39,7 @@ class Story:
             failures: how many looks have failed in a row before.
         """
         world = self.world
-        reconciler = Reconciler(world, world, self.settings, SHOWN, lambda: world.now)
+        reconciler = Reconciler(world, world, world, self.settings, SHOWN, lambda: world.now)
         return reconciler.reconcile(self.namespace, self.name, failures)
 
     def run(self, looks: int = 12) -> Status:

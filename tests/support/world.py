@@ -16,6 +16,7 @@ from support.outcomes import Outcome, accepted
 
 from taxon_contracts import names
 from taxon_controller import clock
+from taxon_controller.observe.observed import Newest
 from taxon_controller.observe.probe import Answer, Question
 from taxon_controller.settings import Settings
 from taxon_kube.api import (
@@ -44,6 +45,7 @@ SETTINGS = Settings(
     bundle_root="s3://taxon",
     gateway="kserve/gateway",
     gateway_url="http://gateway",
+    monitor_url="http://monitor",
 )
 
 WEBHOOK_AWAY = 'failed calling webhook "inferenceservice.kserve-webhook-server.defaulter": no route'
@@ -91,6 +93,8 @@ class World:
     read_error: ApiError = field(default_factory=lambda: Refused("it is forbidden"))
     mute: set[str] = field(default_factory=set)
     unasked: bool = False
+    datasets: dict[tuple[str, str], int] = field(default_factory=dict)
+    monitor_away: bool = False
     server_state: Manifest = field(default_factory=dict)
     carries: bool = True
     updates: bool = True
@@ -257,8 +261,21 @@ class World:
         """Return what the URL answers at once, unless nobody has asked it yet."""
         return None if self.unasked else self.answer(question)
 
+    def newest(self, model: tuple[str, str], name: str) -> Newest | None:
+        """Return what the monitor says at once; a controller that has just started remembers none.
+
+        While the monitor is away, that is nothing.
+        """
+        return self.newest_of((model[0], name))
+
+    def newest_of(self, dataset: tuple[str, str]) -> Newest:
+        """Answer as the monitor, for a data set by namespace and name."""
+        if self.monitor_away:
+            return Newest(None, "the monitor does not answer (ConnectionRefusedError)")
+        return Newest(self.datasets.get(dataset))
+
     def forget(self, key: tuple[str, str]) -> None:
-        """Nothing is remembered about a URL here."""
+        """Nothing is remembered about a URL or a data set here."""
 
     async def ask(self, question: Question) -> Answer:
         """Answer once, as the prober asks."""

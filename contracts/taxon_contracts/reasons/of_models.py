@@ -34,6 +34,13 @@ OF_MODELS: tuple[Reason, ...] = (
     Reason("NotRun", ("Trained",), "No run of this spec has started.", "wait"),
     Reason("Training", RUN_IN_PROGRESS, "An attempt of the run is in progress.", "wait"),
     Reason("RetryPending", RUN_IN_PROGRESS, "An attempt failed; another one will start.", "wait"),
+    Reason(
+        "DatasetVersionUnknown",
+        RUN_IN_PROGRESS,
+        "The run trains on the newest version of a data set, and the monitor has not said which"
+        " that is. Taxon asks it every 30 seconds.",
+        "wait; if this does not change, check the Deployment of the monitor",
+    ),
     Reason("NotJudged", ("GatePassed",), "There is no version to judge yet.", "wait"),
     Reason("NoVersion", ("Serving",), "No version receives traffic yet.", "wait"),
     Reason("RollingOut", PROGRESS, "The version's servers are starting.", "wait"),
@@ -131,6 +138,13 @@ OF_MODELS: tuple[Reason, ...] = (
         "The namespace lacks the ServiceAccount or Secret the pods need.",
         "list the namespace in the chart's modelNamespaces, or create them",
     ),
+    Reason(
+        "MonitorMissing",
+        RUN_FAILED,
+        "The model follows the newest version of a data set, and Taxon is installed without the"
+        " monitor, which knows it.",
+        "set dataset.table.version, or install Taxon with a database",
+    ),
     Reason("KServeMissing", BLOCKED, "KServe is not installed.", "install KServe"),
     Reason(
         "PinNotFound",
@@ -212,8 +226,8 @@ OF_MODELS: tuple[Reason, ...] = (
     Reason(
         "RunStarted",
         (),
-        "A run in the background (schedule or annotation) has started; the message has the"
-        " number of fits.",
+        "A run in the background (schedule, annotation or newer data set) has started; the message"
+        " has the number of fits.",
     ),
     Reason("RunSucceeded", (), "A run in the background trained a version that passed the gate."),
     Reason(

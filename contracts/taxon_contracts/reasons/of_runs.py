@@ -24,8 +24,9 @@ OF_RUNS: tuple[Reason, ...] = (
     Reason(
         "DatasetNotFound",
         RUN_FAILED,
-        "There is no table at the URI, or no such version of the data set.",
-        f"correct dataset, or add the table and {AGAIN}",
+        "There is no table at the URI, no such data set, or no such version of it.",
+        "correct dataset, or load the data set: a model that follows its newest version then trains"
+        f" by itself; in all other cases {AGAIN}",
     ),
     Reason(
         "DatasetUnreadable",

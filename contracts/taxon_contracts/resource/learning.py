@@ -4,7 +4,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, Strict, StringConstraints, field_validator, model_validator
 
-from taxon_contracts.datasets import DATASET_NAME_PATTERN
+from taxon_contracts.datasets import DATASET_NAME_PATTERN, DATASET_VERSION_MAX
 from taxon_contracts.resource.part import (
     ClassName,
     ColumnName,
@@ -41,7 +41,7 @@ class DatasetTable(Part):
     name: Annotated[str, StringConstraints(pattern=DATASET_NAME_PATTERN, max_length=63)] = Field(
         description="Name of the data set, in the namespace of the model."
     )
-    version: Annotated[int, Strict(), Field(ge=1, le=1_000_000)] | None = Field(
+    version: Annotated[int, Strict(), Field(ge=1, le=DATASET_VERSION_MAX)] | None = Field(
         default=None,
         description="Version of the data set. Default: the newest; a newer one then starts a run.",
     )

@@ -36,6 +36,23 @@ def latest_of_spec(model: Model, records: Records) -> VersionRecord | None:
     return latest if latest is not None and model.asks_for(latest) else None
 
 
+def carried_out(model: Model, records: Records) -> VersionRecord | None:
+    """Return the newest run of this spec that the retrain annotation caused.
+
+    Without the annotation, it is the newest that nothing but the spec and its data set caused.
+    """
+    return next(
+        (
+            one
+            for one in records
+            if has_result(one)
+            and model.cause(one.token or "") == model.retrain
+            and model.asks_for(one)
+        ),
+        None,
+    )
+
+
 def can_serve(record: VersionRecord | None) -> bool:
     """Return whether a version has a bundle that servers can load."""
     return record is not None and bool(record.bundle_uri and record.manifest_digest)

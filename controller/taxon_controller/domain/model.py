@@ -9,8 +9,9 @@ from taxon_contracts import names
 from taxon_contracts.document import salvage
 from taxon_contracts.identity import retrain_trigger, version_id
 from taxon_contracts.resource import ClassifierModel, Spec
-from taxon_contracts.status import Status, VersionRecord
+from taxon_contracts.status import Status, TrainedDataset, VersionRecord
 from taxon_controller import clock
+from taxon_controller.domain import tokens
 from taxon_kube.api import Manifest
 
 
@@ -45,6 +46,24 @@ class Model:
     def version(self, token: str) -> str:
         """Return the id of this spec's version for a trigger's token."""
         return version_id(self.spec.identity(), trigger=token)
+
+    @property
+    def follows(self) -> str | None:
+        """Return the data set whose newest version the model is trained on, if it is so."""
+        table = self.spec.dataset.table
+        return table.name if table is not None and table.version is None else None
+
+    def cause(self, token: str) -> str:
+        """Return what caused the run with this token: the token without a followed data set."""
+        return tokens.cause_of(token) if self.follows else token
+
+    def dataset(self, token: str) -> TrainedDataset | None:
+        """Return the data set of this spec's run with this token; None for a file."""
+        table = self.spec.dataset.table
+        if table is None:
+            return None
+        version = table.version or tokens.dataset_version_of(token)
+        return TrainedDataset(name=table.name, version=version) if version else None
 
     def asks_for(self, record: VersionRecord) -> bool:
         """Return whether a version has this spec's identity, for any trigger."""

@@ -18,6 +18,7 @@ from taxon_controller.loop.queue import BURST_SECONDS, Key, ModelQueue, Worker
 from taxon_controller.loop.reconcile import Reconciler
 from taxon_controller.loop.resync import await_kinds, await_models, is_served, resync
 from taxon_controller.loop.threads import Threads
+from taxon_controller.observe.datasets import Datasets, monitor_at
 from taxon_controller.observe.prober import Ask, Prober
 from taxon_controller.settings import Settings
 from taxon_controller.telemetry import Telemetry
@@ -80,7 +81,9 @@ class Controller:
             self._watch(threads, cluster, queue, health)
             prober = Prober(queue.add, self.ask)
             threads.start("prober", lambda: prober.run(stop))
-            reconciler = Reconciler(cluster, prober, settings, telemetry)
+            datasets = Datasets(queue.add, monitor_at(settings.monitor_url or ""))
+            threads.start("data sets", lambda: datasets.run(stop))
+            reconciler = Reconciler(cluster, prober, datasets, settings, telemetry)
             for number in range(settings.workers):
                 worker = Worker(queue, reconciler.reconcile, clock.now, telemetry)
                 threads.start(f"worker {number}", worker.run)

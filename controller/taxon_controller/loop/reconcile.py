@@ -13,7 +13,7 @@ from taxon_controller.domain.drift import matches
 from taxon_controller.domain.model import Model, read_model
 from taxon_controller.domain.ownership import is_leaving, owned_by
 from taxon_controller.objects.event import event
-from taxon_controller.observe.observe import Urls, observe
+from taxon_controller.observe.observe import Urls, Versions, observe
 from taxon_controller.plan.decided import Plan
 from taxon_controller.plan.plan import after_writes, plan
 from taxon_controller.plan.setbacks import Setbacks
@@ -55,6 +55,7 @@ class Reconciler:
 
     api: Api
     urls: Urls
+    versions: Versions
     settings: Settings
     telemetry: Telemetry
     now: Callable[[], datetime] = clock.now
@@ -74,9 +75,10 @@ class Reconciler:
         if body is None:
             self.telemetry.forget(namespace, name)
             self.urls.forget((namespace, name))
+            self.versions.forget((namespace, name))
             return None
         model = read_model(body)
-        observed = observe(self.api, self.urls, model, self.settings)
+        observed = observe(self.api, self.urls, self.versions, model, self.settings)
         unread = next((one.error for one in observed.unread), None)
         if unread is not None and failures < FAILURES_TO_REPORT:
             raise unread

@@ -81,11 +81,9 @@ def storage_uri(record: VersionRecord) -> str:
 
 
 def _environment(model: Model, settings: Settings) -> list[Manifest]:
-    http = model.spec.serving.http or Http()
-    variables: list[Manifest] = [
-        {"name": "TAXON_SERVER_LOG_MODE", "value": model.spec.serving.prediction_log.mode},
-        *({"name": name, "value": value} for name, value in http.server_variables().items()),
-    ]
+    http, log = model.spec.serving.http or Http(), model.spec.serving.prediction_log
+    chosen = {**log.server_variables(), **http.server_variables()}
+    variables: list[Manifest] = [{"name": name, "value": value} for name, value in chosen.items()]
     if settings.database_secret:
         reference = {"name": settings.database_secret, "key": "url", "optional": True}
         variables.append(

@@ -2,6 +2,7 @@
 
 from taxon_contracts import names
 from taxon_contracts.canonical import canonical_json
+from taxon_contracts.datasets import DatasetReference
 from taxon_contracts.run import RUN_VARIABLE, Champion, RunRequest
 from taxon_contracts.status import Run
 from taxon_controller.domain.model import Model
@@ -26,7 +27,9 @@ def training_job(
     if training.tracking.wandb:
         labels[names.LABEL_TRACKING] = "wandb"
     metadata = shared.metadata(model, names.job_name(model.name, run.version, run.attempt), labels)
-    asked_by = {"trigger": run.trigger, "token": run.token or ""}
+    asked_by: Manifest = {"trigger": run.trigger, "token": run.token or ""}
+    if run.dataset is not None:
+        asked_by["dataset"] = run.dataset.model_dump()
     metadata["annotations"] = {names.ANNOTATION_RUN: canonical_json(asked_by).decode()}
     return {
         "apiVersion": "batch/v1",
@@ -56,13 +59,14 @@ def _container(model: Model, run: Run, champion: Champion | None, settings: Sett
     secret = training.secret_ref.name if training.secret_ref else settings.trainer_secret
     wandb = training.tracking.wandb
     secrets = [secret, *([wandb.secret_ref.name] if wandb and wandb.secret_ref else [])]
-    request = run_request(model, run.version, champion, settings)
+    request = run_request(model, run, champion, settings)
     return {
         "name": "trainer",
         "image": settings.trainer_image,
         "env": [
             {"name": RUN_VARIABLE, "value": request.encode()},
             {"name": "HOME", "value": "/tmp"},  # noqa: S108 - the pod's own emptyDir
+            *_database(run, settings),
         ],
         "envFrom": [{"secretRef": {"name": name}} for name in secrets],
         "resources": shared.resources(training.resources, requests=REQUESTS, limits=LIMITS),
@@ -73,20 +77,35 @@ def _container(model: Model, run: Run, champion: Champion | None, settings: Sett
     }
 
 
+def _database(run: Run, settings: Settings) -> list[Manifest]:
+    """Return the variable with the database's URL, for a run that reads a data set from it."""
+    if run.dataset is None:
+        return []
+    reference = {"name": settings.dataset_secret, "key": "url"}
+    return [{"name": "DATABASE_URL", "valueFrom": {"secretKeyRef": reference}}]
+
+
 def run_request(
-    model: Model, version: str, champion: Champion | None, settings: Settings
+    model: Model, run: Run, champion: Champion | None, settings: Settings
 ) -> RunRequest:
     """Return the trainer's request."""
     return RunRequest(
-        version=version,
+        version=run.version,
         namespace=model.namespace,
         model=model.name,
-        source=model.spec.dataset.uri,
+        source=_source(model, run),
         identity=model.spec.identity(),
         gate=model.spec.gate,
         tracking=model.spec.training.tracking,
         destination=names.bundle_uri(
-            settings.bundle_root, namespace=model.namespace, model=model.name, version=version
+            settings.bundle_root, namespace=model.namespace, model=model.name, version=run.version
         ),
         champion=champion,
     )
+
+
+def _source(model: Model, run: Run) -> str:
+    """Return where the trainer reads the table: the run's version of a data set, or the file."""
+    if run.dataset is None:
+        return model.spec.dataset.uri or ""
+    return DatasetReference(name=run.dataset.name, version=run.dataset.version).source

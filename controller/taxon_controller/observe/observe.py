@@ -17,6 +17,7 @@ from taxon_controller.observe.gateway import (
 from taxon_controller.observe.observed import (
     Cleanup,
     KServeState,
+    Newest,
     Observed,
     Pointer,
     Server,
@@ -62,7 +63,17 @@ class Urls(Protocol):
         """Stop probing for a model."""
 
 
-def observe(api: Api, urls: Urls, model: Model, settings: Settings) -> Observed:
+class Versions(Protocol):
+    """Asks for the newest versions of data sets continuously, as the URLs are probed."""
+
+    def newest(self, model: Key, name: str) -> Newest | None:
+        """Return the last good answer about a model's data set, or None before the first."""
+
+    def forget(self, model: Key) -> None:
+        """Note that a model follows no data set."""
+
+
+def observe(api: Api, urls: Urls, versions: Versions, model: Model, settings: Settings) -> Observed:
     """Return what is in the cluster about a model; what could not be read is part of it."""
     reader = Reader(api)
     jobs, services = reader.owned(JOB, model) or [], reader.owned(SERVICE, model) or []
@@ -92,8 +103,20 @@ def observe(api: Api, urls: Urls, model: Model, settings: Settings) -> Observed:
         answering=answer.version if answer else None,
         unanswered=answer.why if answer else "",
         admission_refused=refused,
+        dataset=_newest(versions, model, settings),
         unread=tuple(reader.unread),
     )
+
+
+def _newest(versions: Versions, model: Model, settings: Settings) -> Newest | None:
+    """Return what is known about the data set the model follows, if it follows one."""
+    key = (model.namespace, model.name)
+    reads = settings.monitor_url and model.deleted is None and model.parsed is not None
+    followed = model.follows if reads else None
+    if followed is None:
+        versions.forget(key)
+        return None
+    return versions.newest(key, followed)
 
 
 def _foreign(

@@ -5,14 +5,16 @@ from datetime import datetime
 from typing import Literal
 
 from taxon_contracts.run import RunResult
-from taxon_contracts.status import Trigger, VersionRecord
+from taxon_contracts.status import TrainedDataset, Trigger, VersionRecord
 from taxon_controller.domain.actions import Finding
 from taxon_kube.api import ApiError, Kind, Manifest
 
 
 @dataclass(frozen=True)
 class Attempt:
-    """One training Job. ``result`` and ``failure`` are absent while it is active.
+    """One training Job. ``dataset`` is the data set it trains on, if that is not a file.
+
+    ``result`` and ``failure`` are absent while it is active.
 
     ``succeeded``: the Job is Complete. ``lost``: its result is unknown, because its pod was
     removed. ``record`` is the run's record that an earlier reconciliation wrote.
@@ -22,6 +24,7 @@ class Attempt:
     number: int
     trigger: Trigger
     token: str
+    dataset: TrainedDataset | None
     created: datetime
     finished: datetime | None
     deleting: bool
@@ -118,6 +121,14 @@ class Unread:
         return Finding("ReadFailed", f"{where} cannot be read: {self.error}")
 
 
+@dataclass(frozen=True)
+class Newest:
+    """The newest version of a data set: None if there is none, or if ``why`` says it is unknown."""
+
+    version: int | None
+    why: str = ""
+
+
 KServeState = Literal["Answering", "Unavailable", "Missing"]
 
 
@@ -130,6 +141,8 @@ class Observed:
     someone else, as ``Kind/name``. ``url`` is the model's URL for clients outside.
     ``answering`` is the version that answers there; ``unanswered`` is why none does; with neither
     it is unknown. ``admission_refused`` is why admission refuses the existing servers, if it does.
+    ``dataset`` is what the monitor last said about the data set whose newest version the model
+    follows; None before it said anything.
     ``unread`` is what could not be read, and must not count as absent.
     """
 
@@ -147,6 +160,7 @@ class Observed:
     answering: str | None = None
     unanswered: str = ""
     admission_refused: str = ""
+    dataset: Newest | None = None
     unread: tuple[Unread, ...] = ()
 
     def server(self, version: str | None) -> Server | None:

@@ -3,6 +3,7 @@
 import json
 import re
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, get_args
 
@@ -11,7 +12,7 @@ from pydantic import ValidationError
 from taxon_contracts import names
 from taxon_contracts.document import salvage
 from taxon_contracts.run import RunResult
-from taxon_contracts.status import Trigger, VersionRecord
+from taxon_contracts.status import TrainedDataset, Trigger, VersionRecord
 from taxon_controller import clock
 from taxon_controller.domain.actions import Finding
 from taxon_controller.observe.observed import (
@@ -54,15 +55,16 @@ def read_attempt(job: Manifest, pods: Iterable[Manifest]) -> Attempt | None:
     number = metadata["name"].removeprefix(f"{label(job, names.LABEL_MODEL)}-{version}-")
     if not version or not number.isdigit():
         return None
-    trigger, token = _asked_by(annotation(job, names.ANNOTATION_RUN))
+    run = _run(annotation(job, names.ANNOTATION_RUN))
     own = [pod for pod in pods if label(pod, JOB_LABEL) == metadata["name"]]
     finished, kind, job_reason = _finished(job)
     result = _result(own) if finished else None
     return Attempt(
         version=version,
         number=int(number),
-        trigger=trigger,
-        token=token,
+        trigger=run.trigger,
+        token=run.token,
+        dataset=run.dataset,
         created=clock.parse(metadata["creationTimestamp"]),
         finished=finished,
         deleting="deletionTimestamp" in metadata,
@@ -76,13 +78,33 @@ def read_attempt(job: Manifest, pods: Iterable[Manifest]) -> Attempt | None:
     )
 
 
-def _asked_by(text: str) -> tuple[Trigger, str]:
+@dataclass(frozen=True)
+class _Run:
+    """What a training Job says about its run."""
+
+    trigger: Trigger = "Spec"
+    token: str = ""
+    dataset: TrainedDataset | None = None
+
+
+def _run(text: str) -> _Run:
     try:
         stated = json.loads(text or "{}")
     except ValueError:
-        return "Spec", ""
+        return _Run()
     trigger = stated.get("trigger", "Spec")
-    return (trigger if trigger in get_args(Trigger) else "Unknown"), str(stated.get("token", ""))
+    return _Run(
+        trigger=trigger if trigger in get_args(Trigger) else "Unknown",
+        token=str(stated.get("token", "")),
+        dataset=_dataset(stated.get("dataset")),
+    )
+
+
+def _dataset(stated: object) -> TrainedDataset | None:
+    try:
+        return salvage(TrainedDataset, stated) if stated else None
+    except ValidationError:
+        return None
 
 
 def _finished(job: Manifest) -> tuple[datetime | None, str, str]:

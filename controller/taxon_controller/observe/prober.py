@@ -4,14 +4,14 @@ A reconciliation never waits for a URL: it registers its question and uses the l
 All probes share one thread, so a slow URL does not delay other models.
 """
 
-import asyncio
 import random
 import threading
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, field
-from functools import partial
+from dataclasses import dataclass
 
-from taxon_controller.observe.probe import Answer, Question, answer_to, trusted
+from taxon_controller.observe.asker import Asker
+from taxon_controller.observe.exchange import authorities
+from taxon_controller.observe.probe import Answer, Question, answer_to
 
 Key = tuple[str, str]
 """Namespace and name of a model."""
@@ -42,18 +42,24 @@ class Pace:
         return seconds * random.uniform(0.5, 1.0)  # noqa: S311 - jitter, not a secret
 
 
+async def _over_http(question: Question) -> Answer:
+    return await answer_to(question, trust=authorities())
+
+
 @dataclass(eq=False)
 class _Watch:
     """What is known about the URL of one model."""
 
     question: Question
     expected: str
+    asks: Ask
+    pace: Pace
     answer: Answer | None = None
     failures: int = 0
-    task: asyncio.Task[None] | None = None
 
-    def take(self, answer: Answer) -> bool:
-        """Note an answer; return whether what is known has changed."""
+    async def ask(self) -> bool:
+        """Probe once; return whether what is known has changed."""
+        answer = await self.asks(self.question)
         self.failures = 0 if answer.version == self.expected else self.failures + 1
         confirmed = self.answer is not None and self.answer.version == self.expected
         if confirmed and 0 < self.failures < FAILURES_TO_DOUBT:
@@ -61,8 +67,15 @@ class _Watch:
         changed, self.answer = answer != self.answer, answer
         return changed
 
+    def pause(self) -> float:
+        """Return the seconds until the next probe."""
+        return self.pace.pause(self.failures)
 
-@dataclass(eq=False)
+    def is_wanted(self) -> bool:
+        """Return True: the prober itself ends a watch."""
+        return True
+
+
 class Prober:
     """Probes the registered URLs, each at its own interval, in the thread that runs it.
 
@@ -72,12 +85,11 @@ class Prober:
         pace: the pauses.
     """
 
-    changed: Callable[[Key], None]
-    ask: Ask | None = None
-    pace: Pace = field(default_factory=Pace)
-    _watches: dict[Key, _Watch] = field(default_factory=dict)
-    _lock: threading.Lock = field(default_factory=threading.Lock)
-    _loop: asyncio.AbstractEventLoop | None = None
+    def __init__(
+        self, changed: Callable[[Key], None], ask: Ask | None = None, pace: Pace | None = None
+    ) -> None:
+        self._ask, self._pace = ask or _over_http, pace or Pace()
+        self._asker: Asker[Key, _Watch] = Asker(changed, AT_A_TIME)
 
     def watch(self, key: Key, question: Question, *, expected: str) -> Answer | None:
         """Return the URL's last answer, or None if there is no answer to this question yet.
@@ -88,56 +100,17 @@ class Prober:
             expected: the version that should answer. Another one starts a new question: an answer
                 from before a switch does not count after it.
         """
-        with self._lock:
-            known = self._watches.get(key)
+        with self._asker.lock:
+            known = self._asker.get(key)
             if known is not None and (known.question, known.expected) == (question, expected):
                 return known.answer
-            self._put(key, _Watch(question, expected))
+            self._asker.put(key, _Watch(question, expected, self._ask, self._pace))
             return None
 
     def forget(self, key: Key) -> None:
         """Stop probing for a model."""
-        with self._lock:
-            self._put(key, None)
+        self._asker.put(key, None)
 
     def run(self, stop: threading.Event) -> None:
         """Probe until stopped."""
-        asyncio.run(self._run(stop))
-
-    def _put(self, key: Key, watch: _Watch | None) -> None:
-        """Replace the previous watch; the lock is held."""
-        before = self._watches.pop(key, None)
-        if watch is not None:
-            self._watches[key] = watch
-        if self._loop is not None:
-            self._loop.call_soon_threadsafe(self._change_over, key, before, watch)
-
-    async def _run(self, stop: threading.Event) -> None:
-        self._turn = asyncio.Semaphore(AT_A_TIME)
-        self._asks = self.ask or partial(answer_to, trust=trusted())
-        with self._lock:
-            self._loop = asyncio.get_running_loop()
-            for key, watch in self._watches.items():
-                self._change_over(key, None, watch)
-        try:
-            await asyncio.to_thread(stop.wait)
-        finally:
-            with self._lock:
-                self._loop = None
-
-    def _change_over(self, key: Key, before: _Watch | None, watch: _Watch | None) -> None:
-        """Stop one watch's probes and start another's; runs in the loop."""
-        if before is not None and before.task is not None:
-            before.task.cancel()
-        if watch is not None:
-            watch.task = asyncio.get_running_loop().create_task(self._keep_asking(key, watch))
-
-    async def _keep_asking(self, key: Key, watch: _Watch) -> None:
-        while True:
-            async with self._turn:
-                answer = await self._asks(watch.question)
-            with self._lock:
-                changed = watch.take(answer)
-            if changed:
-                self.changed(key)
-            await asyncio.sleep(self.pace.pause(watch.failures))
+        self._asker.run(stop)

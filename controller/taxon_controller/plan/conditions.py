@@ -10,7 +10,7 @@ from taxon_contracts.sentences import fitted
 from taxon_contracts.status import Condition, VersionRecord
 from taxon_controller import clock
 from taxon_controller.domain.actions import Finding
-from taxon_controller.domain.history import find, has_result, latest_of_spec
+from taxon_controller.domain.history import carried_out, latest_of_spec
 from taxon_controller.domain.model import Model
 from taxon_controller.plan import gating
 from taxon_controller.plan.blockers import SERVING_KINDS
@@ -19,7 +19,9 @@ from taxon_controller.plan.readiness import asked_for_is_live, first_finding, re
 
 HELD_UP = (
     "CredentialsMissing",
+    "DatasetNotFound",
     "ImagePullFailed",
+    "MonitorMissing",
     "ObjectBeingDeleted",
     "ReadFailed",
     "Unschedulable",
@@ -129,8 +131,8 @@ def _carried_out(decision: Decision) -> str:
     model = decision.scene.model
     if not model.retrain or decision.runs.phase is not None:
         return ""
-    record = find(decision.rollout.records, model.version(model.retrain))
-    if record is None or not has_result(record):
+    record = carried_out(model, decision.rollout.records)
+    if record is None:
         return ""
     value = model.retrain.partition(":")[2]
     return (

@@ -1,7 +1,7 @@
 """The Kubernetes Events for a change of status.
 
-Conditions report on the desired version. A run in the background (schedule, annotation) changes
-none of them while it runs, so its start and its end are Events.
+Conditions report on the desired version. A run in the background (schedule, annotation, newer data
+set) changes none of them while it runs, so its start and its end are Events.
 """
 
 from taxon_contracts.search import describe_search
@@ -67,7 +67,8 @@ def _begins(before: Status, run: Run) -> bool:
 
 def _begun(run: Run, model: Model) -> Event:
     size = describe_search(model.spec.identity())
-    message = f"{run.version} is trained in the background ({run.trigger}): {size}"
+    dataset = f" on version {run.dataset.version} of {run.dataset.name}" if run.dataset else ""
+    message = f"{run.version} is trained in the background{dataset} ({run.trigger}): {size}"
     return Event(Finding("RunStarted", message))
 
 

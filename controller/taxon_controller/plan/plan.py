@@ -12,7 +12,13 @@ from taxon_contracts.status import Address, Status, VersionRecord
 from taxon_controller import clock
 from taxon_controller.domain.accounts import accounts
 from taxon_controller.domain.actions import Annotate, Delete, Finalize, Finding, Write
-from taxon_controller.domain.history import Records, find, newest_first, with_record
+from taxon_controller.domain.history import (
+    Records,
+    carried_out,
+    find,
+    newest_first,
+    with_record,
+)
 from taxon_controller.domain.hosts import inside_url
 from taxon_controller.domain.model import Model
 from taxon_controller.observe.observed import Observed
@@ -107,10 +113,10 @@ def _unwatched(scene: Scene) -> tuple[datetime, ...]:
 def _protected(model: Model, runs: RunPlan, rollout: RolloutPlan) -> frozenset[str]:
     """Return the versions that are kept at any age."""
     places = (rollout.live, rollout.candidate, rollout.previous)
-    asked = model.version(model.retrain)
-    in_use = {place.version for place in places if place is not None}
-    in_use |= {runs.run.version} if runs.run else set()
-    return frozenset(in_use | {asked, rollout.target or asked, model.spec.pinned_version or asked})
+    asked = carried_out(model, rollout.records)
+    in_use = (runs.run, asked, *places)
+    named = (rollout.target, model.spec.pinned_version)
+    return frozenset({one.version for one in in_use if one} | {one for one in named if one})
 
 
 def _with_status(decision: Decision, writes: tuple[Write, ...]) -> Plan:

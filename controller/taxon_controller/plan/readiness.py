@@ -14,7 +14,14 @@ from taxon_controller.plan import gating
 from taxon_controller.plan.decided import Decision
 from taxon_controller.plan.edits import Edit
 
-RUNNING = ("Training", "RetryPending", "ObjectBeingDeleted", "Unschedulable", "ImagePullFailed")
+RUNNING = (
+    "Training",
+    "RetryPending",
+    "DatasetVersionUnknown",
+    "ObjectBeingDeleted",
+    "Unschedulable",
+    "ImagePullFailed",
+)
 
 Companion = Literal["Stalled", "Reconciling"] | None
 """The condition that is True beside Ready=False: a person has to act, or it is on its way."""

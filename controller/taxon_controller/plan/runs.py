@@ -59,17 +59,25 @@ def plan_runs(scene: Scene) -> RunPlan:
         settled = with_record(settled, record) if record is not None else settled
     going = {v: tries for v, tries in unsettled.items() if not _is_settled(tries[-1], settled)}
     wanted = wanted_run(scene, going, settled)
-    kept = None if wanted is None or scene.suspended else wanted.version
-    settled, superseded = _supersede(scene, going, kept, settled)
-    plan = RunPlan(settled)
-    if wanted is not None:
-        plan = _continue(scene, wanted, going.get(wanted.version, ()))
+    kept = wanted.version if isinstance(wanted, Wanted) else None
+    settled, superseded = _supersede(scene, going, None if scene.suspended else kept, settled)
+    plan = _plan_wanted(scene, wanted, going)
     return replace(
         plan,
         records=settled,
-        writes=(*superseded, *_swept(attempts, settled, wanted), *plan.writes),
+        writes=(*superseded, *_swept(attempts, settled, kept), *plan.writes),
         due=(*next_slot(scene), *plan.due),
     )
+
+
+def _plan_wanted(scene: Scene, wanted: Wanted | Finding | None, going: Going) -> RunPlan:
+    match wanted:
+        case Wanted():
+            return _continue(scene, wanted, going.get(wanted.version, ()))
+        case Finding():
+            return RunPlan((), phase=first(RUN_BLOCKERS, scene) or wanted)
+        case None:
+            return RunPlan(())
 
 
 def _is_settled(attempt: Attempt, records: Records) -> bool:
@@ -120,7 +128,7 @@ def _given_up(scene: Scene, attempts: Attempts, before: VersionRecord | None) ->
     return failed(attempts, why, now, before)
 
 
-def _swept(attempts: Attempts, records: Records, wanted: Wanted | None) -> tuple[Write, ...]:
+def _swept(attempts: Attempts, records: Records, kept: str | None) -> tuple[Write, ...]:
     """Delete the Jobs of settled runs but the newest of each version."""
     newest = {one.version: one.number for one in sorted(attempts, key=lambda one: one.number)}
     return tuple(
@@ -129,7 +137,7 @@ def _swept(attempts: Attempts, records: Records, wanted: Wanted | None) -> tuple
         if not one.deleting
         and one.number < newest[one.version]
         and _is_settled(one, records)
-        and (wanted is None or one.version != wanted.version)
+        and one.version != kept
     )
 
 
@@ -144,13 +152,13 @@ def _continue(scene: Scene, wanted: Wanted, attempts: Attempts) -> RunPlan:
     if last is not None and last.finished is not None:
         again = last.finished + pause(len(attempts), scene.settings)
         if scene.now < again:
-            return _wait_for_retry(wanted, attempts, again)
+            return _wait_for_retry(scene, wanted, attempts, again)
     return _begin(scene, wanted, attempts)
 
 
 def _wait_for_end(scene: Scene, wanted: Wanted, attempts: Attempts) -> RunPlan:
     last = attempts[-1]
-    run = _run(wanted, last.number, attempts[0].created)
+    run = _run(scene, wanted, last.number, attempts[0].created)
     due = (scene.now + POD_LOOK,)
     if cannot_start(last):
         return _wait_for_start(scene, wanted, attempts, RunPlan((), run, due=due))
@@ -175,7 +183,7 @@ def _wait_for_start(scene: Scene, wanted: Wanted, attempts: Attempts, waiting: R
     return replace(waiting, phase=Finding(reason, said))
 
 
-def _wait_for_retry(wanted: Wanted, attempts: Attempts, again: datetime) -> RunPlan:
+def _wait_for_retry(scene: Scene, wanted: Wanted, attempts: Attempts, again: datetime) -> RunPlan:
     last = attempts[-1]
     why = why_failed(last)
     phase = Finding(
@@ -183,13 +191,13 @@ def _wait_for_retry(wanted: Wanted, attempts: Attempts, again: datetime) -> RunP
         f"attempt {len(attempts)} of {wanted.version} failed ({why.reason}: {why.message}); the"
         f" next starts at {clock.text(again)}",
     )
-    return RunPlan((), _run(wanted, last.number, attempts[0].created), phase, due=(again,))
+    return RunPlan((), _run(scene, wanted, last.number, attempts[0].created), phase, due=(again,))
 
 
 def _begin(scene: Scene, wanted: Wanted, attempts: Attempts) -> RunPlan:
     numbers = (one.number for one in scene.observed.attempts if one.version == wanted.version)
     begun = attempts[0].created if attempts else scene.now
-    run = _run(wanted, max(numbers, default=0) + 1, begun)
+    run = _run(scene, wanted, max(numbers, default=0) + 1, begun)
     try:
         job = training_job(scene.model, run, champion=champion(scene), settings=scene.settings)
     except ValueError as error:
@@ -203,11 +211,12 @@ def _running(scene: Scene, wanted: Wanted, attempt: int) -> str:
     return f"attempt {attempt} of {wanted.version} is running: {size}"
 
 
-def _run(wanted: Wanted, attempt: int, begun: datetime) -> Run:
+def _run(scene: Scene, wanted: Wanted, attempt: int, begun: datetime) -> Run:
     return Run(
         version=wanted.version,
         trigger=wanted.trigger,
         token=wanted.token or None,
+        dataset=scene.model.dataset(wanted.token),
         attempt=attempt,
         start_time=clock.text(begun),
     )

@@ -1,14 +1,17 @@
-"""Which run a model needs: the spec's, the annotation's or the schedule's."""
+"""Which run a model needs: the spec's, the annotation's, the schedule's or the data set's."""
 
 from dataclasses import dataclass
 from datetime import datetime
 
 from taxon_contracts.status import Trigger, VersionRecord
 from taxon_controller import clock
-from taxon_controller.domain.history import Records, find, has_result, latest_of_spec
+from taxon_controller.domain import tokens
+from taxon_controller.domain.actions import Finding
+from taxon_controller.domain.history import Records, carried_out, has_result, latest_of_spec
 from taxon_controller.domain.model import Model
 from taxon_controller.plan import schedule
 from taxon_controller.plan.blockers import invalid_schedule
+from taxon_controller.plan.followed import newest_version
 from taxon_controller.plan.outcomes import Attempts
 from taxon_controller.plan.scene import Scene
 
@@ -25,8 +28,10 @@ class Wanted:
     token: str
 
 
-def wanted_run(scene: Scene, going: Going, records: Records) -> Wanted | None:
-    """Return the run to continue or to start.
+def wanted_run(scene: Scene, going: Going, records: Records) -> Wanted | Finding | None:
+    """Return the run to continue or to start, or why the one to start is not known yet.
+
+    A run keeps its version of the data set; a newer one counts when the run has ended.
 
     Args:
         scene: the model and its surroundings.
@@ -34,17 +39,17 @@ def wanted_run(scene: Scene, going: Going, records: Records) -> Wanted | None:
         records: runs that have ended.
     """
     model = scene.model
-    manual = _manual(model, records)
+    manual = _manual(scene, records)
     for version, attempts in going.items():
         last = attempts[-1]
         if model.version(last.token) != version:
             continue
-        waits = last.finished is not None
-        if not (waits and manual is not None and manual.version != version):
+        waits = last.finished is not None and isinstance(manual, Wanted)
+        if not waits or model.cause(last.token) == model.retrain:
             return Wanted(version, last.trigger, last.token)
     if latest_of_spec(model, records) is None:
-        return Wanted(model.version(model.retrain), "Spec", model.retrain)
-    return manual or _scheduled(scene, records)
+        return _caused(scene, "Spec", model.retrain)
+    return manual or _scheduled(scene, records) or _of_newer_dataset(scene, records)
 
 
 def next_slot(scene: Scene) -> tuple[datetime, ...]:
@@ -54,18 +59,46 @@ def next_slot(scene: Scene) -> tuple[datetime, ...]:
     return (slot,) if slot else ()
 
 
-def _manual(model: Model, records: Records) -> Wanted | None:
+def _caused(scene: Scene, trigger: Trigger, cause: str) -> Wanted | Finding:
+    """Return the run with a cause, on the newest version of a data set the model follows."""
+    followed = scene.model.follows
+    if followed is None:
+        return Wanted(scene.model.version(cause), trigger, cause)
+    newest = newest_version(scene, followed)
+    if isinstance(newest, Finding):
+        return newest
+    token = tokens.fixed_to(cause, newest)
+    return Wanted(scene.model.version(token), trigger, token)
+
+
+def _manual(scene: Scene, records: Records) -> Wanted | Finding | None:
     """Return the run of the retrain annotation, unless it has ended already."""
-    if not model.retrain:
+    model = scene.model
+    if not model.retrain or carried_out(model, records) is not None:
         return None
-    version = model.version(model.retrain)
-    record = find(records, version)
-    if record is not None and has_result(record):
-        return None
-    return Wanted(version, "Manual", model.retrain)
+    return _caused(scene, "Manual", model.retrain)
 
 
-def _scheduled(scene: Scene, records: Records) -> Wanted | None:
+def _of_newer_dataset(scene: Scene, records: Records) -> Wanted | Finding | None:
+    """Return the run of a version that is newer than all this spec was trained on.
+
+    Older ones do not count: the newest may have been deleted, or the answer may be outdated.
+    """
+    model, newest = scene.model, scene.observed.dataset
+    if model.follows is None or newest is None or newest.version is None:
+        return None
+    if any(_reaches(one, newest.version, model) for one in records):
+        return None
+    return _caused(scene, "NewDataset", model.retrain)
+
+
+def _reaches(record: VersionRecord, version: int, model: Model) -> bool:
+    """Return whether a run of this spec used this version of the data set, or a newer one."""
+    used = tokens.dataset_version_of(record.token or "") or 0
+    return used >= version and has_result(record) and model.asks_for(record)
+
+
+def _scheduled(scene: Scene, records: Records) -> Wanted | Finding | None:
     """Return the run of the newest slot since the last run started: missed slots run once."""
     text = _schedule(scene)
     if text is None:
@@ -76,8 +109,7 @@ def _scheduled(scene: Scene, records: Records) -> Wanted | None:
     slot = schedule.due_slot(text, max(begun, default=scene.model.created), scene.now)
     if slot is None:
         return None
-    token = schedule.token(slot)
-    return Wanted(scene.model.version(token), "Schedule", token)
+    return _caused(scene, "Schedule", schedule.token(slot))
 
 
 def _has_begun(record: VersionRecord) -> bool:

@@ -12,8 +12,9 @@ from pathlib import Path
 
 import pytest
 
+from taxon_controller.observe.exchange import trusted
 from taxon_controller.observe.gateway import Entrance
-from taxon_controller.observe.probe import Answer, Question, answer_to, ask, trusted
+from taxon_controller.observe.probe import Answer, Question, answer_to, ask
 
 HOST = "wine.example.com"
 METADATA = b'{"name": "wine", "versions": ["v3f9c2a71be"]}'
