@@ -52,7 +52,7 @@ def image(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Image:
 
 def test_every_deployable_has_an_image_named_after_its_folder() -> None:
     """The folders with a Dockerfile give the images, without one being listed by hand."""
-    assert {"controller", "evaluation", "model-server", "training-job"} <= set(IMAGES)
+    assert {"controller", "evaluation", "model-server", "monitor", "training-job"} <= set(IMAGES)
     assert IMAGES["model-server"].reference.startswith("docker.io/taxon/model-server:")
 
 

@@ -1,8 +1,14 @@
 """Which versions data sets have."""
 
-from sqlalchemy import Engine
+from sqlalchemy import Engine, text
 
-from taxon_contracts.datasets import DatasetVersions
+from taxon_contracts.datasets import DatasetVersion, DatasetVersions
+from taxon_datastore.database import transaction
+
+_VERSIONS = text(
+    "SELECT version, digest, rows, created_at FROM datasets"
+    " WHERE namespace = :namespace AND name = :name ORDER BY version DESC"
+)
 
 
 def dataset_versions(engine: Engine, *, namespace: str, name: str) -> DatasetVersions:
@@ -11,4 +17,6 @@ def dataset_versions(engine: Engine, *, namespace: str, name: str) -> DatasetVer
     Raises:
         DatabaseUnavailable: worth trying again.
     """
-    raise NotImplementedError
+    with transaction(engine) as connection:
+        found = connection.execute(_VERSIONS, {"namespace": namespace, "name": name}).mappings()
+        return DatasetVersions(versions=tuple(DatasetVersion(**row) for row in found))

@@ -12,7 +12,7 @@ from hack.cluster.images.image import BASE, Builder, Image, all_images
 from hack.cluster.steps import ClusterError, step
 
 MEGABYTE = 1_000_000
-MOST = {"controller": 150, "model-server": 350, "training-job": 500}
+MOST = {"controller": 150, "model-server": 350, "monitor": 150, "training-job": 500}
 """Megabytes an image may have over the base."""
 
 
