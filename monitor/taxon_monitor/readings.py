@@ -1,11 +1,13 @@
 """What the monitor reads at intervals for Prometheus; a scrape never waits for the database."""
 
 import threading
+import time
 from collections.abc import Callable, Iterable, Mapping
 
 import structlog
 
 from taxon_contracts import metrics as names
+from taxon_datastore.accuracy import LiveAccuracy, accuracy_of_days
 from taxon_datastore.database import DatabaseRefused, DatabaseUnavailable, engine
 from taxon_datastore.datasets.newest import Newest, newest_versions
 from taxon_datastore.log_size import LogSize, log_size
@@ -13,8 +15,13 @@ from taxon_monitor.telemetry import Figures, Telemetry
 
 _log = structlog.get_logger("taxon_monitor")
 
-READING_SECONDS = 20.0
+READING_SECONDS = 60.0
 """Longest time of one statement; nobody waits for it."""
+REST = 20
+"""A reading rests this many times as long as it took, so that it costs the database a twentieth of
+one core at most, however long the log is."""
+DAYS = 7
+"""Days of labelled share and live accuracy, as the metrics say."""
 
 Reading = Callable[[], Figures]
 
@@ -28,6 +35,7 @@ def readings(url: str) -> Mapping[str, Reading]:
     database = engine(url, statement_seconds=READING_SECONDS)
     return {
         "log_size": lambda: of_log(log_size(database)),
+        "live_accuracy": lambda: of_accuracy(accuracy_of_days(database, days=DAYS)),
         "newest_versions": lambda: of_datasets(newest_versions(database)),
     }
 
@@ -47,6 +55,17 @@ def of_datasets(newest: Iterable[Newest]) -> Figures:
     return {names.DATASET_VERSION: {(one.namespace, one.name): one.version for one in newest}}
 
 
+def of_accuracy(found: Iterable[LiveAccuracy]) -> Figures:
+    """Return the labelled share of every version, and the accuracy of those with labels."""
+    versions = {(one.namespace, one.model, one.version): one for one in found}
+    return {
+        names.LABELLED_SHARE: {key: one.share_labelled for key, one in versions.items()},
+        names.LIVE_ACCURACY: {
+            key: one.accuracy for key, one in versions.items() if one.accuracy is not None
+        },
+    }
+
+
 class Watch:
     """Reads everything again and again in a thread; what fails keeps its last figures."""
 
@@ -62,11 +81,14 @@ class Watch:
         threading.Thread(target=self._run, name="readings", daemon=True).start()
 
     def _run(self) -> None:
-        pause = threading.Event()
+        due = dict.fromkeys(self._readings, time.monotonic())
         while True:
-            for query, read in self._readings.items():
-                self._take(query, read)
-            pause.wait(self._interval_seconds)
+            query = min(due, key=due.__getitem__)
+            time.sleep(max(0.0, due[query] - time.monotonic()))
+            started = time.monotonic()
+            self._take(query, self._readings[query])
+            ended = time.monotonic()
+            due[query] = ended + max(self._interval_seconds, REST * (ended - started))
 
     def _take(self, query: str, read: Reading) -> None:
         try:

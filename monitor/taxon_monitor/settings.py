@@ -17,7 +17,7 @@ class Settings(BaseSettings):
     host: str = Field(default="127.0.0.1", description="Address to listen on.")
     port: int = Field(default=8082, ge=0, le=65535, description="Port; 0: the kernel chooses.")
     interval_seconds: float = Field(
-        default=30, gt=0, description="Pause between two readings of the metrics, in seconds."
+        default=30, gt=0, description="Shortest pause between two readings of a metric, in seconds."
     )
     answer_seconds: float = Field(
         default=5,

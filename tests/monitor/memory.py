@@ -4,7 +4,9 @@ import os
 import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
+from uuid import UUID
 
 from sqlalchemy import text
 from support.databases import execute
@@ -15,6 +17,15 @@ from taxon_datastore.database import engine, transaction
 DATASET = (
     "INSERT INTO datasets (namespace, name, version, digest, format, rows, columns)"
     " VALUES ('{}', '{}', {}, 'sha256:{:064x}', 'csv', 7, '[]')"
+)
+PREDICTION = (
+    "INSERT INTO predictions"
+    " (id, namespace, model, version, time, label, latency_seconds, outcome)"
+    " VALUES ('{}', 'default', 'm', 'v1', '{}', '\"{}\"', 0.1, 'Answered')"
+)
+LABEL = (
+    "INSERT INTO labels (id, namespace, model, prediction_id, label, observed_at, received_at)"
+    " VALUES (gen_random_uuid(), 'default', 'm', '{}', '\"{}\"', now(), now())"
 )
 
 
@@ -37,3 +48,20 @@ def frozen(url: str) -> Iterator[None]:
     finally:
         for pid in pids:
             os.kill(pid, signal.SIGCONT)
+
+
+def predict_and_label(url: str, answers: dict[str, str | None]) -> None:
+    """Add an answer for each label that was predicted, and what was observed (None: nothing)."""
+    for number, (predicted, observed) in enumerate(answers.items()):
+        moment = datetime.now(UTC)
+        place = uuid_at(moment, number)
+        statements = [PREDICTION.format(place, moment.isoformat(), predicted)]
+        if observed:
+            statements.append(LABEL.format(place, observed))
+        execute(engine(url), *statements)
+
+
+def uuid_at(moment: datetime, number: int) -> UUID:
+    """Return a UUIDv7 of a moment."""
+    milliseconds = int(moment.timestamp() * 1000)
+    return UUID(int=milliseconds << 80 | 0x7 << 76 | 0x2 << 62 | number)

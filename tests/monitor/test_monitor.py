@@ -7,18 +7,17 @@ import time
 from pathlib import Path
 
 import pytest
-from monitor.memory import frozen, load
+from monitor.memory import frozen, load, predict_and_label
 from monitor.watching import MonitorProcess, watching
 from support.waiting import wait_until
 
 from taxon_cli.local.ports import PortBlock
 from taxon_cli.local.postgres import Postgres
 from taxon_contracts.datasets import DatasetVersions
-from taxon_contracts.metrics import LABELLED_SHARE, LIVE_ACCURACY, MONITOR_METRICS
+from taxon_contracts.metrics import MONITOR_METRICS
 
 PATH = "/v1/namespaces/default/datasets/flowers"
 NEWEST = 'dataset_version{dataset="flowers",namespace="default"}'
-OF_LABELS = (LABELLED_SHARE, LIVE_ACCURACY)
 FAILED = 'taxon_monitor_errors_total{query="log_size"}'
 
 
@@ -65,15 +64,21 @@ def test_metrics_show_the_log_and_the_newest_versions(url: str, monitor: Monitor
     assert monitor.metric("prediction_log_oldest_seconds") in (today, today - 86400)
 
 
-def test_every_metric_of_the_contract_is_exposed(monitor: MonitorProcess) -> None:
+def test_metrics_show_what_labels_say_of_a_version(url: str, monitor: MonitorProcess) -> None:
+    """The share that has a label, and the share of these that were right."""
+    predict_and_label(url, {"a": "a", "b": "a", "c": None, "d": None})
+    labels = '{model="m",namespace="default",version="v1"}'
+    wait_until(lambda: monitor.metric(f"labelled_share{labels}") == 0.5)
+
+    assert monitor.metric(f"live_accuracy{labels}") == 0.5
+
+
+def test_every_metric_of_the_contract_is_exposed(url: str, monitor: MonitorProcess) -> None:
     """Each is scraped under its own name."""
-    wait_until(lambda: monitor.metric("prediction_log_days_ahead") is not None)
+    load(url, "default", "flowers", 1)
+    wait_until(lambda: monitor.metric(NEWEST) == 1)
     text = monitor.ask("/metrics")[1]
-    missing = [
-        one.name
-        for one in MONITOR_METRICS
-        if one not in OF_LABELS and f"# TYPE {one.name}" not in text
-    ]
+    missing = [one.name for one in MONITOR_METRICS if f"# TYPE {one.name}" not in text]
     assert missing == []
 
 
