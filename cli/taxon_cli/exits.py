@@ -8,7 +8,7 @@ MACHINE = 1
 USAGE = 2
 """The arguments or the file are wrong."""
 REFUSED = 3
-"""The gate refused the version."""
+"""The gate refused the version, or a server some labels."""
 
 
 def fail(code: int, sentence: str) -> int:

@@ -10,8 +10,11 @@ import subprocess
 import threading
 from collections.abc import Iterator
 
+from taxon_contracts.names import GROUP, PLURAL
+
 CALL_SECONDS = 30
 FORWARD_SECONDS = 15
+REACHABLE_STORE = "set keys and an AWS_ENDPOINT_URL that you can reach"
 FORWARDING = re.compile(r"Forwarding from 127\.0\.0\.1:([0-9]+) ->")
 
 
@@ -25,7 +28,37 @@ def secret_values(namespace: str, name: str) -> dict[str, str]:
     Raises:
         ClusterError: kubectl is missing, or the Secret cannot be read.
     """
-    command = [_kubectl(), "get", "secret", name, f"--namespace={namespace}", "--output=json"]
+    found = _read("secret", namespace, name, what=f"Secret {namespace}/{name}")
+    try:
+        data = json.loads(found).get("data") or {}
+        return {key: base64.b64decode(value).decode() for key, value in data.items()}
+    except (ValueError, AttributeError, binascii.Error) as error:
+        raise ClusterError(
+            f"Secret {namespace}/{name} contains values that are not text"
+        ) from error
+
+
+def status_url(namespace: str, model: str) -> str | None:
+    """Return the URL a model answers under, None if it has none.
+
+    Raises:
+        ClusterError: kubectl is missing, or the model cannot be read.
+    """
+    found = _read(f"{PLURAL}.{GROUP}", namespace, model, what=f"model {namespace}/{model}")
+    try:
+        url = json.loads(found).get("status", {}).get("url")
+    except (ValueError, AttributeError) as error:
+        raise ClusterError(f"model {namespace}/{model} is not what it should be") from error
+    return url if isinstance(url, str) else None
+
+
+def _read(kind: str, namespace: str, name: str, *, what: str) -> str:
+    """Return an object as JSON.
+
+    Raises:
+        ClusterError: kubectl is missing, or the object cannot be read.
+    """
+    command = [_kubectl(), "get", kind, name, f"--namespace={namespace}", "--output=json"]
     try:
         done = subprocess.run(
             command, capture_output=True, text=True, timeout=CALL_SECONDS, check=False
@@ -36,21 +69,23 @@ def secret_values(namespace: str, name: str) -> dict[str, str]:
         ) from error
     if done.returncode:
         raise ClusterError(
-            f"Secret {namespace}/{name} cannot be read ({_last_line(done.stderr)}): check the"
-            " namespace, your rights and kubectl's context"
+            f"{what} cannot be read ({_last_line(done.stderr)}): check the namespace, your rights"
+            " and kubectl's context"
         )
-    try:
-        data = json.loads(done.stdout).get("data") or {}
-        return {key: base64.b64decode(value).decode() for key, value in data.items()}
-    except (ValueError, AttributeError, binascii.Error) as error:
-        raise ClusterError(
-            f"Secret {namespace}/{name} contains values that are not text"
-        ) from error
+    return done.stdout
 
 
 @contextlib.contextmanager
-def forwarded(namespace: str, service: str, port: int) -> Iterator[int]:
+def forwarded(
+    namespace: str, service: str, port: int, *, otherwise: str = REACHABLE_STORE
+) -> Iterator[int]:
     """Yield a port of 127.0.0.1 that is forwarded to a Service's pod.
+
+    Args:
+        namespace: the Service's.
+        service: its name.
+        port: its port.
+        otherwise: what else a user may do who may not forward ports.
 
     Raises:
         ClusterError: kubectl is missing, or does not forward.
@@ -67,12 +102,12 @@ def forwarded(namespace: str, service: str, port: int) -> Iterator[int]:
         command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
     ) as process:
         try:
-            yield _announced_port(process, f"{namespace}/{service}")
+            yield _announced_port(process, f"{namespace}/{service}", otherwise)
         finally:
             process.terminate()
 
 
-def _announced_port(process: "subprocess.Popen[str]", what: str) -> int:
+def _announced_port(process: "subprocess.Popen[str]", what: str, otherwise: str) -> int:
     """Return the port kubectl reports; read and drop its later output."""
     assert process.stdout is not None  # noqa: S101 - it was started with a pipe
     timer = threading.Timer(FORWARD_SECONDS, process.terminate)
@@ -88,8 +123,7 @@ def _announced_port(process: "subprocess.Popen[str]", what: str) -> int:
         timer.cancel()
     raise ClusterError(
         f"no connection to Service {what} ({_last_line(said) or 'kubectl port-forward ended'}):"
-        " you need the right to forward ports there; or set keys and an AWS_ENDPOINT_URL that you"
-        " can reach"
+        f" you need the right to forward ports there; or {otherwise}"
     )
 
 

@@ -1,4 +1,4 @@
-"""`taxon`: run models on this machine, and store tables for training."""
+"""`taxon`: run models on this machine, store tables for training, and send labels."""
 
 import argparse
 import sys
@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import NoReturn
 
 from taxon_cli import exits
+from taxon_cli.labels.command import add_labels
 from taxon_cli.resource_file import BadFile, read_model
 from taxon_cli.signals import Interrupted, interruptible
 
@@ -41,6 +42,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_run(local.add_subparsers(required=True, metavar="VERB"))
     table = parts.add_parser("table", help="tables in the object store")
     _add_put(table.add_subparsers(required=True, metavar="VERB"))
+    add_labels(parts)
     return parser
 
 

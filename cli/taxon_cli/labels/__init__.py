@@ -1,0 +1,1 @@
+"""`taxon labels`: what was observed of predictions, from a file to the model's server."""
