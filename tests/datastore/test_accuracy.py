@@ -1,6 +1,8 @@
 """Live accuracy: which labels count for which answers, and the interval."""
 
+import re
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -25,6 +27,19 @@ def figures(database: Engine) -> list[tuple[int, int, int]]:
     """Return predictions, labelled and correct of each version of the last days."""
     found = accuracy_of_days(database, days=30)
     return [(one.predictions, one.labelled, one.correct) for one in found]
+
+
+def test_every_query_of_the_page_runs(database: Engine) -> None:
+    """What docs/labels.md shows is SQL that finds a label."""
+    page = (Path(__file__).parents[2] / "docs" / "labels.md").read_text()
+    queries = re.findall(r"```sql\n(.*?)```", page, re.DOTALL)
+    answer = predict(database, model="breast-cancer")
+    observe(database, "benign", prediction_id=answer, model="breast-cancer")
+
+    with transaction(database) as connection:
+        found = [connection.exec_driver_sql(query).all() for query in queries]
+
+    assert [len(rows) for rows in found] == [1, 1, 1]
 
 
 def test_labels_are_counted_against_the_answers(database: Engine) -> None:
