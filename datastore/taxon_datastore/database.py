@@ -6,15 +6,21 @@ import socket
 import threading
 from collections.abc import Callable, Iterator
 
-from sqlalchemy import Connection, Engine, NullPool, create_engine, event, make_url
+from sqlalchemy import Connection, Engine, NullPool, create_engine, event, make_url, text
 from sqlalchemy.exc import ArgumentError, DBAPIError
 
 CONNECT_SECONDS = 5
 STATEMENT_SECONDS = 30.0
 GRACE_SECONDS = 5.0
 """After a statement's time is over PostgreSQL has this long to say so."""
-REFUSALS = ("22", "23", "54")
-"""Classes of the SQLSTATEs for bad values, broken constraints and PostgreSQL's own limits."""
+SETTINGS = text(
+    "SELECT set_config('statement_timeout', :milliseconds, true),"
+    " set_config('timezone', 'UTC', true)"
+)
+"""What a transaction sets for itself: behind a pooler the next one may have another connection."""
+REFUSALS = ("22", "23", "54", "42804")
+"""Starts of the SQLSTATEs for bad values, broken constraints, PostgreSQL's own limits, and arrays
+of another type than the column's."""
 
 
 class DatabaseUnavailable(Exception):  # noqa: N818 - a state, worth trying again
@@ -55,10 +61,9 @@ def engine(
         poolclass=NullPool,
         connect_args={
             "connect_timeout": connect_seconds,
-            "options": f"-c statement_timeout={statement_seconds * 1000:.0f} -c timezone=UTC",
             "application_name": "taxon",
         },
-        execution_options={"patience": statement_seconds + GRACE_SECONDS},
+        execution_options={"statement_seconds": statement_seconds},
     )
 
 
@@ -83,6 +88,8 @@ def transaction(engine: Engine) -> Iterator[Connection]:
     """
     try:
         with engine.connect() as connection, _bounded(connection), connection.begin():
+            seconds = connection.get_execution_options()["statement_seconds"]
+            connection.execute(SETTINGS, {"milliseconds": f"{seconds * 1000:.0f}"})
             yield connection
     except DBAPIError as error:
         raise _translated(error.orig or error) from error
@@ -94,15 +101,15 @@ def _translated(error: BaseException) -> DatabaseUnavailable | DatabaseRefused:
     """Return the error for a driver's error: only bad values are refused for good."""
     sentence = str(error).strip().split("\n", maxsplit=1)[0]
     state = getattr(error, "pgcode", None) or ""
-    return (DatabaseRefused if state[:2] in REFUSALS else DatabaseUnavailable)(sentence)
+    return (DatabaseRefused if state.startswith(REFUSALS) else DatabaseUnavailable)(sentence)
 
 
 @contextlib.contextmanager
 def _bounded(connection: Connection) -> Iterator[None]:
     """Cut the connection when the server falls silent: its own timeout cannot help then."""
     with socket.socket(fileno=os.dup(connection.connection.fileno())) as wire:
-        patience = connection.get_execution_options()["patience"]
-        timer = threading.Timer(patience, _cut, [wire])
+        seconds = connection.get_execution_options()["statement_seconds"]
+        timer = threading.Timer(seconds + GRACE_SECONDS, _cut, [wire])
         timer.daemon = True
         timer.start()
         try:

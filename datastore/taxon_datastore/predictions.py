@@ -1,58 +1,51 @@
-"""The prediction log: storing events in bulk and exactly once, and reading them back."""
+"""The prediction log as events: storing those of earlier releases, and reading all of them."""
 
-import io
 import json
 from collections.abc import Sequence
-from contextlib import closing
 from typing import Any
 
 from pydantic import ValidationError
 from sqlalchemy import Engine, text
 
 from taxon_contracts.document import salvage
-from taxon_contracts.prediction import PredictionEvent
+from taxon_contracts.prediction import FeatureValue, PredictionEvent
 from taxon_datastore.database import transaction
+from taxon_datastore.intake import copy_into
 
-COLUMNS = tuple(PredictionEvent.model_fields)
 INPUTS = "inputs"
-"""Has the features, as a JSON array, of a row that is not numbers alone."""
+"""Has the features, as a JSON array, of an event that is not numbers alone."""
+STORED = (*PredictionEvent.model_fields, INPUTS)
+RECENT = text("""
+    SELECT made.*, (
+        SELECT jsonb_path_query_array(features, '$[*].type') FROM signatures AS known
+        WHERE known.namespace = made.namespace AND known.model = made.model
+            AND known.version = made.version
+    ) AS types
+    FROM predictions AS made WHERE namespace = :namespace AND model = :model
+    ORDER BY time DESC, id DESC LIMIT :limit
+""")
 COPY_ESCAPES = str.maketrans({"\\": "\\\\", "\t": "\\t", "\n": "\\n", "\r": "\\r"})
 """What COPY's text format writes otherwise."""
 
 
-def store_predictions(engine: Engine, events: Sequence[PredictionEvent]) -> int:
-    """Store events in one transaction; return how many were new.
+def store_predictions(engine: Engine, events: Sequence[PredictionEvent]) -> None:
+    """Store events in one transaction.
 
     Events already stored do not change, so a batch may be sent again after any failure.
-    Columns of a newer release get their defaults, and only events with other values than numbers
-    need the column for them.
+    Segments that an earlier release left come this way; this one's are rows already.
 
     Raises:
         DatabaseUnavailable: retry later, also if the schema lacks a table or a column.
         DatabaseRefused: PostgreSQL will never accept these events.
     """
     if not events:
-        return 0
+        return
     rows = [_row(event) for event in events]
-    mixed = any(row[INPUTS] is not None for row in rows)
-    names = (*COLUMNS, INPUTS) if mixed else COLUMNS
-    columns = ", ".join(names)
+    content = "".join(
+        "\t".join(_field(row[column]) for column in STORED) + "\n" for row in rows
+    ).encode()
     with transaction(engine) as connection:
-        connection.execute(
-            text(
-                "CREATE TEMPORARY TABLE staging ON COMMIT DROP"  # noqa: S608 - the names are the contract's own fields
-                f" AS SELECT {columns} FROM predictions WITH NO DATA"
-            )
-        )
-        with closing(connection.connection.cursor()) as cursor:
-            cursor.copy_expert(f"COPY staging ({columns}) FROM STDIN", _copy_text(rows, names))
-        stored = connection.execute(
-            text(
-                f"INSERT INTO predictions ({columns}) SELECT {columns} FROM staging"  # noqa: S608 - the names are the contract's own fields
-                " ON CONFLICT DO NOTHING"
-            )
-        )
-        return stored.rowcount
+        copy_into(connection, "predictions", STORED, content)
 
 
 def recent_predictions(
@@ -65,13 +58,9 @@ def recent_predictions(
     Raises:
         DatabaseUnavailable: worth trying again.
     """
-    query = text(
-        "SELECT * FROM predictions WHERE namespace = :namespace AND model = :model"
-        " ORDER BY time DESC, id DESC LIMIT :limit"
-    )
     with transaction(engine) as connection:
         rows = connection.execute(
-            query, {"namespace": namespace, "model": model, "limit": limit}
+            RECENT, {"namespace": namespace, "model": model, "limit": limit}
         ).mappings()
         return [event for row in rows if (event := _event(dict(row))) is not None]
 
@@ -79,10 +68,26 @@ def recent_predictions(
 def _event(row: dict[str, Any]) -> PredictionEvent | None:
     if row.get(INPUTS) is not None:
         row["features"] = row[INPUTS]
+    elif row["features"] is not None and row["types"] is not None:
+        row["features"] = _typed(row["features"], row["categories"] or (), row["types"])
     try:
         return salvage(PredictionEvent, row)
     except ValidationError:
         return None
+
+
+def _typed(
+    numbers: Sequence[float | None], categories: Sequence[str | None], types: Sequence[str]
+) -> list[FeatureValue]:
+    """Return a row's values, each of its feature's type, in the signature's order."""
+    texts = iter(categories)
+    row: list[FeatureValue] = []
+    for number, kind in zip(numbers, types, strict=False):
+        if kind == "Categorical":
+            row.append(next(texts, None))
+        else:
+            row.append(bool(number) if kind == "Boolean" and number is not None else number)
+    return row
 
 
 def _row(event: PredictionEvent) -> dict[str, Any]:
@@ -104,13 +109,6 @@ def _json(value: object) -> str:
     if isinstance(value, list):
         value = [_storable(one) if isinstance(one, str) else one for one in value]
     return json.dumps(_storable(value) if isinstance(value, str) else value)
-
-
-def _copy_text(rows: Sequence[dict[str, Any]], columns: Sequence[str]) -> io.StringIO:
-    """Return rows in the text format of COPY."""
-    return io.StringIO(
-        "".join("\t".join(_field(row[column]) for column in columns) + "\n" for row in rows)
-    )
 
 
 def _field(value: object) -> str:

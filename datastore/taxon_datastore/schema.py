@@ -1,19 +1,19 @@
 """Bringing the schema up to date."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from importlib import resources
 
 from sqlalchemy import text
 
 from taxon_datastore.database import DatabaseRefused, engine, transaction
 from taxon_datastore.partitions import make_partitions
-from taxon_datastore.roles import grant_roles
+from taxon_datastore.roles import DatabaseRoles, grant_roles
 
 MIGRATION_LOCK = 0x7461786F6E
 """Advisory lock that serialises migrations; the letters of taxon."""
 
 
-def migrate(url: str, passwords: Mapping[str, str] | None = None) -> None:
+def migrate(url: str, roles: DatabaseRoles | None = None) -> None:
     """Migrate schema, partitions and roles; concurrent calls run one after the other.
 
     A schema of a newer release is not changed: migrations only add, so an older release works
@@ -21,7 +21,7 @@ def migrate(url: str, passwords: Mapping[str, str] | None = None) -> None:
 
     Args:
         url: PostgreSQL URL of the schema's owner.
-        passwords: the password of each model namespace's role; absent: no roles are created.
+        roles: the passwords of the roles to create; absent: none.
 
     Raises:
         ValueError: the URL is not one of PostgreSQL.
@@ -43,7 +43,7 @@ def migrate(url: str, passwords: Mapping[str, str] | None = None) -> None:
             config.attributes["connection"] = connection
             command.upgrade(config, "head")
         make_partitions(connection)
-        grant_roles(connection, passwords or {})
+        grant_roles(connection, roles or DatabaseRoles())
 
 
 def _is_newer(present: str, steps: Sequence[str]) -> bool:

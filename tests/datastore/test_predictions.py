@@ -160,11 +160,12 @@ def test_text_postgresql_cannot_hold_is_replaced(database: Engine) -> None:
 def test_a_batch_sent_twice_is_stored_once(database: Engine) -> None:
     """Sending again what was stored already adds only what is new."""
     first, second = event(), event()
-    assert store_predictions(database, [first]) == 1
+    store_predictions(database, [first])
 
-    assert store_predictions(database, [first, second, second]) == 1
+    store_predictions(database, [first, second, second])
 
     assert {found.id for found in stored(database)} == {first.id, second.id}
+    assert len(stored(database)) == 2
 
 
 def test_servers_that_store_at_once_all_succeed(database: Engine) -> None:
@@ -172,9 +173,8 @@ def test_servers_that_store_at_once_all_succeed(database: Engine) -> None:
     shared = event()
     batches = [[shared, event()] for _ in range(4)]
     with ThreadPoolExecutor(4) as pool:
-        counts = list(pool.map(lambda batch: store_predictions(database, batch), batches))
+        list(pool.map(lambda batch: store_predictions(database, batch), batches))
 
-    assert sum(counts) == 5
     assert len(stored(database)) == 5
 
 
@@ -182,7 +182,10 @@ def test_nothing_to_store_needs_no_database() -> None:
     """An empty batch does not even connect."""
     nowhere = engine("postgresql://taxon:secret@127.0.0.2:1/postgres")
 
-    assert store_predictions(nowhere, []) == 0
+    store_predictions(nowhere, [])
+
+    with pytest.raises(DatabaseUnavailable):
+        store_predictions(nowhere, [event()])
 
 
 def test_values_postgresql_never_takes_are_refused(database: Engine) -> None:
@@ -196,8 +199,9 @@ def test_values_postgresql_never_takes_are_refused(database: Engine) -> None:
 @pytest.mark.parametrize(
     "older",
     [
-        pytest.param("DROP TABLE predictions", id="no-table"),
-        pytest.param("ALTER TABLE predictions DROP COLUMN outcome", id="no-column"),
+        pytest.param("DROP TABLE predictions CASCADE", id="no-table"),
+        pytest.param("DROP VIEW predictions_intake", id="no-intake"),
+        pytest.param("ALTER TABLE predictions DROP COLUMN outcome CASCADE", id="no-column"),
     ],
 )
 def test_a_schema_of_an_older_release_is_unavailable(empty_database: str, older: str) -> None:
@@ -207,20 +211,6 @@ def test_a_schema_of_an_older_release_is_unavailable(empty_database: str, older:
 
     with pytest.raises(DatabaseUnavailable, match="does not exist"):
         store_predictions(engine(empty_database), [event()])
-
-
-def test_rows_of_numbers_need_no_newer_schema(empty_database: str) -> None:
-    """Before the column for other values is there, only rows with such values wait for it."""
-    migrate(empty_database)
-    older = engine(empty_database)
-    execute(older, "ALTER TABLE predictions DROP COLUMN inputs")
-    numbers, text_too = event(features=(1.5, None)), event(features=(1.5, "Cork"))
-
-    store_predictions(older, [numbers])
-    with pytest.raises(DatabaseUnavailable, match='"inputs" does not exist'):
-        store_predictions(older, [text_too])
-
-    assert stored(older) == [numbers]
 
 
 def test_a_schema_of_a_newer_release_is_stored_into(empty_database: str) -> None:
@@ -255,7 +245,7 @@ def test_a_newer_release_s_rows_are_read(database: Engine) -> None:
         connection.execute(text("UPDATE predictions SET outcome = 'Shadowed'"))
     try:
         assert stored(database) == [known.model_copy(update={"outcome": "Unknown"})]
-        assert store_predictions(database, [event()]) == 1
+        store_predictions(database, [event()])
     finally:
         with transaction(database) as connection:
             connection.execute(text("ALTER TABLE predictions DROP COLUMN explanation"))

@@ -2,14 +2,15 @@
 
 import logging
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 
 import tenacity
-from pydantic import AliasChoices, Field, SecretStr, ValidationError
+from pydantic import AliasChoices, Field, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from taxon_contracts import logs
 from taxon_datastore.database import DatabaseRefused, DatabaseUnavailable
+from taxon_datastore.roles import DatabaseRoles
 from taxon_datastore.schema import migrate
 
 logger = logging.getLogger(__name__)
@@ -27,9 +28,10 @@ class Settings(BaseSettings):
         description="PostgreSQL URL of a user that may change the schema; DATABASE_URL is read"
         " where TAXON_DATABASE_URL is absent.",
     )
-    roles: Mapping[str, SecretStr] = Field(
-        default_factory=dict,
-        description="JSON object with the password of each model namespace's role.",
+    roles: DatabaseRoles = Field(
+        default=DatabaseRoles(),
+        description="JSON object with the passwords of the roles: by namespace for servers,"
+        " trainers and datasets, and the monitor's.",
     )
     patience_seconds: float = Field(
         default=120, ge=0, description="Seconds the database may take to answer."
@@ -70,9 +72,8 @@ def main() -> None:
     """Migrate; a failure is one sentence."""
     logs.configure()
     settings = read_settings()
-    passwords = {name: secret.get_secret_value() for name, secret in settings.roles.items()}
     try:
-        until_it_answers(lambda: migrate(settings.url, passwords), settings)
+        until_it_answers(lambda: migrate(settings.url, settings.roles), settings)
     except ValueError as error:
         sys.exit(f"{error}.")
     except DatabaseRefused as error:

@@ -47,7 +47,7 @@ class PredictionStore:
             raise Refused(str(error)) from error
 
     @cached_property
-    def _store(self) -> Callable[[Sequence[PredictionEvent]], int]:
+    def _store(self) -> Callable[[Sequence[PredictionEvent]], None]:
         from taxon_datastore.database import count_connections, engine  # noqa: PLC0415 - see the class
         from taxon_datastore.predictions import store_predictions  # noqa: PLC0415
 

@@ -6,8 +6,8 @@ revision = "0003"
 down_revision = "0002"
 
 PREDICTION_COLUMNS = (
-    "id, namespace, model, version, time, request_id, features, categories, label, confidence,"
-    " probabilities, latency_seconds, outcome, transport, mirrored"
+    "id, namespace, model, version, time, request_id, features, categories, inputs, label,"
+    " confidence, probabilities, latency_seconds, outcome, transport, mirrored"
 )
 LABEL_COLUMNS = (
     "id, namespace, model, prediction_id, request_id, label, observed_at, received_at, submitter"
@@ -44,12 +44,13 @@ def _log() -> None:
         CREATE TABLE retentions (
             namespace text NOT NULL,
             model text NOT NULL,
-            days integer NOT NULL,
+            days integer CHECK (days > 0),
             since timestamptz NOT NULL DEFAULT now(),
             PRIMARY KEY (namespace, model, since)
         )
     """)
     _intake("predictions", PREDICTION_COLUMNS)
+    op.execute("ALTER VIEW predictions_intake ALTER COLUMN mirrored SET DEFAULT false")
 
 
 def _labels() -> None:
@@ -74,13 +75,20 @@ def _labels() -> None:
 
 
 def _intake(table: str, columns: str) -> None:
+    """Create a table's view for COPY; a row that exists is left as it is.
+
+    The function runs with the rights of whoever copies, so the table's policies on rows hold.
+    """
     values = ", ".join(f"NEW.{name.strip()}" for name in columns.split(","))
     op.execute(f"CREATE VIEW {table}_intake AS SELECT {columns} FROM {table}")  # noqa: S608 - names of this file
-    op.execute(
-        f"CREATE FUNCTION take_{table}() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN"  # noqa: S608 - names of this file
-        f" INSERT INTO {table} ({columns}) VALUES ({values}) ON CONFLICT DO NOTHING;"
-        " RETURN NEW; END $$"
-    )
+    op.execute(f"""
+        CREATE FUNCTION take_{table}() RETURNS trigger LANGUAGE plpgsql AS $$
+        BEGIN
+            INSERT INTO {table} ({columns}) VALUES ({values}) ON CONFLICT DO NOTHING;
+            RETURN NEW;
+        END
+        $$
+    """)  # noqa: S608 - names of this file
     op.execute(
         f"CREATE TRIGGER take INSTEAD OF INSERT ON {table}_intake"
         f" FOR EACH ROW EXECUTE FUNCTION take_{table}()"
@@ -102,16 +110,18 @@ def _datasets() -> None:
             created_at timestamptz NOT NULL DEFAULT now(),
             created_by text NOT NULL DEFAULT session_user,
             UNIQUE (namespace, name, version),
-            UNIQUE (namespace, name, digest)
+            UNIQUE (namespace, name, digest),
+            UNIQUE (id, namespace)
         )
     """)
     op.execute("""
         CREATE TABLE training_data (
-            dataset bigint NOT NULL REFERENCES datasets ON DELETE CASCADE,
+            dataset bigint NOT NULL,
             namespace text NOT NULL,
             row bigint NOT NULL,
             cells text[] NOT NULL,
-            PRIMARY KEY (dataset, row)
+            PRIMARY KEY (dataset, row),
+            FOREIGN KEY (dataset, namespace) REFERENCES datasets (id, namespace) ON DELETE CASCADE
         )
     """)
 
