@@ -1,15 +1,27 @@
 """A version of a data set as the file it was loaded from would read."""
 
+import io
+import re
+from collections.abc import Sequence
+from contextlib import closing
 from dataclasses import dataclass
-from typing import Literal
+from typing import TYPE_CHECKING, Protocol
 
-from sqlalchemy import Engine
+from sqlalchemy import Connection, Engine, text
 
-Format = Literal["csv", "parquet"]
+from taxon_datastore.database import transaction
+from taxon_datastore.datasets.arrays import cells_of
+from taxon_datastore.datasets.versions import DatasetMissing, Format, described_one
 
+if TYPE_CHECKING:
+    from taxon_datastore.datasets.parquet_content import ParquetContent
 
-class DatasetMissing(Exception):  # noqa: N818 - a state; the message names the data set and the remedy
-    """There is no such data set, or no such version."""
+__all__ = ["DatasetMissing", "Format", "StoredTable", "fetch_table"]
+
+BYTE_ORDER_MARK = "\ufeff"
+QUOTED = re.compile('[",\r\n]')
+FETCH_SECONDS = 3600.0
+PART_CELLS = 50_000
 
 
 @dataclass(frozen=True)
@@ -25,10 +37,103 @@ class StoredTable:
 
 
 def fetch_table(engine: Engine, *, namespace: str, name: str, version: int) -> StoredTable:
-    """Return a version of a data set.
+    """Return a version of a data set; beside the content, a part of it is in memory at a time.
 
     Raises:
         DatasetMissing: it does not exist.
         DatabaseUnavailable: worth trying again.
     """
-    raise NotImplementedError
+    with transaction(engine.execution_options(patience=FETCH_SECONDS)) as connection:
+        connection.execute(text("SELECT set_config('statement_timeout', '0', true)"))
+        found = described_one(connection, namespace=namespace, name=name, version=version)
+        names = [one["name"] for one in found.columns]
+        if found.format == "csv":
+            rows: _Sink = _CsvRows(names)
+        else:
+            rows = _parquet_rows(connection, found.id, PART_CELLS // len(names) + 1)
+        with closing(connection.connection.cursor()) as cursor:
+            cursor.copy_expert(
+                "COPY (SELECT cells FROM training_data"  # noqa: S608 - a number
+                f" WHERE dataset = {found.id:d} ORDER BY row) TO STDOUT (ENCODING 'UTF8')",
+                rows,
+            )
+        return StoredTable(rows.content(), found.format, found.digest)
+
+
+class _Sink(Protocol):
+    """Takes the rows that COPY sends."""
+
+    def write(self, line: bytes) -> None:
+        """Take one row."""
+
+    def content(self) -> bytes:
+        """Return the file."""
+
+
+class _CsvRows:
+    """A CSV file that grows by the rows COPY sends."""
+
+    def __init__(self, names: Sequence[str]) -> None:
+        self._file = io.BytesIO()
+        self._text = io.TextIOWrapper(
+            self._file, "utf-8-sig" if names[0].startswith(BYTE_ORDER_MARK) else "utf-8", newline=""
+        )
+        self._text.write(_csv_line(names))
+
+    def write(self, line: bytes) -> None:
+        """Take one row; an array without quotes, backslashes and gaps is CSV between its braces."""
+        row = line.decode().rstrip("\n")
+        if '"' in row or "\\" in row or "NULL" in row:
+            self._text.write(_csv_line(cells_of(row)))
+        else:
+            self._text.write(f"{row[1:-1]}\n")
+
+    def content(self) -> bytes:
+        """Return the file."""
+        self._text.flush()
+        return self._file.getvalue()
+
+
+def _csv_line(cells: Sequence[str | None]) -> str:
+    """Return a record; the csv module of Python 3.11 leaves a lone carriage return bare."""
+    return (
+        ",".join(
+            '"' + cell.replace('"', '""') + '"' if QUOTED.search(cell) else cell
+            for cell in (one or "" for one in cells)
+        )
+        + "\n"
+    )
+
+
+class _ParquetRows:
+    """A Parquet file that grows by the rows COPY sends, a part at a time."""
+
+    def __init__(self, file: "ParquetContent", part: int) -> None:
+        self._file = file
+        self._part = part
+        self._rows: list[Sequence[str | None]] = []
+
+    def write(self, line: bytes) -> None:
+        """Take one row."""
+        self._rows.append(cells_of(line.decode().rstrip("\n")))
+        if len(self._rows) == self._part:
+            self._flush()
+
+    def content(self) -> bytes:
+        """Return the file."""
+        self._flush()
+        return self._file.content()
+
+    def _flush(self) -> None:
+        if self._rows:
+            self._file.add(self._rows)
+            self._rows = []
+
+
+def _parquet_rows(connection: Connection, identifier: int, part: int) -> _ParquetRows:
+    from taxon_datastore.datasets.parquet_content import ParquetContent  # noqa: PLC0415 - Arrow is needed for its own format only
+
+    schema = connection.execute(
+        text("SELECT arrow_schema FROM datasets WHERE id = :id"), {"id": identifier}
+    ).scalar_one()
+    return _ParquetRows(ParquetContent(bytes(schema)), part)
