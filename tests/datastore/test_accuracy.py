@@ -8,8 +8,9 @@ from typing import Any
 import pytest
 from scipy.stats import binomtest
 from sqlalchemy import Engine, text
+from support.databases import execute
 from support.logged import NOON, id_at, observe, predict
-from support.plans import partitions, scanned
+from support.plans import partitions, scanned, scanned_whole
 
 from taxon_datastore.accuracy import LiveAccuracy, accuracy_by_day, accuracy_of_days
 from taxon_datastore.database import engine, transaction
@@ -240,3 +241,35 @@ def test_a_day_reads_its_partition_only(database: Engine, query: str) -> None:
     observe(database, "benign", prediction_id=answer, received_at=day)
 
     assert scanned(database, query.format(day=day.date())) == {chosen}
+
+
+MANY = """
+    INSERT INTO predictions (
+        id, namespace, model, version, time, features, label, latency_seconds, outcome
+    )
+    SELECT gen_random_uuid(), 'default', 'model ' || mod(row, 10), 'v1',
+        CAST(:since AS timestamptz) + row * interval '10 seconds',
+        array_fill(1.5, ARRAY[30]), '"benign"', 0, 'Answered'
+    FROM generate_series(0, 40000) AS row
+"""
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        "SELECT * FROM live_accuracy WHERE day = '{day}' AND {which}",
+        "SELECT * FROM live_accuracy_between('{day} 00:00Z', '{day} 24:00Z') WHERE {which}",
+    ],
+)
+def test_a_models_figures_come_by_the_index(database: Engine, query: str) -> None:
+    """Among many rows none of another model is read."""
+    [_, first, chosen, *_] = partitions(database)
+    since = datetime.strptime(first[-8:], "%Y%m%d").replace(tzinfo=UTC)
+    with transaction(database) as connection:
+        connection.execute(text(MANY), {"since": since})
+    execute(database, "ANALYZE predictions")
+    day = datetime.strptime(chosen[-8:], "%Y%m%d").replace(tzinfo=UTC).date()
+    asked = query.format(day=day, which="namespace = 'default' AND model = 'model 3'")
+
+    assert scanned(database, asked) == {chosen}
+    assert scanned_whole(database, asked) == set()

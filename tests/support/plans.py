@@ -16,14 +16,25 @@ def partitions(database: Engine) -> list[str]:
 
 def scanned(database: Engine, query: str, **values: object) -> set[str]:
     """Return the partitions of days that a query reads, by its plan as it was carried out."""
+    return {node["Relation Name"] for node in _reads(database, query, values)}
+
+
+def scanned_whole(database: Engine, query: str, **values: object) -> set[str]:
+    """Return the partitions of days of which a query reads every row."""
+    reads = _reads(database, query, values)
+    return {node["Relation Name"] for node in reads if node["Node Type"] == "Seq Scan"}
+
+
+def _reads(database: Engine, query: str, values: dict[str, object]) -> list[dict[str, Any]]:
+    """Return the parts of a query's plan that read a partition of a day."""
     with transaction(database) as connection:
         explained = text(f"EXPLAIN (ANALYZE, FORMAT JSON) {query}")
         [plan] = connection.execute(explained, values).scalar_one()
-    return {
-        node["Relation Name"]
+    return [
+        node
         for node in _nodes(plan["Plan"])
         if node.get("Relation Name", "").startswith("predictions_2") and node["Actual Loops"]
-    }
+    ]
 
 
 def _nodes(plan: dict[str, Any]) -> list[dict[str, Any]]:
