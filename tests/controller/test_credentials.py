@@ -9,8 +9,9 @@ from typing import Any
 
 import pytest
 
-from taxon_contracts.names import database_role
+from taxon_contracts.names import DatabaseUse, database_role, monitor_role
 from taxon_controller.commands.credentials import Settings, distribute
+from taxon_controller.commands.identities import derived
 from taxon_controller.commands.secret import BadSecret
 from taxon_kube.api import AlreadyExists, Kind, Manifest
 
@@ -97,9 +98,13 @@ def test_every_namespace_gets_its_secrets() -> None:
     """Pods of models get theirs where they are; the release keeps what only its own pods need."""
     secrets = Secrets()
     distribute(secrets, EVALUATION)
-    names = ("taxon-postgres", "taxon-s3-read", "taxon-s3-write", "taxon-tables")
+    store = ("taxon-s3-read", "taxon-s3-write", "taxon-tables")
+    names = (*store, "taxon-postgres", "taxon-datasets", "taxon-datasets-read")
     wanted = {(namespace, name) for namespace in EVALUATION.model_namespaces for name in names}
-    own = ("credentials", "database", "evaluation", "object-store", "s3-cleanup")
+    own = (
+        *("credentials", "database", "evaluation"),
+        *("monitor-database", "object-store", "s3-cleanup"),
+    )
     assert set(secrets.kept) == wanted | {("taxon-system", f"taxon-{name}") for name in own}
 
 
@@ -142,20 +147,73 @@ def test_no_two_secrets_have_the_same_keys() -> None:
     assert len(keys) == len(set(keys)) == 7
 
 
-def test_servers_log_in_with_the_role_of_their_namespace() -> None:
-    """The migrations learn each role's password and the owner's URL, a server only its own."""
+HOST = "postgres.taxon-system.svc:5432/postgres"
+
+
+def made(secrets: Secrets) -> Any:
+    """Return what the migrations learn about the roles."""
+    return json.loads(secrets.values("taxon-system", "taxon-database")["roles"])
+
+
+def test_the_migrations_get_the_owners_url() -> None:
+    """And nobody else does."""
     secrets = Secrets()
     distribute(secrets, EVALUATION)
     owner = secrets.values("taxon-system", "taxon-evaluation")["postgres-password"]
-    host = "postgres.taxon-system.svc:5432/postgres"
-    known = secrets.values("taxon-system", "taxon-database")
-    passwords = json.loads(known["roles"])
-    role = database_role("fraud", database="postgres")
-    assert known["url"] == f"postgresql://taxon:{owner}@{host}"
+    url = f"postgresql://taxon:{owner}@{HOST}"
+    holders = [
+        place for place, one in secrets.kept.items()
+        if base64.b64decode(one["data"].get("url", "")).decode() == url
+    ]  # fmt: skip
+    assert holders == [("taxon-system", "taxon-database")]
+
+
+@pytest.mark.parametrize(
+    ("use", "secret"),
+    [
+        ("servers", "taxon-postgres"),
+        ("trainers", "taxon-datasets-read"),
+        ("datasets", "taxon-datasets"),
+    ],
+)
+def test_each_use_of_a_namespace_logs_in_with_its_own_role(use: DatabaseUse, secret: str) -> None:
+    """The migrations learn each role's password, whoever logs in only its own."""
+    secrets = Secrets()
+    distribute(secrets, EVALUATION)
+    passwords = made(secrets)[use]
+    role = database_role("fraud", database="postgres", use=use)
     assert set(passwords) == {"fraud", "churn"}
-    assert secrets.values("fraud", "taxon-postgres") == {
-        "url": f"postgresql://{role}:{passwords['fraud']}@{host}"
+    assert secrets.values("fraud", secret) == {
+        "url": f"postgresql://{role}:{passwords['fraud']}@{HOST}"
     }
+
+
+def test_the_monitor_logs_in_with_a_role_of_its_own() -> None:
+    """Its Secret is where the monitor runs, and in no model namespace."""
+    secrets = Secrets()
+    distribute(secrets, EVALUATION)
+    role = monitor_role(database="postgres")
+    assert secrets.values("taxon-system", "taxon-monitor-database") == {
+        "url": f"postgresql://{role}:{made(secrets)['monitor']}@{HOST}"
+    }
+
+
+def test_no_two_roles_have_the_same_password() -> None:
+    """Who knows one password logs in as one role."""
+    secrets = Secrets()
+    distribute(secrets, EVALUATION)
+    roles = made(secrets)
+    monitor = roles.pop("monitor")
+    passwords = [monitor, *(one for uses in roles.values() for one in uses.values())]
+    assert len(passwords) == len(set(passwords)) == 7
+
+
+def test_servers_keep_the_password_of_earlier_releases() -> None:
+    """An upgrade locks no server out, and a rollback none either."""
+    secrets = Secrets()
+    secrets.given("taxon-system", "taxon-credentials", {"seed": "ab" * 24})
+    distribute(secrets, EVALUATION)
+    assert made(secrets)["servers"]["fraud"] == derived("ab" * 24, "fraud/database", 48)
 
 
 @pytest.mark.parametrize(
@@ -177,12 +235,14 @@ def test_the_rest_of_the_owners_url_stays(owner: str, own: str) -> None:
     assert url.endswith(own)
 
 
-def test_without_roles_servers_are_the_owner() -> None:
-    """Where the database's user cannot make roles, every namespace gets its URL."""
+def test_without_roles_everybody_is_the_owner() -> None:
+    """Where the database's user cannot make roles, every Secret has its URL."""
     secrets = external()
     distribute(secrets, EXTERNAL.model_copy(update={"namespace_roles": False}))
     url = {"url": "postgresql://u:p@db:5432/x"}
-    assert secrets.values("fraud", "taxon-postgres") == url
+    for name in ("taxon-postgres", "taxon-datasets", "taxon-datasets-read"):
+        assert secrets.values("fraud", name) == url
+    assert secrets.values("taxon-system", "taxon-monitor-database") == url
     assert secrets.values("taxon-system", "taxon-database") == url | {"roles": "{}"}
 
 
@@ -270,11 +330,12 @@ def test_a_source_that_has_the_right_name_is_left_as_it_is() -> None:
     assert secrets.values("fraud", "taxon-s3-read").items() >= KEYS.items()
 
 
-def test_the_owners_url_has_a_name_of_its_own() -> None:
-    """A Secret cannot hold the owner's URL and a server's under one name."""
+@pytest.mark.parametrize("name", ["taxon-postgres", "taxon-datasets", "taxon-monitor-database"])
+def test_the_owners_url_has_a_name_of_its_own(name: str) -> None:
+    """A Secret cannot hold the owner's URL and a role's under one name."""
     secrets = external()
-    secrets.given("taxon-system", "taxon-postgres", {"url": "postgresql://u:p@db:5432/x"})
-    settings = EXTERNAL.model_copy(update={"database_secret": "taxon-postgres"})
+    secrets.given("taxon-system", name, {"url": "postgresql://u:p@db:5432/x"})
+    settings = EXTERNAL.model_copy(update={"database_secret": name})
     with pytest.raises(BadSecret, match="give it another name"):
         distribute(secrets, settings)
 

@@ -9,7 +9,8 @@ import json
 import secrets
 import sys
 from collections.abc import Iterator, Mapping
-from typing import Annotated, NamedTuple
+from itertools import product
+from typing import Annotated, NamedTuple, TypedDict
 from urllib.parse import quote, unquote, urlsplit
 
 from pydantic import Field, field_validator
@@ -29,11 +30,10 @@ from taxon_controller.commands.secret import (
 )
 from taxon_kube.api import ApiError
 
-WRITE_SECRET = "taxon-s3-write"  # noqa: S105 - a Secret's name, like the next four
+WRITE_SECRET = "taxon-s3-write"  # noqa: S105 - a Secret's name, like the next three
 READ_SECRET = "taxon-s3-read"  # noqa: S105
 TABLES_SECRET = "taxon-tables"  # noqa: S105
 CLEANUP_SECRET = "taxon-s3-cleanup"  # noqa: S105
-DATABASE_SECRET = "taxon-postgres"  # noqa: S105
 REGION = "us-east-1"
 KEYS = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY")
 CURRENT = "current"
@@ -64,7 +64,8 @@ class Settings(BaseSettings):
     read_secret: str | None = Field(default=None, description="Secret that may read bundles.")
     database_secret: str | None = Field(default=None, description="Secret of the database's owner.")
     namespace_roles: bool = Field(
-        default=True, description="Give each namespace a database role of its own."
+        default=True,
+        description="Give each namespace, and the monitor, database roles of their own.",
     )
 
     @field_validator("model_namespaces", mode="before")
@@ -208,31 +209,65 @@ def _owner_url(api: Secrets, settings: Settings, made: Mapping[str, str]) -> str
 
 
 def _database(settings: Settings, seed: str, url: str) -> Iterator[Wanted]:
-    """Yield what the migrations need to create the roles, and each namespace's own URL."""
-    passwords = {
-        namespace: identities.derived(seed, f"{namespace}/database", 48)
-        for namespace in (settings.model_namespaces if settings.namespace_roles else ())
-    }
-    values = {"url": url, "roles": json.dumps(passwords, sort_keys=True)}
+    """Yield what the migrations need to create the roles, and the URL of each role."""
+    roles = _roles(settings, seed) if settings.namespace_roles else None
+    values = {"url": url, "roles": json.dumps(roles or {}, sort_keys=True)}
     yield Wanted(settings.namespace, f"{settings.release}-database", Content(values))
-    if passwords and settings.database_secret == DATABASE_SECRET:
+    taken = (*names.DATABASE_SECRETS.values(), names.MONITOR_DATABASE_SECRET)
+    if roles and settings.database_secret in taken:
         raise BadSecret(
-            f"Secret {settings.namespace}/{DATABASE_SECRET} holds the owner's URL under the name of"
-            " the servers' Secret: give it another name and set database.secretName"
+            f"Secret {settings.namespace}/{settings.database_secret} holds the owner's URL under"
+            " the name of a Secret with the URL of a role: give it another name and set"
+            " database.secretName"
         )
-    for namespace in settings.model_namespaces:
-        own = _role_url(url, namespace, passwords[namespace]) if passwords else url
-        yield Wanted(namespace, DATABASE_SECRET, Content({"url": own}))
+    database = _database_name(url)
+    own = _as_role(url, names.monitor_role(database=database), roles["monitor"]) if roles else url
+    yield Wanted(settings.namespace, names.MONITOR_DATABASE_SECRET, Content({"url": own}))
+    for namespace, (use, secret) in product(settings.model_namespaces, _SECRETS):
+        role = names.database_role(namespace, database=database, use=use)
+        own = _as_role(url, role, roles[use][namespace]) if roles else url
+        yield Wanted(namespace, secret, Content({"url": own}))
 
 
-def _role_url(url: str, namespace: str, password: str) -> str:
-    """Return a URL for a namespace's role in the place of the owner."""
+_SECRETS = tuple(names.DATABASE_SECRETS.items())
+
+
+class Roles(TypedDict):
+    """Passwords of the database's roles, by use and namespace, as the migrations read them."""
+
+    servers: dict[str, str]
+    trainers: dict[str, str]
+    datasets: dict[str, str]
+    monitor: str
+
+
+def _roles(settings: Settings, seed: str) -> Roles:
+    def passwords(purpose: str) -> dict[str, str]:
+        return {
+            namespace: identities.derived(seed, f"{namespace}/{purpose}", 48)
+            for namespace in settings.model_namespaces
+        }
+
+    return Roles(
+        servers=passwords("database"),  # as in releases that had no other use
+        trainers=passwords("database/trainers"),
+        datasets=passwords("database/datasets"),
+        monitor=identities.derived(seed, "database/monitor", 48),
+    )
+
+
+def _database_name(url: str) -> str:
+    """Return the database of a URL; without a path it is named after the user."""
     parts = urlsplit(url)
-    database = unquote(parts.path.lstrip("/") or parts.username or "")
-    role = names.database_role(namespace, database=database)
+    return unquote(parts.path.lstrip("/") or parts.username or "")
+
+
+def _as_role(url: str, role: str, password: str) -> str:
+    """Return a URL for a role in the place of the owner."""
+    parts = urlsplit(url)
     host = parts.netloc.rpartition("@")[2]
     login = f"{quote(role)}:{quote(password)}@{host}"
-    return parts._replace(netloc=login, path=f"/{quote(database)}").geturl()
+    return parts._replace(netloc=login, path=f"/{quote(_database_name(url))}").geturl()
 
 
 def main() -> None:
