@@ -41,9 +41,9 @@ def forget_cut_short() -> None:
 
 
 def image_built() -> list[str]:
-    """Return the value that causes a new pod when an image was built again under the same tag."""
-    identity = layout.IMAGES / "controller.id"
-    if not identity.exists():
-        return []
-    annotations = {"taxon.dev/image": identity.read_text().strip()}
-    return ["--set-json", f"controller.podAnnotations={json.dumps(annotations)}"]
+    """Return the values that cause new pods when an image was built again under the same tag."""
+    return [
+        f"--set-json={part}.podAnnotations={json.dumps({'taxon.dev/image': identity.read_text()})}"
+        for part in ("controller", "monitor")
+        if (identity := layout.IMAGES / f"{part}.id").exists()
+    ]

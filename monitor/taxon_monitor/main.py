@@ -24,6 +24,8 @@ from taxon_monitor.telemetry import Telemetry
 _log = structlog.get_logger("taxon_monitor")
 
 EXIT_USAGE = 2
+EVERY_ADDRESS = "::"
+"""Of IPv6 and IPv4; to asyncio it would be IPv6 alone."""
 FINISH_SECONDS = 1
 """How long requests in progress may take after a signal."""
 
@@ -81,7 +83,7 @@ def serve(settings: Settings) -> None:
 def _configuration(settings: Settings, app: FastAPI) -> uvicorn.Config:
     return uvicorn.Config(
         app,
-        host=settings.host,
+        host="" if settings.host == EVERY_ADDRESS else settings.host,
         port=settings.port,
         loop="uvloop",
         http="httptools",

@@ -1,5 +1,6 @@
 """What the Prometheus Operator scrapes: each process once, and under its own labels."""
 
+from itertools import chain
 from typing import Any
 
 import pytest
@@ -9,6 +10,7 @@ from support.charts import Manifest
 LABELS = {"release": "prometheus"}
 MONITORED = {
     "modelNamespaces": ["fraud", "churn"],
+    "database": {"evaluation": True},
     "monitoring": {"enabled": True, "labels": LABELS},
 }
 
@@ -24,27 +26,50 @@ def selected(selector: dict[str, Any], labels: dict[str, str]) -> bool:
     return selector.items() <= labels.items()
 
 
-def test_the_monitor_of_the_controller_selects_its_service_alone(
-    manifests: list[Manifest],
-) -> None:
-    """One Service fits, so the controller is scraped once."""
-    monitor = charts.named(manifests, "ServiceMonitor", "taxon-controller")
+every_part = pytest.mark.parametrize("part", ["controller", "monitor"])
+
+
+@every_part
+def test_a_part_is_scraped_by_its_own_service_alone(manifests: list[Manifest], part: str) -> None:
+    """One Service fits, so it is scraped once."""
+    monitor = charts.named(manifests, "ServiceMonitor", f"taxon-{part}")
     selector = monitor["spec"]["selector"]["matchLabels"]
     services = [one for one in manifests if one["kind"] == "Service"]
     fitting = [one for one in services if selected(selector, one["metadata"]["labels"])]
-    assert [charts.title(one) for one in fitting] == ["Service/taxon-system/taxon-controller"]
+    assert [charts.title(one) for one in fitting] == [f"Service/taxon-system/taxon-{part}"]
 
 
-def test_the_service_leads_to_the_port_with_the_metrics(manifests: list[Manifest]) -> None:
-    """Monitor, Service and pod name the same port, and the Service selects the controller's pod."""
-    monitor = charts.named(manifests, "ServiceMonitor", "taxon-controller")
-    service = charts.named(manifests, "Service", "taxon-controller")
-    pod = charts.named(manifests, "Deployment", "taxon-controller")["spec"]["template"]
+@every_part
+def test_the_service_leads_to_the_port_with_the_metrics(
+    manifests: list[Manifest], part: str
+) -> None:
+    """ServiceMonitor, Service and pod name one port, and the Service selects the part's pod."""
+    monitor = charts.named(manifests, "ServiceMonitor", f"taxon-{part}")
+    service = charts.named(manifests, "Service", f"taxon-{part}")
+    pod = charts.named(manifests, "Deployment", f"taxon-{part}")["spec"]["template"]
     [endpoint], [port] = monitor["spec"]["endpoints"], service["spec"]["ports"]
     [opened] = pod["spec"]["containers"][0]["ports"]
     assert endpoint["port"] == port["name"]
     assert (port["targetPort"], port["port"]) == (opened["name"], opened["containerPort"])
     assert selected(service["spec"]["selector"], pod["metadata"]["labels"])
+
+
+def test_the_controller_knows_where_the_monitor_listens(manifests: list[Manifest]) -> None:
+    """The URL is that of the Service."""
+    service = charts.named(manifests, "Service", "taxon-monitor")
+    pod = charts.named(manifests, "Deployment", "taxon-controller")["spec"]["template"]["spec"]
+    given = {one["name"]: one.get("value") for one in pod["containers"][0]["env"]}
+    host = f"{service['metadata']['name']}.{service['metadata']['namespace']}.svc"
+    expected = f"http://{host}:{service['spec']['ports'][0]['port']}"
+    assert given["TAXON_CONTROLLER_MONITOR_URL"] == expected
+
+
+def test_helm_waits_for_no_database() -> None:
+    """The migrations run once every pod is ready, and make the role the monitor logs in with."""
+    manifests = charts.objects(charts.render({"database": {"evaluation": True}}))
+    pod = charts.named(manifests, "Deployment", "taxon-monitor")["spec"]["template"]["spec"]
+    probe = pod["containers"][0]["readinessProbe"]["httpGet"]["path"]
+    assert probe == "/healthz"
 
 
 def test_servers_are_scraped_as_pods_of_the_model_namespaces(manifests: list[Manifest]) -> None:
@@ -53,7 +78,7 @@ def test_servers_are_scraped_as_pods_of_the_model_namespaces(manifests: list[Man
     [servers] = [one for one in monitors if one["kind"] == "PodMonitor"]
     assert servers["metadata"]["name"] == "taxon-servers"
     assert servers["spec"]["namespaceSelector"] == {"matchNames": ["fraud", "churn"]}
-    assert len(monitors) == 2
+    assert len(monitors) == 3
 
 
 @pytest.mark.parametrize("kind", ["PodMonitor", "PrometheusRule", "ServiceMonitor"])
@@ -61,19 +86,23 @@ def test_prometheus_finds_them_by_the_labels_it_looks_for(
     manifests: list[Manifest], kind: str
 ) -> None:
     """monitoring.labels stand on everything a Prometheus may select by them."""
-    [found] = [one for one in manifests if one["kind"] == kind]
-    assert selected(LABELS, found["metadata"]["labels"])
+    found = [one for one in manifests if one["kind"] == kind]
+    assert found
+    assert all(selected(LABELS, one["metadata"]["labels"]) for one in found)
 
 
 def test_labels_of_ours_win_over_those_of_the_target(manifests: list[Manifest]) -> None:
     """A metric's namespace is the model's and its endpoint the route's, not the scraper's."""
-    controller = charts.named(manifests, "ServiceMonitor", "taxon-controller")["spec"]
+    own = [
+        charts.named(manifests, "ServiceMonitor", f"taxon-{part}")["spec"]["endpoints"]
+        for part in ("controller", "monitor")
+    ]
     servers = charts.named(manifests, "PodMonitor", "taxon-servers")["spec"]
-    for endpoint in (*controller["endpoints"], *servers["podMetricsEndpoints"]):
+    for endpoint in (*chain(*own), *servers["podMetricsEndpoints"]):
         assert endpoint["honorLabels"] is True
 
 
-def test_without_monitoring_there_is_no_service() -> None:
-    """Nobody but Prometheus asks the controller anything."""
+def test_without_monitoring_and_database_there_is_no_service() -> None:
+    """Nobody but Prometheus asks the controller anything, and without a database nothing does."""
     manifests = charts.objects(charts.render({}))
     assert not [one for one in manifests if one["kind"] in ("Service", "ServiceMonitor")]

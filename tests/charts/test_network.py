@@ -51,16 +51,57 @@ def test_no_policy_allows_everything(file: str) -> None:
     assert all(rules)
 
 
-def test_pods_reach_the_own_object_store_and_database_by_their_addresses() -> None:
-    """Networks and ports in the values are the only ones outside that a server may connect to."""
-    server = TRAINER | {"app.kubernetes.io/component": "model-server"}
-    store = [("10.1.2.3/32", 9000), ("fd00::3/128", 9000)]
-    assert destinations("external.yaml", server, "fraud") == [
-        *store[:1],
-        ("10.1.2.4/32", 5432),
-        *store[1:],
+STORE = [("10.1.2.3/32", 9000), ("fd00::3/128", 9000)]
+DATABASE = [("10.1.2.4/32", 5432)]
+
+
+@pytest.mark.parametrize(
+    ("component", "namespace", "expected"),
+    [
+        ("model-server", "fraud", STORE + DATABASE),
+        ("training-job", "fraud", STORE + DATABASE),
+        ("cleanup-job", "fraud", STORE),
+        ("monitor", "taxon-system", DATABASE),
+        ("controller", "taxon-system", []),
+    ],
+)
+def test_pods_reach_the_own_object_store_and_database_by_their_addresses(
+    component: str, namespace: str, expected: list[tuple[str, int]]
+) -> None:
+    """Networks and ports in the values are the only ones outside that a part may connect to."""
+    labels = TRAINER | {"app.kubernetes.io/component": component}
+    if namespace == "taxon-system":
+        labels |= {"app.kubernetes.io/name": "taxon", "app.kubernetes.io/instance": "taxon"}
+    assert destinations("external.yaml", labels, namespace) == sorted(expected)
+
+
+def test_the_evaluation_database_accepts_whom_the_database_is_for() -> None:
+    """Servers and trainers of the model namespaces, and the release's own parts that need it."""
+    [policy] = [
+        one for one in policies("evaluation.yaml") if one["metadata"]["name"] == "taxon-postgres"
     ]
-    assert destinations("external.yaml", TRAINER, "fraud") == store
+    [rule] = policy["spec"]["ingress"]
+
+    def accepted(component: str, namespace: str) -> bool:
+        labels = {
+            "app.kubernetes.io/part-of": "taxon",
+            "app.kubernetes.io/name": "taxon",
+            "app.kubernetes.io/instance": "taxon",
+            "app.kubernetes.io/component": component,
+        }
+        return any(
+            selects(peer["podSelector"], labels)
+            and peer["namespaceSelector"]["matchLabels"]["kubernetes.io/metadata.name"] == namespace
+            for peer in rule["from"]
+        )
+
+    for component in ("model-server", "training-job"):
+        assert accepted(component, "fraud")
+        assert not accepted(component, "default")
+    for component in ("maintenance", "migrations", "monitor"):
+        assert accepted(component, "taxon-system")
+        assert not accepted(component, "fraud")
+    assert not accepted("cleanup-job", "fraud")
 
 
 def test_only_trainers_with_tracking_reach_the_internet() -> None:

@@ -18,6 +18,7 @@ from taxon_controller.settings import Settings as ControllerSettings
 from taxon_datastore.commands.migrate import Settings as MigrationSettings
 from taxon_kube.api import KINDS
 from taxon_model_server.settings import Settings as ServerSettings
+from taxon_monitor.settings import Settings as MonitorSettings
 
 HERE = Path(__file__).parent
 VALUES = sorted((HERE / "values").glob("*.yaml"))
@@ -36,6 +37,7 @@ SETTINGS: dict[str, type[BaseSettings]] = {
     "credentials": credentials.Settings,
     "maintenance": MigrationSettings,
     "migrations": MigrationSettings,
+    "monitor": MonitorSettings,
     "kserve-container": ServerSettings,
     "selftest": selftest.Settings,
 }

@@ -79,12 +79,15 @@ bad_values = pytest.mark.parametrize(
     ("values", "path", "message"),
     [
         pytest.param({"image": {"registy": "a/b"}}, "/image", "registy", id="misspelt"),
-        pytest.param({"monitor": {}}, "", "monitor", id="misspelt-at-the-top"),
+        pytest.param({"monitors": {}}, "", "monitors", id="misspelt-at-the-top"),
         pytest.param(
             {"evaluation": {"postgres": {"resources": {"limit": {}}}}},
             "/evaluation/postgres/resources",
             "limit",
             id="misspelt-deep-down",
+        ),
+        pytest.param(
+            {"database": {"retentionDays": 0}}, "/database/retentionDays", "minimum", id="no-day"
         ),
         pytest.param(
             {"database": {"evaluation": "yes"}}, "/database/evaluation", "boolean", id="wrong-type"

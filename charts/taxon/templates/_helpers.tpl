@@ -56,6 +56,10 @@ imagePullSecrets:
 {{- if or .Values.objectStore.evaluation .Values.database.evaluation }}true{{ end }}
 {{- end }}
 
+{{- define "taxon.database" -}}
+{{- if or .Values.database.evaluation .Values.database.secretName }}true{{ end }}
+{{- end }}
+
 {{- define "taxon.credentials" -}}
 {{- if or (include "taxon.evaluation" .) .Values.objectStore.writeSecretName .Values.database.secretName }}true{{ end }}
 {{- end }}
@@ -89,6 +93,10 @@ imagePullSecrets:
 {{- if or .Values.objectStore.evaluation .Values.objectStore.writeSecretName }}
 - name: TAXON_CONTROLLER_CLEANUP_SECRET
   value: taxon-s3-cleanup
+{{- end }}
+{{- if include "taxon.database" . }}
+- name: TAXON_CONTROLLER_MONITOR_URL
+  value: {{ printf "http://%s-monitor.%s.svc:8082" .Release.Name .Release.Namespace }}
 {{- end }}
 {{- if eq .Values.controller.scope "Namespaces" }}
 - name: TAXON_CONTROLLER_WATCH_NAMESPACES
