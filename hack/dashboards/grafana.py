@@ -74,6 +74,11 @@ def of_controller(expr: str) -> str:
     return f"{expr} and on (namespace, pod) taxon_lease_held"
 
 
+def of_monitor(expr: str) -> str:
+    """Return an expression for the monitor."""
+    return f"{expr} and on (namespace, pod) taxon_monitor_errors_total"
+
+
 def _dashboard(dashboard: Dashboard) -> dict[str, Any]:
     return {
         "uid": dashboard.uid,

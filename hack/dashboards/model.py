@@ -1,4 +1,4 @@
-"""Model: predictions, confidence and metrics of the versions."""
+"""Model: predictions, confidence, labels and metrics of the versions."""
 
 from hack.dashboards.grafana import MODEL, VERSION, Dashboard, Panel, Query, Row
 
@@ -132,6 +132,41 @@ INPUTS = Row(
         ),
     ),
 )
+LABELS = Row(
+    "Labels",
+    (
+        Panel(
+            "Live accuracy",
+            "Share of the last seven days' labelled predictions that were right. Compare it with"
+            " the accuracy on the held-out rows.",
+            "percentunit",
+            (Query(f"live_accuracy{{{VERSION}}}", "{{namespace}}/{{model}} {{version}}"),),
+            maximum=1,
+        ),
+        Panel(
+            "Labelled share",
+            "Share of the last seven days' predictions that have a label. The lower it is, the"
+            " less live accuracy says about all predictions.",
+            "percentunit",
+            (Query(f"labelled_share{{{VERSION}}}", "{{namespace}}/{{model}} {{version}}"),),
+            maximum=1,
+        ),
+        Panel(
+            "Labels received",
+            "Labels per second, by outcome. pending: the prediction is not in the database yet."
+            " refused: the label names an unknown class or prediction.",
+            "ops",
+            (
+                Query(
+                    "sum by (outcome)"
+                    f" (rate(labels_received_total{{{VERSION}}}[$__rate_interval]))",
+                    "{{outcome}}",
+                ),
+            ),
+            stacked=True,
+        ),
+    ),
+)
 QUALITY = Row(
     "Metrics",
     (
@@ -204,6 +239,6 @@ QUALITY = Row(
 DASHBOARD = Dashboard(
     "taxon-model",
     "Taxon / Model",
-    "Predictions, confidence and metrics of a model's versions.",
-    (LIVE_NOW, ANSWERS, SURENESS, INPUTS, QUALITY),
+    "Predictions, confidence, labels and metrics of a model's versions.",
+    (LIVE_NOW, ANSWERS, SURENESS, INPUTS, LABELS, QUALITY),
 )

@@ -1,4 +1,4 @@
-"""System health: servers, prediction log, controller and runs."""
+"""System health: servers, prediction log, database, controller and runs."""
 
 from hack.dashboards.grafana import (
     MODEL,
@@ -7,6 +7,7 @@ from hack.dashboards.grafana import (
     Query,
     Row,
     of_controller,
+    of_monitor,
     of_servers,
 )
 
@@ -18,14 +19,18 @@ HOLDS = (
 STORED = 'rate(prediction_log_store_seconds_bucket{outcome="stored"}[$__rate_interval])'
 NOT_STORED = 'rate(prediction_log_store_seconds_count{outcome!="stored"}[$__rate_interval])'
 STORING = "rate(prediction_log_store_seconds_sum[$__rate_interval])"
+LOG_CPU = "rate(prediction_log_cpu_seconds_total[$__rate_interval])"
+WRITTEN = "rate(prediction_log_written_total[$__rate_interval])"
+READING = "rate(taxon_monitor_read_seconds_bucket[$__rate_interval])"
 CPU = "rate(process_cpu_seconds_total[$__rate_interval])"
 
 
-def both(expr: str) -> tuple[Query, ...]:
-    """Return queries of a process metric for servers and controller."""
+def every_process(expr: str) -> tuple[Query, ...]:
+    """Return queries of a process metric for servers, controller and monitor."""
     return (
         Query(of_servers(expr), "{{model}} {{pod}}"),
         Query(of_controller(expr), "controller {{pod}}"),
+        Query(of_monitor(expr), "monitor {{pod}}"),
     )
 
 
@@ -85,15 +90,15 @@ PROCESSES = Row(
             "Uptime",
             "Time since each process started. A sawtooth is a process that restarts repeatedly.",
             "s",
-            both("(time() - process_start_time_seconds)"),
+            every_process("(time() - process_start_time_seconds)"),
         ),
         Panel(
             "Memory",
             "Resident memory. If it only rises, the process will reach the container's limit.",
             "bytes",
-            both("process_resident_memory_bytes"),
+            every_process("process_resident_memory_bytes"),
         ),
-        Panel("Processor time", "Cores used by each process.", "none", both(CPU)),
+        Panel("Processor time", "Cores used by each process.", "none", every_process(CPU)),
     ),
 )
 LOG = Row(
@@ -112,7 +117,7 @@ LOG = Row(
             "ops",
             (
                 Query(
-                    of_servers("rate(prediction_log_written_total[$__rate_interval])"),
+                    of_servers(WRITTEN),
                     "{{model}} {{pod}}",
                 ),
             ),
@@ -155,6 +160,75 @@ LOG = Row(
             " the batch is halved until the rows at fault are found and dropped.",
             "ops",
             (Query(f"sum by (outcome) ({of_servers(NOT_STORED)})", "{{outcome}}"),),
+        ),
+        Panel(
+            "Processor time per logged row",
+            "From the answer to the commit in the database, on the server's side, all selected"
+            " servers.",
+            "s",
+            (Query(f"sum({of_servers(LOG_CPU)}) / sum({of_servers(WRITTEN)})", "per row"),),
+        ),
+        Panel(
+            "Share of a core used by the log",
+            "What each server's log takes of one core.",
+            "percentunit",
+            (Query(of_servers(LOG_CPU), "{{model}} {{pod}}"),),
+        ),
+        Panel(
+            "Set aside",
+            "Bytes of events that were refused by the database or could not be read. They stay on"
+            " the server's disk for a person to look at.",
+            "bytes",
+            (Query(of_servers("prediction_log_set_aside_bytes"), "{{model}} {{pod}}"),),
+        ),
+    ),
+)
+DATABASE = Row(
+    "Data in the database",
+    (
+        Panel(
+            "Oldest day of the log",
+            "database.retentionDays of the chart is the limit; the daily maintenance drops what is"
+            " older.",
+            "dateTimeFromNow",
+            (Query("max(prediction_log_oldest_seconds) * 1000"),),
+            kind="stat",
+        ),
+        Panel(
+            "Coming days with a partition",
+            "The daily maintenance keeps it at 13. Rows of a day without a partition go to the"
+            " default one.",
+            "none",
+            (Query("min(prediction_log_days_ahead)"),),
+            kind="stat",
+            steps=(3,),
+        ),
+        Panel(
+            "Queries of the monitor that fail",
+            "Per second, by query. Meanwhile the figures it exports stay as they were.",
+            "ops",
+            (Query("sum(rate(taxon_monitor_errors_total[$__rate_interval]))"),),
+            kind="stat",
+        ),
+        Panel(
+            "Size of the log",
+            "All predictions in the database, with their indexes.",
+            "bytes",
+            (Query("max(prediction_log_bytes)", "log"),),
+        ),
+        Panel(
+            "Newest version of each data set",
+            "A model of a data set without a version is trained when this number rises.",
+            "none",
+            (Query('max by (namespace, dataset) (dataset_version{namespace=~"$namespace"})'),),
+            kind="table",
+            matrix=("dataset", "namespace"),
+        ),
+        Panel(
+            "Time of the monitor's queries",
+            "95th percentile, by query.",
+            "s",
+            (Query(quantile(0.95, READING, by="le, query"), "{{query}}"),),
         ),
     ),
 )
@@ -259,6 +333,6 @@ RUNS = Row(
 DASHBOARD = Dashboard(
     "taxon-system",
     "Taxon / System health",
-    "Health of servers, prediction log, controller and runs.",
-    (MODELS, PROCESSES, LOG, CONTROLLER, RUNS),
+    "Health of servers, prediction log, database, controller and runs.",
+    (MODELS, PROCESSES, LOG, DATABASE, CONTROLLER, RUNS),
 )

@@ -21,7 +21,10 @@ Alert = dict[str, Any]
 
 def alerts() -> dict[str, Alert]:
     """Return the alerts the chart renders, by the name of their runbook."""
-    values = {"monitoring": {"enabled": True, "runbooks": RUNBOOKS, "grafana": GRAFANA}}
+    values = {
+        "database": {"evaluation": True},
+        "monitoring": {"enabled": True, "runbooks": RUNBOOKS, "grafana": GRAFANA},
+    }
     manifests = charts.objects(charts.render(values))
     [group] = charts.named(manifests, "PrometheusRule", "taxon")["spec"]["groups"]
     return {Path(one["annotations"]["runbook_url"]).stem: one for one in group["rules"]}
@@ -76,6 +79,13 @@ def test_an_alert_fires_when_it_should_and_only_then(
     every = {"evaluation_interval": cases[0].get("every", "1m")}
     stories.write_text(yaml.safe_dump({"rule_files": [str(file)], "tests": tests} | every))
     promtool("test", "rules", stories)
+
+
+def test_without_a_database_nobody_misses_the_monitor() -> None:
+    """The alert about a monitor that is absent is there with the monitor."""
+    manifests = charts.objects(charts.render({"monitoring": {"enabled": True}}))
+    [group] = charts.named(manifests, "PrometheusRule", "taxon")["spec"]["groups"]
+    assert "TaxonMonitorNotAnswering" not in [one["alert"] for one in group["rules"]]
 
 
 def test_prometheus_takes_the_rules(rules: dict[str, Alert], tmp_path: Path) -> None:

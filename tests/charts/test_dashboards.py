@@ -12,7 +12,7 @@ from support.monitoring import Target
 from hack import tools
 from hack.dashboards import DASHBOARDS
 from hack.generate import generated_files
-from taxon_contracts.metrics import CONTROLLER_METRICS, SERVER_METRICS
+from taxon_contracts.metrics import CONTROLLER_METRICS, MONITOR_METRICS, SERVER_METRICS
 
 ALL = monitoring.dashboards()
 UNITS = {
@@ -67,7 +67,7 @@ def test_what_nothing_exposes_is_found(expr: str, wrong: list[str]) -> None:
 def test_every_metric_of_ours_is_drawn() -> None:
     """What is measured can be looked at."""
     read = "\n".join(target.expr for target in monitoring.targets())
-    metrics = (*SERVER_METRICS, *CONTROLLER_METRICS)
+    metrics = (*SERVER_METRICS, *CONTROLLER_METRICS, *MONITOR_METRICS)
     assert [metric.name for metric in metrics if metric.name not in read] == []
 
 

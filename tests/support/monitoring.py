@@ -9,7 +9,7 @@ from prometheus_client import CollectorRegistry, ProcessCollector
 from support import promql
 
 from hack.dashboards.grafana import DATASOURCE
-from taxon_contracts.metrics import CONTROLLER_METRICS, SERVER_METRICS
+from taxon_contracts.metrics import CONTROLLER_METRICS, MONITOR_METRICS, SERVER_METRICS
 
 ROOT = Path(__file__).resolve().parents[2]
 CHART = ROOT / "charts" / "taxon"
@@ -29,7 +29,7 @@ class Target:
 def known() -> dict[str, set[str]]:
     """Return the labels of every series that is exposed, by its name."""
     series: dict[str, set[str]] = {}
-    for metric in (*SERVER_METRICS, *CONTROLLER_METRICS):
+    for metric in (*SERVER_METRICS, *CONTROLLER_METRICS, *MONITOR_METRICS):
         labels = {*metric.labels, *TARGET_LABELS}
         if metric.kind == "histogram":
             series[f"{metric.name}_bucket"] = labels | {"le"}
