@@ -1,5 +1,6 @@
 """What the chart brings to watch Taxon, on the cluster's own Prometheus."""
 
+import http.client
 import json
 import math
 from collections.abc import Iterator
@@ -9,6 +10,7 @@ from urllib.parse import quote
 import pytest
 import yaml
 from support import monitoring
+from support.data_sets import load
 from support.kubectl import PROMETHEUS, apply, delete, kubectl, wait_for
 from support.monitoring import Target
 from support.traffic import Target as Asked
@@ -38,6 +40,29 @@ def tensor(name: str, value: float | str | None) -> dict[str, Any]:
     return {"name": name, "shape": [1], "datatype": datatype, "data": [value]}
 
 
+def label_one(target: Asked) -> None:
+    """Send the class that was observed for one prediction."""
+    answer = posted(target.host, target.path, target.body)
+    [prediction] = answer["parameters"]["prediction_ids"]
+    label = {"prediction_id": prediction, "label": "Adelie"}
+    taken = posted(target.host, f"/v2/models/{MODEL}/labels", {"labels": [label]})
+    assert taken["refused"] == 0
+
+
+def posted(host: str, path: str, body: Any) -> Any:
+    """Return what the Gateway answers."""
+    connection = http.client.HTTPConnection("127.0.0.1", layout.GATEWAY_PORT, timeout=10)
+    try:
+        headers = {"Host": host, "Content-Type": "application/json"}
+        connection.request("POST", path, json.dumps(body), headers)
+        response = connection.getresponse()
+        answer = json.loads(response.read())
+    finally:
+        connection.close()
+    assert response.status == http.HTTPStatus.OK, answer
+    return answer
+
+
 @pytest.fixture(scope="module")
 def model(release: str) -> Iterator[str]:
     """Yield a model that is live behind the Gateway, and asked ten times a second meanwhile."""
@@ -53,6 +78,8 @@ def model(release: str) -> Iterator[str]:
         wait_for("condition=Ready", f"clm/{MODEL}", NAMESPACE, seconds=180)
         target = Asked(layout.GATEWAY_PORT, host, f"/v2/models/{MODEL}/infer", request)
         with traffic(target, rate=10):
+            load(SAMPLE, SAMPLES / f"{SAMPLE}.csv", namespace=NAMESPACE)
+            label_one(target)
             yield MODEL
     finally:
         delete(body)

@@ -1,5 +1,6 @@
 """The cluster of `make cluster`, as its tests see it: kubectl, and what it says as JSON."""
 
+import base64
 import json
 import socket
 import subprocess
@@ -51,6 +52,13 @@ def find(kind: str, name: str, namespace: str) -> Object | None:
     text = kubectl(*command)
     found: Object | None = json.loads(text) if text else None
     return found
+
+
+def secret_values(name: str, namespace: str) -> dict[str, str]:
+    """Return what a Secret holds."""
+    secret = find("secret", name, namespace)
+    assert secret, f"there is no Secret {namespace}/{name}"
+    return {key: base64.b64decode(value).decode() for key, value in secret["data"].items()}
 
 
 def wait_for(condition: str, what: str, namespace: str, *, seconds: int) -> None:
