@@ -43,7 +43,7 @@ def tensor(name: str, value: float | str | None) -> dict[str, Any]:
 def label_one(target: Asked) -> None:
     """Send the class that was observed for one prediction."""
     answer = posted(target.host, target.path, target.body)
-    [prediction] = answer["parameters"]["prediction_ids"]
+    [prediction] = json.loads(answer["parameters"]["prediction_ids"])
     label = {"prediction_id": prediction, "label": "Adelie"}
     taken = posted(target.host, f"/v2/models/{MODEL}/labels", {"labels": [label]})
     assert taken["refused"] == 0
