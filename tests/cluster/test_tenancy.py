@@ -143,8 +143,7 @@ def rows_of(database: Engine, table: str, namespace: str) -> int:
 def test_nobody_sees_the_rows_of_another_namespace(secret: str, table: str, port: int) -> None:
     """They are there, and the monitor sees them; for a role of this namespace they are not."""
     monitor = connected("taxon-monitor-database", port, namespace=SYSTEM)
-    if table != "training_data":  # which the monitor has no use for
-        assert rows_of(monitor, table, OTHER) >= 1
+    assert rows_of(monitor, table, OTHER) >= 1
     assert rows_of(connected(secret, port), table, OTHER) == 0
 
 

@@ -2,8 +2,8 @@
 
 import os
 import signal
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from uuid import UUID
@@ -41,13 +41,17 @@ def frozen(url: str) -> Iterator[None]:
         data = connection.execute(text("SHOW data_directory")).scalar_one()
     first = int(Path(data, "postmaster.pid").read_text().split()[0])
     pids = first, *descendants(first)
-    for pid in pids:
-        os.kill(pid, signal.SIGSTOP)
+    _send(signal.SIGSTOP, pids)
     try:
         yield
     finally:
-        for pid in pids:
-            os.kill(pid, signal.SIGCONT)
+        _send(signal.SIGCONT, pids)
+
+
+def _send(number: signal.Signals, pids: Iterable[int]) -> None:
+    for pid in pids:
+        with suppress(ProcessLookupError):  # the process of a connection that has ended
+            os.kill(pid, number)
 
 
 def predict_and_label(url: str, answers: dict[str, str | None]) -> None:

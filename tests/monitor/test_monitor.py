@@ -15,6 +15,7 @@ from taxon_cli.local.ports import PortBlock
 from taxon_cli.local.postgres import Postgres
 from taxon_contracts.datasets import DatasetVersions
 from taxon_contracts.metrics import MONITOR_METRICS
+from taxon_monitor.main import EVERY_ADDRESS
 
 PATH = "/v1/namespaces/default/datasets/flowers"
 NEWEST = 'dataset_version{dataset="flowers",namespace="default"}'
@@ -83,11 +84,13 @@ def test_every_metric_of_the_contract_is_exposed(url: str, monitor: MonitorProce
 
 
 def test_a_frozen_database_is_answered_with_503_and_metrics_keep_their_values(
-    url: str, ports: PortBlock, tmp_path: Path
+    url: str, monitor_url: str, ports: PortBlock, tmp_path: Path
 ) -> None:
     """Requests are bounded, scrapes do not wait, failures are counted, and all comes back."""
     load(url, "default", "flowers", 3)
-    with watching(url, ports.take(), tmp_path, answer_seconds="1") as monitor:
+    with watching(
+        monitor_url, ports.take(), tmp_path, host=EVERY_ADDRESS, answer_seconds="1"
+    ) as monitor:
         wait_until(lambda: monitor.metric(NEWEST) == 3)
         with frozen(url):
             code, document = monitor.ask(PATH)
@@ -126,10 +129,10 @@ def test_a_database_that_refuses_is_answered_with_503_and_comes_back(
 
 
 def test_sigterm_ends_it_while_the_database_is_frozen(
-    url: str, ports: PortBlock, tmp_path: Path
+    url: str, monitor_url: str, ports: PortBlock, tmp_path: Path
 ) -> None:
     """Nothing waits for the database: the exit code is 0, and the last line says so."""
-    with watching(url, ports.take(), tmp_path) as monitor:
+    with watching(monitor_url, ports.take(), tmp_path) as monitor:
         wait_until(lambda: monitor.metric("prediction_log_days_ahead") is not None)
         with frozen(url):
             wait_until(lambda: failures(monitor) > 0)
