@@ -102,7 +102,8 @@ def train(request: RunRequest, result_file: Path, settings: Settings) -> int:
     quiet_libraries()
     progress = Progress(model=f"{request.namespace}/{request.model}", version=request.version)
     try:
-        outcome = carry_out(request, progress)
+        url = settings.database_url.get_secret_value() if settings.database_url else None
+        outcome = carry_out(request, progress, database_url=url)
     except RunFailed as failure:
         return _report_failure(failure, request, progress, result_file)
     except StorageError as error:

@@ -40,23 +40,30 @@ class Outcome:
     seconds: float
 
 
-def carry_out(request: RunRequest, progress: Progress) -> Outcome:
+def carry_out(
+    request: RunRequest, progress: Progress, *, database_url: str | None = None
+) -> Outcome:
     """Carry out a run; an existing bundle is judged again instead of trained again.
 
     Every matrix product is computed by one thread: the order of its sums shows in the last bits.
+
+    Args:
+        request: the run.
+        progress: what is said on the way.
+        database_url: PostgreSQL's, for a run of a data set.
 
     Raises:
         RunFailed: the run cannot continue.
         StorageError: storage did not answer.
     """
     with threadpool_limits(1):
-        return _carried_out(request, progress)
+        return _carried_out(request, progress, database_url)
 
 
-def _carried_out(request: RunRequest, progress: Progress) -> Outcome:
+def _carried_out(request: RunRequest, progress: Progress, database_url: str | None) -> Outcome:
     started = time.monotonic()
     try:
-        table = _table(request)
+        table = _table(request, database_url)
         sealed = existing_bundle(request, table)
     except BadURI as error:
         raise RunFailed("InvalidRun", str(error)) from error
@@ -81,7 +88,7 @@ def _carried_out(request: RunRequest, progress: Progress) -> Outcome:
     return Outcome(result, training, files, time.monotonic() - started)
 
 
-def _table(request: RunRequest) -> Table:
+def _table(request: RunRequest, database_url: str | None) -> Table:
     """Read the table; columns of categories stay as they are written.
 
     Those that only the live version has, too: they still are the numbers they look like.
@@ -89,7 +96,13 @@ def _table(request: RunRequest) -> Table:
     dataset, champion = request.identity.dataset, request.champion
     listed = [one.name for one in dataset.features or () if one.type == "Categorical"]
     live = categories_of(champion) if champion else ()
-    return read_table(request.source, dataset.target, {*listed, *live})
+    return read_table(
+        request.source,
+        dataset.target,
+        {*listed, *live},
+        namespace=request.namespace,
+        database_url=database_url,
+    )
 
 
 def _sides(request: RunRequest, examples: Examples, sealed: Bundle | None) -> Split:

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from pydantic import Field
+from pydantic import Field, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 
@@ -14,6 +14,11 @@ class Settings(BaseSettings):
     run: str | None = Field(default=None, description="The run request, as a JSON document.")
     result: Path = Field(
         default=Path("/dev/termination-log"), description="File the result is written to."
+    )
+    database_url: SecretStr | None = Field(
+        default=None,
+        validation_alias="DATABASE_URL",
+        description="PostgreSQL URL of the data sets; a run of a file needs none.",
     )
     tracking_folder: Path = Field(
         default=Path("/tmp/taxon-tracking"),  # noqa: S108 - a pod's writable emptyDir; the name is the trainer's own

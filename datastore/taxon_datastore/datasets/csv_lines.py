@@ -29,18 +29,18 @@ def csv_records(
     memory at a time.
 
     Args:
-        file: the content, UTF-8 with or without a byte order mark; it can seek.
+        file: the content, UTF-8 with or without a byte order mark; it can seek, and is closed
+            once nobody asks for another record.
         cell_characters: longest cell.
         line_characters: longest line.
 
     Raises:
         BadTable: a line is broken; the message has its number.
     """
-    lines = _Lines(file, line_characters)
     fields: list[str]
     line, header = 1, None
     with _fields_up_to(cell_characters):
-        records = csv.reader(lines, strict=True)
+        records = csv.reader(_lines(file, line_characters), strict=True)
         try:
             for fields in records:
                 if fields:
@@ -93,23 +93,15 @@ def unique(names: Sequence[str]) -> list[str]:
     return list(names)
 
 
-class _Lines:
-    """The lines of a text, each of bounded length."""
-
-    def __init__(self, file: BinaryIO, longest: int) -> None:
-        self._text = io.TextIOWrapper(file, "utf-8-sig", newline="")
-        self._longest = longest
-        self._number = 0
-
-    def __iter__(self) -> Iterator[str]:
-        try:
-            while line := self._text.readline(self._longest):
-                self._number += 1
-                if len(line) == self._longest and line[-1] not in "\r\n":
-                    raise BadTable(f"line {self._number} has {self._longest:,} characters or more")
-                yield line
-        finally:
-            self._text.detach()  # the file stays open for whoever opened it
+def _lines(file: BinaryIO, longest: int) -> Iterator[str]:
+    """Yield the lines of a text, each of bounded length."""
+    text = io.TextIOWrapper(file, "utf-8-sig", newline="")
+    number = 0
+    while line := text.readline(longest):
+        number += 1
+        if len(line) == longest and line[-1] not in "\r\n":
+            raise BadTable(f"line {number} has {longest:,} characters or more")
+        yield line
 
 
 def _undecodable_line(file: BinaryIO) -> int:

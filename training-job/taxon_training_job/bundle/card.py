@@ -1,5 +1,6 @@
 """The model card: what a person should know before using a version."""
 
+from taxon_contracts.datasets import dataset_of
 from taxon_contracts.reference import Reference
 from taxon_contracts.run import MetricValue
 from taxon_contracts.scores import LOWER_IS_BETTER
@@ -41,11 +42,13 @@ def _head(training: Training) -> str:
 
 def _data(training: Training) -> str:
     rows, dataset = training.rows, training.request.identity.dataset
+    stored = dataset_of(training.request.source)
+    table = f"data set {stored.name} version {stored.version}" if stored else dataset.place
     constant = ", ".join(training.examples.constant) or "none"
     left_out = ", ".join(map(str, training.examples.left_out)) or "none"
     return (
         "## Data\n\n"
-        f"- Table: {dataset.place} ({training.dataset_digest})\n"
+        f"- Table: {table} ({training.dataset_digest})\n"
         f"- Target: {dataset.target}\n"
         f"- Rows: {rows.train} to train, {rows.test} held out\n"
         f"- Repeats: {rows.duplicates} of all rows repeat an earlier one; {_repeats(training)}\n"

@@ -5,6 +5,7 @@ from importlib.metadata import version
 from platform import python_version
 
 from taxon_bundle.bundle import files_of
+from taxon_contracts.datasets import dataset_of
 from taxon_contracts.manifest import Manifest, format_of
 from taxon_training_job.fit.training import Training
 
@@ -27,5 +28,6 @@ def manifest(training: Training, files: Mapping[str, bytes]) -> Manifest:
         threshold=None if positive is None else training.threshold,
         classifier=request.identity.pipeline.classifier.type,
         dataset_digest=training.dataset_digest,
+        dataset=dataset_of(request.source),
         libraries={"python": python_version()} | {name: version(name) for name in LIBRARIES},
     )

@@ -1,23 +1,18 @@
 """CSV: text to columns of numbers, of booleans and of text."""
 
-import csv
 import io
 import re
-import sys
-import unicodedata
 import warnings
-from collections import Counter
-from collections.abc import Collection, Iterator
-from contextlib import contextmanager
+from collections.abc import Collection
 
 import numpy as np
 import pandas as pd
 
+from taxon_datastore.datasets.csv_lines import csv_records
 from taxon_training_job.data.words import missing, numbers
 
 INTEGER = re.compile(r"0|-?[1-9][0-9]{0,18}")
 INT64 = np.iinfo(np.int64)
-OTHER_SEPARATORS = {";": "semicolons", "\t": "tabs", "|": "bars"}
 
 
 def csv_columns(
@@ -33,11 +28,7 @@ def csv_columns(
     Raises:
         ValueError: the file is not a table; the message has the line.
     """
-    try:
-        header = _header_of_even_lines(content)
-    except UnicodeDecodeError as error:
-        raise ValueError(f"line {_undecodable_line(content)} is not UTF-8") from error
-    unique(header)
+    header = _header_of_even_lines(content)
     frame = _frame(content, header, [name for name in header if name == target or name in text])
     if mixed := [name for name in header if frame[name].dtype == object]:
         frame[mixed] = _frame(content, header, mixed, only=mixed)
@@ -67,35 +58,6 @@ def _frame(
         )
 
 
-def unique(names: list[str]) -> list[str]:
-    """Return columns' names once each has one of its own, also for a person's eyes.
-
-    Raises:
-        ValueError: a name is empty or appears twice, be it in another form of Unicode.
-    """
-    if "" in names:
-        raise ValueError(f"column {names.index('') + 1} has no name")
-    if repeated := [name for name, count in Counter(names).items() if count > 1]:
-        raise ValueError(f"column {repeated[0][:100]!r} appears twice")
-    places: dict[str, int] = {}
-    for place, name in enumerate(names, 1):
-        first = places.setdefault(unicodedata.normalize("NFC", name), place)
-        if first != place:
-            raise ValueError(
-                f"columns {first} and {place} have names that only differ in their form of Unicode"
-            )
-    return names
-
-
-def _undecodable_line(content: bytes) -> int:
-    """Return the first line that is not UTF-8."""
-    try:
-        content.decode()
-    except UnicodeDecodeError as error:
-        return content.count(b"\n", 0, error.start) + 1
-    raise AssertionError("a file that was not decoded is not UTF-8")
-
-
 def _header_of_even_lines(content: bytes) -> list[str]:
     """Return the header once every line is seen to have as many fields (blank ones aside).
 
@@ -104,38 +66,11 @@ def _header_of_even_lines(content: bytes) -> list[str]:
     Raises:
         ValueError: a line is broken; the message has its number.
     """
-    header: list[str] = []
-    line = 1
-    with _fields_of_any_length():
-        text = io.TextIOWrapper(io.BytesIO(content), "utf-8-sig", newline="")
-        lines = csv.reader(text, strict=True)
-        try:
-            for fields in lines:
-                header = header or fields
-                if fields and len(fields) != len(header):
-                    raise ValueError(
-                        f"line {line} has {len(fields)} fields, the header {len(header)}"
-                    )
-                line = lines.line_num + 1
-        except csv.Error as error:
-            raise ValueError(f"line {line} is broken ({error})") from error
-    if not header:
-        raise ValueError("it is empty")
-    if len(header) == 1:
-        for sign, name in OTHER_SEPARATORS.items():
-            if sign in header[0]:
-                raise ValueError(f"line 1 is separated by {name}: use commas")
+    records = csv_records(io.BytesIO(content))
+    _, header = next(records)
+    for _ in records:
+        pass
     return header
-
-
-@contextmanager
-def _fields_of_any_length() -> Iterator[None]:
-    """Lift the csv module's limit, which is one for the whole process."""
-    before = csv.field_size_limit(sys.maxsize)
-    try:
-        yield
-    finally:
-        csv.field_size_limit(before)
 
 
 def _labels(column: pd.Series) -> pd.Series:

@@ -8,7 +8,8 @@ import pyarrow as pa
 from pandas.api.types import is_bool_dtype
 from pyarrow import parquet
 
-from taxon_training_job.data.csv_table import INT64, unique
+from taxon_datastore.datasets.csv_lines import unique
+from taxon_training_job.data.csv_table import INT64
 
 UNNAMED_INDEX = "__index_level_"
 
