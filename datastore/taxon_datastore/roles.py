@@ -16,8 +16,8 @@ from taxon_datastore.database import DatabaseRefused
 Privilege = Literal["SELECT", "INSERT", "DELETE"]
 TABLES = ("predictions", "labels", "signatures", "retentions", "datasets", "training_data")
 """The tables with a namespace: a role sees their rows by a policy only."""
-VIEWS = ("live_accuracy",)
-"""What everybody may read who may read the tables below it."""
+VIEWS = ("live_accuracy", "prediction_values")
+"""What only the monitor reads; their functions read the tables with the rights of their caller."""
 GRANTS: Mapping[DatabaseUse, Mapping[str, Sequence[Privilege]]] = {
     "servers": {
         "predictions": ("SELECT", "INSERT"),

@@ -87,5 +87,5 @@ def test_a_job_that_cannot_says_why(empty_database: str, monkeypatch: pytest.Mon
     """A database without the schema ends the job with one sentence."""
     monkeypatch.setenv("TAXON_DATABASE_URL", empty_database)
     monkeypatch.setenv("TAXON_DATABASE_PATIENCE_SECONDS", "0.05")
-    with pytest.raises(SystemExit, match="partitions of the next days cannot be created"):
+    with pytest.raises(SystemExit, match="prediction log cannot be maintained"):
         maintain.main()

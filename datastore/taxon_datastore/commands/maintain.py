@@ -1,4 +1,4 @@
-"""`python -m taxon_datastore.commands.maintain`: create the partitions of the coming days.
+"""`python -m taxon_datastore.commands.maintain`: partitions ahead, and the end of old rows.
 
 A CronJob of the chart runs it daily, as the schema's owner: servers may not create tables.
 """
@@ -6,9 +6,9 @@ A CronJob of the chart runs it daily, as the schema's owner: servers may not cre
 import sys
 
 from taxon_contracts import logs
-from taxon_datastore.commands.migrate import Settings, read_settings, until_it_answers
-from taxon_datastore.database import DatabaseRefused, DatabaseUnavailable, engine, transaction
-from taxon_datastore.partitions import make_partitions
+from taxon_datastore.commands.migrate import read_settings, until_it_answers
+from taxon_datastore.database import DatabaseRefused, DatabaseUnavailable, engine
+from taxon_datastore.retention import maintain
 
 
 def main() -> None:
@@ -16,16 +16,14 @@ def main() -> None:
     logs.configure()
     settings = read_settings()
     try:
-        until_it_answers(lambda: _maintain(settings), settings)
+        database = engine(settings.url)
+        until_it_answers(
+            lambda: maintain(database, retention_days=settings.retention_days), settings
+        )
     except ValueError as error:
         sys.exit(f"{error}.")
     except (DatabaseRefused, DatabaseUnavailable) as error:
-        sys.exit(f"the partitions of the next days cannot be created: {error}.")
-
-
-def _maintain(settings: Settings) -> None:
-    with transaction(engine(settings.url)) as connection:
-        make_partitions(connection)
+        sys.exit(f"the prediction log cannot be maintained: {error}.")
 
 
 if __name__ == "__main__":

@@ -10,6 +10,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from taxon_contracts import logs
 from taxon_datastore.database import DatabaseRefused, DatabaseUnavailable
+from taxon_datastore.retention import RETENTION_DAYS
 from taxon_datastore.roles import DatabaseRoles
 from taxon_datastore.schema import migrate
 
@@ -32,6 +33,12 @@ class Settings(BaseSettings):
         default=DatabaseRoles(),
         description="JSON object with the passwords of the roles: by namespace for servers,"
         " trainers and datasets, and the monitor's.",
+    )
+    retention_days: int = Field(
+        default=RETENTION_DAYS,
+        ge=1,
+        description="Days that predictions and labels are kept; a model's own retention may be"
+        " shorter.",
     )
     patience_seconds: float = Field(
         default=120, ge=0, description="Seconds the database may take to answer."
