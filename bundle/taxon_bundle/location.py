@@ -2,6 +2,7 @@
 
 import re
 from pathlib import Path
+from typing import IO
 from urllib.parse import unquote, urlsplit
 
 from taxon_bundle.storage import BadURI, FolderStore, Store
@@ -41,6 +42,23 @@ def read_object(uri: str) -> bytes:
         return open_store(f"{folder}/").read(key)
     path = _local_path(uri)
     return FolderStore(path.parent).read(path.name)
+
+
+def copy_object(uri: str, file: IO[bytes]) -> None:
+    """Write the content of one object of S3 to a file, a block at a time.
+
+    Raises:
+        ObjectMissing: there is none.
+        StorageDenied: the credentials do not allow it.
+        StorageUnavailable: storage does not answer.
+        BadURI: it is no URI of S3.
+    """
+    if not _is_s3(uri):
+        raise BadURI(f"{uri}: use s3://bucket/key or a path")
+    from taxon_bundle.s3 import s3_store  # noqa: PLC0415 - boto3 takes longer to import than a folder's bundle to serve
+
+    bucket, key = _bucket_and_key(uri)
+    s3_store(bucket, "").copy(key, file)
 
 
 def _is_s3(uri: str) -> bool:

@@ -3,7 +3,7 @@
 import contextlib
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import IO, TYPE_CHECKING
 
 import boto3
 from botocore.config import Config
@@ -14,6 +14,7 @@ from taxon_bundle.storage import BadURI, ObjectMissing, StorageDenied, StorageUn
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
+BLOCK_BYTES = 1024 * 1024
 MISSING_CODES = ("404", "NoSuchKey", "NoSuchBucket", "NotFound")
 DENIED_CODES = ("401", "403", "AccessDenied", "InvalidAccessKeyId", "SignatureDoesNotMatch")
 BAD_CODES = ("InvalidBucketName", "InvalidURI", "KeyTooLongError")
@@ -40,6 +41,14 @@ class S3Store:
             answer = self.client.get_object(Bucket=self.bucket, Key=self.prefix + key)
             with contextlib.closing(answer["Body"]) as body:
                 return body.read() if limit is None else body.read(limit)
+
+    def copy(self, key: str, file: IO[bytes]) -> None:
+        """Write an object's content to a file, a block at a time."""
+        with _errors(f"{self.uri}{key}"):
+            answer = self.client.get_object(Bucket=self.bucket, Key=self.prefix + key)
+            with contextlib.closing(answer["Body"]) as body:
+                for block in body.iter_chunks(BLOCK_BYTES):
+                    file.write(block)
 
     def write(self, key: str, content: bytes) -> None:
         """Write an object, with a checksum the server verifies."""

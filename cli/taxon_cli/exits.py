@@ -15,3 +15,8 @@ def fail(code: int, sentence: str) -> int:
     """Print the reason on standard error; return the exit code."""
     sys.stderr.write(f"taxon: {sentence}\n")
     return code
+
+
+def say(sentence: str) -> None:
+    """Print what was done on standard error."""
+    sys.stderr.write(f"taxon: {sentence}\n")

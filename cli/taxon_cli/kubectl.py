@@ -9,6 +9,7 @@ import shutil
 import subprocess
 import threading
 from collections.abc import Iterator
+from typing import Any
 
 from taxon_contracts.names import GROUP, PLURAL
 
@@ -52,13 +53,29 @@ def status_url(namespace: str, model: str) -> str | None:
     return url if isinstance(url, str) else None
 
 
-def _read(kind: str, namespace: str, name: str, *, what: str) -> str:
-    """Return an object as JSON.
+def models_of(namespace: str) -> list[dict[str, Any]]:
+    """Return the models of a namespace, as the cluster has them.
+
+    Raises:
+        ClusterError: kubectl is missing, or they cannot be read.
+    """
+    what = f"the models of namespace {namespace}"
+    try:
+        found: list[dict[str, Any]] = json.loads(_read(f"{PLURAL}.{GROUP}", namespace, what=what))[
+            "items"
+        ]
+    except (ValueError, KeyError, TypeError) as error:
+        raise ClusterError(f"{what} are not what they should be") from error
+    return found
+
+
+def _read(kind: str, namespace: str, *name: str, what: str) -> str:
+    """Return an object, or all of a kind, as JSON.
 
     Raises:
         ClusterError: kubectl is missing, or the object cannot be read.
     """
-    command = [_kubectl(), "get", kind, name, f"--namespace={namespace}", "--output=json"]
+    command = [_kubectl(), "get", kind, *name, f"--namespace={namespace}", "--output=json"]
     try:
         done = subprocess.run(
             command, capture_output=True, text=True, timeout=CALL_SECONDS, check=False

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import NoReturn
 
 from taxon_cli import exits
+from taxon_cli.dataset.command import add_dataset
 from taxon_cli.labels.command import add_labels
 from taxon_cli.resource_file import BadFile, read_model
 from taxon_cli.signals import Interrupted, interruptible
@@ -42,6 +43,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_run(local.add_subparsers(required=True, metavar="VERB"))
     table = parts.add_parser("table", help="tables in the object store")
     _add_put(table.add_subparsers(required=True, metavar="VERB"))
+    add_dataset(parts)
     add_labels(parts)
     return parser
 

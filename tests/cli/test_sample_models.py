@@ -99,7 +99,7 @@ def sample(
     running, folder, port = backends
     model = read_model(samples.SAMPLES / f"{request.param}.yaml")
     asked = run_request(model, State(folder))
-    result, _ = train(asked, folder)
+    result, _ = train(asked, folder, "")
     assert result.outcome == "Accepted", result.message
     assert result.bundle_uri
     assert result.manifest_digest

@@ -23,7 +23,7 @@ def test_a_trainer_that_ends_without_a_result_is_reported(
     request = asked_run(small_table(), tmp_path)
 
     with pytest.raises(ProcessFailed, match=r"exit code -9 and no result: see .*trainer\.log"):
-        train(request, tmp_path)
+        train(request, tmp_path, "")
 
 
 @pytest.mark.parametrize("value", ["2026-07-01", "x" * 200])

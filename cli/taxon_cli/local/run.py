@@ -29,11 +29,13 @@ from taxon_cli.local.training import event_log, run_request, train
 from taxon_cli.resource_file import BadFile
 from taxon_cli.signals import Interrupted
 from taxon_cli.table_file import TableFile, read_table_file
+from taxon_contracts.datasets import DatasetReference
 from taxon_contracts.manifest import GOLDEN_NAME
 from taxon_contracts.prediction import PredictionEvent
 from taxon_contracts.resource import ClassifierModel
 from taxon_contracts.run import Champion, RunRequest, RunResult
 from taxon_datastore.database import DatabaseUnavailable, engine
+from taxon_datastore.datasets.versions import dataset_versions
 from taxon_datastore.predictions import recent_predictions
 
 LOG_SECONDS = 10
@@ -89,12 +91,12 @@ class _LocalRun:
 
     def carry_out(self) -> int:
         """Train, gate, serve and show; return the exit code."""
-        request = run_request(self.model, self.state)
+        request = run_request(self.model, self.state, self._dataset())
         log = event_log(self.state.folder)
         where = f" (log: {log})" if log else ""
         _say(f"training {request.model} {request.version} on {self._source}{where}")
         started = time.monotonic()
-        result, code = train(request, self.state.folder)
+        result, code = train(request, self.state.folder, self.backends.postgres.url)
         seconds = time.monotonic() - started
         if result.outcome == "Failed":
             return fail(
@@ -112,6 +114,27 @@ class _LocalRun:
             self.state.switch(self.model, version)
             self._show_off(bundle, server)
             return self._keep(server) if self.call.keep else exits.DONE
+
+    def _dataset(self) -> DatasetReference | None:
+        """Return the data set the model trains on, in its newest version if it names none.
+
+        Raises:
+            BadFile: local mode has no such data set.
+        """
+        table = self.model.spec.dataset.table
+        if table is None:
+            return None
+        if table.version:
+            return DatasetReference(name=table.name, version=table.version)
+        namespace = self.model.metadata.namespace
+        database = engine(self.backends.postgres.url)
+        found = dataset_versions(database, namespace=namespace, name=table.name).versions
+        if not found:
+            raise BadFile(
+                f"spec.dataset.table: namespace {namespace} has no data set {table.name} here:"
+                " load it with `taxon dataset load`"
+            )
+        return DatasetReference(name=table.name, version=found[0].version)
 
     @property
     def _source(self) -> str:
@@ -193,7 +216,7 @@ def why_training_failed(result: RunResult, uri: str, source: str) -> str:
 
 
 def _with_source(model: ClassifierModel, uri: str) -> ClassifierModel:
-    dataset = model.spec.dataset.model_copy(update={"uri": uri})
+    dataset = model.spec.dataset.model_copy(update={"uri": uri, "table": None})
     return model.model_copy(update={"spec": model.spec.model_copy(update={"dataset": dataset})})
 
 

@@ -41,6 +41,14 @@ class State:
         """
         return self._champions().get(_key(model))
 
+    def all_live(self) -> dict[str, Champion]:
+        """Return every model's live version by ``namespace/name``.
+
+        Raises:
+            StateError: the file is damaged.
+        """
+        return self._champions()
+
     def switch(self, model: ClassifierModel, version: Champion) -> None:
         """Make a version the live one."""
         champions = self._champions() | {_key(model): version}

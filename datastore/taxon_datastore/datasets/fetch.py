@@ -11,7 +11,7 @@ from sqlalchemy import Connection, Engine, text
 
 from taxon_datastore.database import transaction
 from taxon_datastore.datasets.arrays import cells_of
-from taxon_datastore.datasets.versions import DatasetMissing, Format, described_one
+from taxon_datastore.datasets.versions import DatasetMissing, Description, Format, described_one
 
 if TYPE_CHECKING:
     from taxon_datastore.datasets.parquet_content import ParquetContent
@@ -36,8 +36,17 @@ class StoredTable:
     digest: str
 
 
-def fetch_table(engine: Engine, *, namespace: str, name: str, version: int) -> StoredTable:
+def fetch_table(
+    engine: Engine, *, namespace: str, name: str, version: int, form: Format | None = None
+) -> StoredTable:
     """Return a version of a data set; beside the content, a part of it is in memory at a time.
+
+    Args:
+        engine: of the database.
+        namespace: of the data set.
+        name: its name.
+        version: its version.
+        form: format of the content; None for that of the file that was loaded.
 
     Raises:
         DatasetMissing: it does not exist.
@@ -46,18 +55,19 @@ def fetch_table(engine: Engine, *, namespace: str, name: str, version: int) -> S
     with transaction(engine.execution_options(patience=FETCH_SECONDS)) as connection:
         connection.execute(text("SELECT set_config('statement_timeout', '0', true)"))
         found = described_one(connection, namespace=namespace, name=name, version=version)
-        names = [one["name"] for one in found.columns]
-        if found.format == "csv":
-            rows: _Sink = _CsvRows(names)
-        else:
-            rows = _parquet_rows(connection, found.id, PART_CELLS // len(names) + 1)
+        form = form or found.format
+        rows: _Sink = (
+            _CsvRows([one["name"] for one in found.columns])
+            if form == "csv"
+            else _parquet_rows(connection, found)
+        )
         with closing(connection.connection.cursor()) as cursor:
             cursor.copy_expert(
                 "COPY (SELECT cells FROM training_data"  # noqa: S608 - a number
                 f" WHERE dataset = {found.id:d} ORDER BY row) TO STDOUT (ENCODING 'UTF8')",
                 rows,
             )
-        return StoredTable(rows.content(), found.format, found.digest)
+        return StoredTable(rows.content(), form, found.digest)
 
 
 class _Sink(Protocol):
@@ -130,10 +140,12 @@ class _ParquetRows:
             self._rows = []
 
 
-def _parquet_rows(connection: Connection, identifier: int, part: int) -> _ParquetRows:
-    from taxon_datastore.datasets.parquet_content import ParquetContent  # noqa: PLC0415 - Arrow is needed for its own format only
+def _parquet_rows(connection: Connection, version: Description) -> _ParquetRows:
+    from taxon_datastore.datasets.parquet_content import ParquetContent, schema_of  # noqa: PLC0415 - Arrow is needed for its own format only
 
+    part = PART_CELLS // len(version.columns) + 1
     schema = connection.execute(
-        text("SELECT arrow_schema FROM datasets WHERE id = :id"), {"id": identifier}
+        text("SELECT arrow_schema FROM datasets WHERE id = :id"), {"id": version.id}
     ).scalar_one()
-    return _ParquetRows(ParquetContent(bytes(schema)), part)
+    content = ParquetContent(schema_of(version.columns) if schema is None else bytes(schema))
+    return _ParquetRows(content, part)

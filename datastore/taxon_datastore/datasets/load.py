@@ -15,7 +15,7 @@ from taxon_datastore.database import transaction
 from taxon_datastore.datasets.csv_lines import BadTable
 from taxon_datastore.datasets.csv_source import csv_source
 from taxon_datastore.datasets.rows import Source, copy_lines
-from taxon_datastore.datasets.views import show_rows
+from taxon_datastore.datasets.views import locked, show_rows
 
 LOAD_SECONDS = 6 * 3600.0
 """Longest time a load may take."""
@@ -70,6 +70,7 @@ def load(
 
             source = parquet_source(content)
         with transaction(engine.execution_options(patience=LOAD_SECONDS)) as connection:
+            connection.execute(text("SELECT set_config('statement_timeout', '0', true)"))
             rows = _stage(connection, source, progress)
             place = {"namespace": namespace, "name": name, "format": kind}
             return _settle(connection, source, rows, place)
@@ -101,10 +102,7 @@ def _stage(connection: Connection, source: Source, progress: Progress) -> int:
 
 def _settle(connection: Connection, source: Source, rows: int, place: dict[str, str]) -> Loaded:
     """Make the staged rows a version, unless one has their content."""
-    connection.execute(
-        text("SELECT pg_advisory_xact_lock(hashtextextended(:key, 0))"),
-        {"key": f"taxon data set {place['namespace']}/{place['name']}"},
-    )
+    locked(connection, namespace=place["namespace"], name=place["name"])
     digest = source.digest()
     existing = connection.execute(
         text(
@@ -137,7 +135,6 @@ def _settle(connection: Connection, source: Source, rows: int, place: dict[str, 
             "arrow_schema": source.arrow_schema,
         },
     ).one()
-    connection.execute(text("SELECT set_config('statement_timeout', '0', true)"))
     connection.execute(
         text(
             "INSERT INTO training_data (dataset, namespace, row, cells)"

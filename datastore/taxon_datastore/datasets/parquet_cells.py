@@ -46,6 +46,8 @@ def values(texts: Sequence[str | None], kind: pa.DataType) -> pa.Array:
         return written.cast(pa.float32()).cast(kind)
     if pa.types.is_temporal(kind) and not pa.types.is_interval(kind):
         return _times_of(written, kind)
+    if pa.types.is_float64(kind):
+        return pa.array([None if one is None else float(one) for one in texts], kind)
     if _has_text(kind):
         return written.cast(kind)
     return pa.nulls(len(texts), kind)

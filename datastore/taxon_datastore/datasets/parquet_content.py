@@ -2,11 +2,21 @@
 
 import io
 from collections.abc import Sequence
+from typing import Any
 
 import pyarrow as pa
 from pyarrow import parquet
 
 from taxon_datastore.datasets.parquet_cells import values
+
+TYPES = {"double precision": pa.float64(), "boolean": pa.bool_(), "text": pa.large_string()}
+
+
+def schema_of(columns: Sequence[dict[str, Any]]) -> bytes:
+    """Return Arrow's schema, serialized, for columns with SQL types."""
+    fields = [pa.field(one["name"], TYPES[one["type"]]) for one in columns]
+    serialized: bytes = pa.schema(fields).serialize().to_pybytes()
+    return serialized
 
 
 class ParquetContent:

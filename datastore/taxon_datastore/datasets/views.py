@@ -17,6 +17,14 @@ IDENTIFIER_BYTES = 63
 REMEDY = "query training_data instead"
 
 
+def locked(connection: Connection, *, namespace: str, name: str) -> None:
+    """Let one transaction at a time change a data set; the others wait for its end."""
+    connection.execute(
+        text("SELECT pg_advisory_xact_lock(hashtextextended(:key, 0))"),
+        {"key": f"taxon data set {namespace}/{name}"},
+    )
+
+
 def show_rows(
     connection: Connection, *, namespace: str, name: str
 ) -> tuple[str | None, str | None]:
