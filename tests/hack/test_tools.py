@@ -62,5 +62,5 @@ def test_a_machine_without_debian_packages_is_reported_what_to_install(
     """Where neither promtool nor apt is, the message names what is missing."""
     monkeypatch.setattr(tools, "CACHE", tmp_path)
     monkeypatch.setattr(shutil, "which", lambda _name: None)
-    with pytest.raises(tools.ToolMissing, match="install promtool"):
+    with pytest.raises(tools.ToolMissing, match="prometheus cannot be fetched: install it"):
         tools.promtool()

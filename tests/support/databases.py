@@ -2,16 +2,24 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Protocol
 from uuid import uuid4
 
 from sqlalchemy import Engine, text
 
-from taxon_cli.local.postgres import Postgres
 from taxon_datastore.database import engine, transaction
 
 
+class Serves(Protocol):
+    """A server by the URL of one of its databases."""
+
+    @property
+    def url(self) -> str:
+        """Return the URL."""
+
+
 @contextmanager
-def empty_database(postgres: Postgres) -> Iterator[str]:
+def empty_database(postgres: Serves) -> Iterator[str]:
     """Yield the URL of a database nobody migrated; remove it afterwards."""
     name = f"test_{uuid4().hex}"
     server = engine(postgres.url).execution_options(isolation_level="AUTOCOMMIT")
