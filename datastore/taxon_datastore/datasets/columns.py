@@ -7,8 +7,10 @@ from typing import Literal
 
 ColumnType = Literal["double precision", "boolean", "text"]
 
+NULL = "\0"
+"""A cell without a value, in rows on their way to COPY: no text of PostgreSQL's can hold it."""
 BOOLEANS = frozenset(
-    (None, "true", "false", "True", "False", "TRUE", "FALSE"),
+    ("true", "false", "True", "False", "TRUE", "FALSE"),
 )
 NOT_FINITE = re.compile(r"\s*[+-]?inf(inity)?\s*|\s*nan\s*", re.IGNORECASE | re.ASCII)
 ZERO = re.compile(r"\s*[+-]?(0+\.?0*|\.0+)([eE].*)?\s*", re.ASCII)
@@ -33,18 +35,18 @@ class Column:
         """Return the narrowest type of all cells so far."""
         return "text" if self._empty or not self._may_be else next(iter(self._may_be))
 
-    def take(self, cells: Sequence[str | None]) -> None:
+    def take(self, cells: Sequence[str]) -> None:
         """Let the next cells have their say."""
         if not self._may_be:
             return
-        if None in cells:
-            cells = [cell for cell in cells if cell is not None]
+        if NULL in cells:
+            cells = [cell for cell in cells if cell != NULL]
         if not cells:
             return
         self._empty = False
         if "boolean" in self._may_be and not BOOLEANS.issuperset(cells):
             self._may_be.discard("boolean")
-        if "double precision" in self._may_be and not _are_numbers(cells):  # type: ignore[arg-type]
+        if "double precision" in self._may_be and not _are_numbers(cells):
             self._may_be.discard("double precision")
 
 

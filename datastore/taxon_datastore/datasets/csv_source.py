@@ -5,8 +5,9 @@ import io
 from collections.abc import Iterator
 from typing import BinaryIO, cast
 
+from taxon_datastore.datasets.columns import NULL
 from taxon_datastore.datasets.csv_lines import BadTable, csv_records
-from taxon_datastore.datasets.rows import NULL, Rows, Source
+from taxon_datastore.datasets.rows import Rows, Source
 
 CELL_CHARACTERS = 1024 * 1024
 LINE_CHARACTERS = 16 * 1024 * 1024

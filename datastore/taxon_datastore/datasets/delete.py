@@ -17,8 +17,7 @@ def delete(engine: Engine, *, namespace: str, name: str, version: int | None) ->
         DatasetMissing: there is none.
         DatabaseUnavailable: worth trying again.
     """
-    with transaction(engine.execution_options(patience=FETCH_SECONDS)) as connection:
-        connection.execute(text("SELECT set_config('statement_timeout', '0', true)"))
+    with transaction(engine.execution_options(statement_seconds=FETCH_SECONDS)) as connection:
         locked(connection, namespace=namespace, name=name)
         found = described(connection, namespace=namespace, name=name, version=version)
         if not found:

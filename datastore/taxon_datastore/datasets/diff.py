@@ -36,8 +36,7 @@ def difference(
         DatasetMissing: a version does not exist, or has no such target.
         DatabaseUnavailable: worth trying again.
     """
-    with transaction(engine.execution_options(patience=FETCH_SECONDS)) as connection:
-        connection.execute(text("SELECT set_config('statement_timeout', '0', true)"))
+    with transaction(engine.execution_options(statement_seconds=FETCH_SECONDS)) as connection:
         before, after = (
             described_one(connection, namespace=namespace, name=name, version=version)
             for version in versions

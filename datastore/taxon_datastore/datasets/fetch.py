@@ -52,8 +52,7 @@ def fetch_table(
         DatasetMissing: it does not exist.
         DatabaseUnavailable: worth trying again.
     """
-    with transaction(engine.execution_options(patience=FETCH_SECONDS)) as connection:
-        connection.execute(text("SELECT set_config('statement_timeout', '0', true)"))
+    with transaction(engine.execution_options(statement_seconds=FETCH_SECONDS)) as connection:
         found = described_one(connection, namespace=namespace, name=name, version=version)
         form = form or found.format
         rows: _Sink = (

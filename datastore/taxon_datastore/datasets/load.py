@@ -69,8 +69,7 @@ def load(
             from taxon_datastore.datasets.parquet_source import parquet_source  # noqa: PLC0415 - Arrow is needed for its own format only
 
             source = parquet_source(content)
-        with transaction(engine.execution_options(patience=LOAD_SECONDS)) as connection:
-            connection.execute(text("SELECT set_config('statement_timeout', '0', true)"))
+        with transaction(engine.execution_options(statement_seconds=LOAD_SECONDS)) as connection:
             rows = _stage(connection, source, progress)
             place = {"namespace": namespace, "name": name, "format": kind}
             return _settle(connection, source, rows, place)

@@ -7,9 +7,10 @@ from io import BufferedReader
 import pyarrow as pa
 from pyarrow import parquet
 
+from taxon_datastore.datasets.columns import NULL
 from taxon_datastore.datasets.csv_lines import BadTable, unique
 from taxon_datastore.datasets.parquet_cells import cells
-from taxon_datastore.datasets.rows import NULL, Rows, Source
+from taxon_datastore.datasets.rows import Rows, Source
 
 PART_CELLS = 50_000
 CELL_CHARACTERS = 1024 * 1024

@@ -3,10 +3,8 @@
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
-from taxon_datastore.datasets.columns import Column
+from taxon_datastore.datasets.columns import NULL, Column
 
-NULL = "\0"
-"""A cell without a value, in rows on their way to COPY: no text of PostgreSQL's can hold it."""
 ESCAPES = str.maketrans({"\\": r"\\\\", '"': r"\\" + '"', "\t": r"\t", "\n": r"\n", "\r": r"\r"})
 """What an element of an array is written as in COPY's text format."""
 
