@@ -1,4 +1,4 @@
-"""Write every file that is generated: from the contracts, and from hack/dashboards."""
+"""Write every file that is generated: from the contracts, the schema and hack/dashboards."""
 
 from pathlib import Path
 
@@ -8,6 +8,7 @@ from hack.dashboards import DASHBOARDS
 from hack.reference import resource_page
 from taxon_contracts.conditions import conditions_page
 from taxon_contracts.crd import custom_resource_definition
+from taxon_datastore.schema_page import schema_page
 
 ROOT = Path(__file__).resolve().parent.parent
 CRD_PATH = ROOT / "manifests" / "crds" / "classifiermodels.taxon.dev.yaml"
@@ -49,6 +50,7 @@ def generated_files() -> dict[Path, str]:
         CHART_CRD_PATH: chart_crd(),
         ROOT / "docs" / "conditions.md": conditions_page(),
         ROOT / "docs" / "resource.md": resource_page(custom_resource_definition()),
+        ROOT / "docs" / "schema.md": schema_page(),
         **{DASHBOARDS_PATH / f"{one.uid}.json": one.text() for one in DASHBOARDS},
     }
 

@@ -82,8 +82,15 @@ def copied_meanwhile(owner: Engine, database: Engine, rows: Rows, after: int) ->
     """Yield the process that copies rows, in the middle of it; the copying then fails."""
     with ThreadPoolExecutor(1) as pool:
         stored = pool.submit(store_rows, database, rows)
-        wait_until(lambda: copying(owner, after) is not None, every=0.005)
-        yield copying(owner, after) or 0
+        found: list[int] = []
+
+        def started() -> bool:
+            process = copying(owner, after)
+            found.extend([process] if process else [])
+            return bool(found)
+
+        wait_until(started, every=0.005)
+        yield found[0]
         with pytest.raises(DatabaseUnavailable):
             stored.result()
 
