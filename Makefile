@@ -15,9 +15,9 @@ help: ## Show this list
 setup: .venv/.dev ## Install everything development needs into .venv
 
 .PHONY: demo
-demo: .venv/.local ## Train, gate and serve a classifier on real data, and send it requests
+demo: .venv/.local ## Load a data set, train, gate and serve on it, and send requests
 	rm -rf .taxon/local
-	$(BIN)/taxon local run manifests/samples/breast-cancer.yaml
+	$(BIN)/taxon local run manifests/samples/breast-cancer-dataset.yaml --data manifests/samples/breast-cancer.csv
 
 # Write bytecode: without it every test process spends most of its time compiling its imports.
 .PHONY: test

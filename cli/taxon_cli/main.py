@@ -59,7 +59,10 @@ def _add_run(verbs: "argparse._SubParsersAction[argparse.ArgumentParser]") -> No
     run.set_defaults(carry_out=_run_local)
     run.add_argument("file", type=Path, metavar="FILE.yaml", help="a ClassifierModel")
     run.add_argument(
-        "--data", type=Path, metavar="TABLE", help="CSV or Parquet file instead of dataset.uri"
+        "--data",
+        type=Path,
+        metavar="TABLE",
+        help="CSV or Parquet file: instead of dataset.uri, or a new version of dataset.table",
     )
     run.add_argument("--keep", action="store_true", help="serve until Ctrl-C")
     run.add_argument(

@@ -23,7 +23,8 @@ def test_a_sample_is_a_model(file: Path) -> None:
     model = read_model(file)
 
     assert model.metadata.name == file.stem
-    uri = model.spec.dataset.uri or ""
+    dataset = model.spec.dataset
+    uri = dataset.uri or f"{dataset.table.name if dataset.table else ''}.csv"
     assert (SAMPLES / uri.removeprefix("s3://samples/")).is_file()
 
 
@@ -53,8 +54,8 @@ def test_a_sample_is_short(name: str) -> None:
         ),
         (
             "    target: cultivar",
-            "    target: cultivar\n    table: {name: wine}",
-            "FILE: spec.dataset.table: unknown field: remove it or correct its name",
+            "    target: cultivar\n    query: select 1",
+            "FILE: spec.dataset.query: unknown field: remove it or correct its name",
         ),
         (
             "    target: cultivar",

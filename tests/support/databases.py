@@ -2,9 +2,12 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from importlib import resources
 from typing import Protocol
 from uuid import uuid4
 
+from alembic import command
+from alembic.config import Config
 from sqlalchemy import Engine, text
 
 from taxon_datastore.database import engine, transaction
@@ -28,6 +31,16 @@ def empty_database(postgres: Serves) -> Iterator[str]:
     yield postgres.url.rpartition("/")[0] + f"/{name}"
     with server.connect() as connection:
         connection.execute(text(f"DROP DATABASE {name} WITH (FORCE)"))
+
+
+def migrate_to(url: str, revision: str) -> None:
+    """Give an empty database the schema that a release with this revision had."""
+    config = Config()
+    folder = resources.files("taxon_datastore") / "migrations"
+    config.set_main_option("script_location", str(folder))
+    with transaction(engine(url)) as connection:
+        config.attributes["connection"] = connection
+        command.upgrade(config, revision)
 
 
 def execute(database: Engine, *statements: str) -> None:

@@ -20,6 +20,7 @@ from taxon_cli.local.backends import (
     running_backends,
     store_table,
 )
+from taxon_cli.local.datasets import UsedDataset, used_dataset
 from taxon_cli.local.ports import PortBlock, PortTaken
 from taxon_cli.local.processes import POLL_SECONDS, ProcessFailed
 from taxon_cli.local.questions import plain_question, telling, v2_question
@@ -29,13 +30,11 @@ from taxon_cli.local.training import event_log, run_request, train
 from taxon_cli.resource_file import BadFile
 from taxon_cli.signals import Interrupted
 from taxon_cli.table_file import TableFile, read_table_file
-from taxon_contracts.datasets import DatasetReference
 from taxon_contracts.manifest import GOLDEN_NAME
 from taxon_contracts.prediction import PredictionEvent
 from taxon_contracts.resource import ClassifierModel
 from taxon_contracts.run import Champion, RunRequest, RunResult
 from taxon_datastore.database import DatabaseUnavailable, engine
-from taxon_datastore.datasets.versions import dataset_versions
 from taxon_datastore.predictions import recent_predictions
 
 LOG_SECONDS = 10
@@ -69,9 +68,11 @@ def run_local(model: ClassifierModel, call: Call) -> int:
             check_port(port)
             _say("starting PostgreSQL and the object store")
             with running_backends(state.folder, ports) as backends:
-                if table:
+                dataset = _dataset(model, call.data, backends)
+                if table and not dataset:
                     model = _with_source(model, store_table(table))
-                return _LocalRun(model, call, table, state, backends, port).carry_out()
+                run = _LocalRun(model, call, table, dataset, state, backends, port)
+                return run.carry_out()
     except BadFile as error:
         return fail(exits.USAGE, str(error))
     except MACHINE_FAULTS as error:
@@ -85,13 +86,18 @@ class _LocalRun:
     model: ClassifierModel
     call: Call
     table: TableFile | None
+    dataset: UsedDataset | None
     state: State
     backends: Backends
     port: int
 
     def carry_out(self) -> int:
         """Train, gate, serve and show; return the exit code."""
-        request = run_request(self.model, self.state, self._dataset())
+        if self.dataset:
+            _show(summary.dataset(self.dataset))
+        request = run_request(
+            self.model, self.state, self.dataset.version if self.dataset else None
+        )
         log = event_log(self.state.folder)
         where = f" (log: {log})" if log else ""
         _say(f"training {request.model} {request.version} on {self._source}{where}")
@@ -115,29 +121,11 @@ class _LocalRun:
             self._show_off(bundle, server)
             return self._keep(server) if self.call.keep else exits.DONE
 
-    def _dataset(self) -> DatasetReference | None:
-        """Return the data set the model trains on, in its newest version if it names none.
-
-        Raises:
-            BadFile: local mode has no such data set.
-        """
-        table = self.model.spec.dataset.table
-        if table is None:
-            return None
-        if table.version:
-            return DatasetReference(name=table.name, version=table.version)
-        namespace = self.model.metadata.namespace
-        database = engine(self.backends.postgres.url)
-        found = dataset_versions(database, namespace=namespace, name=table.name).versions
-        if not found:
-            raise BadFile(
-                f"spec.dataset.table: namespace {namespace} has no data set {table.name} here:"
-                " load it with `taxon dataset load`"
-            )
-        return DatasetReference(name=table.name, version=found[0].version)
-
     @property
     def _source(self) -> str:
+        if self.dataset:
+            version = self.dataset.version
+            return f"data set {version.name}, version {version.version}"
         return str(self.table.file) if self.table else self.model.spec.dataset.place
 
     def _refusal(self, request: RunRequest, result: RunResult) -> str:
@@ -170,9 +158,13 @@ class _LocalRun:
         _show(summary.endpoints(server, self.backends, self.state.folder))
         _show(summary.next_steps(self.call.file, exchanges[1], questions, keep=self.call.keep))
 
+    @property
+    def _log_mode(self) -> str:
+        return self.model.spec.serving.prediction_log.mode
+
     def _logged(self, since: datetime, count: int) -> list[PredictionEvent] | None:
         """Return this call's rows of the log once all are stored; None if the log is disabled."""
-        if self.model.spec.serving.prediction_log.mode == "Disabled":
+        if self._log_mode == "Disabled":
             return None
         database = engine(self.backends.postgres.url)
         names = self.model.metadata
@@ -213,6 +205,12 @@ def why_training_failed(result: RunResult, uri: str, source: str) -> str:
     if result.reason == "DatasetNotFound" and not uri.startswith(samples):
         message += f"; local mode has the tables of {samples} only: pass --data TABLE"
     return f"training failed ({result.reason}): {message}"
+
+
+def _dataset(model: ClassifierModel, file: Path | None, backends: Backends) -> UsedDataset | None:
+    """Return the version of the data set the model names, after loading a file into it."""
+    table = model.spec.dataset.table
+    return used_dataset(model, table, file, backends.postgres.url) if table else None
 
 
 def _with_source(model: ClassifierModel, uri: str) -> ClassifierModel:

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from taxon_cli.local.backends import Backends
+from taxon_cli.local.datasets import UsedDataset
 from taxon_cli.local.serving import Exchange, Server
 from taxon_contracts.manifest import SignatureFeature
 from taxon_contracts.metrics import PREDICTIONS
@@ -28,6 +29,21 @@ KINDS: dict[FeatureType, str] = {
     "Boolean": "true or false",
     "Categorical": "categories",
 }
+
+
+def dataset(used: UsedDataset) -> list[str]:
+    """Return the data set that is trained on."""
+    how = "used as it is"
+    if used.loaded:
+        how = "loaded" if used.loaded.new else "loaded before, nothing changed"
+    lines = [
+        _heading(f"data set {used.version.name}, version {used.version.version}: {how}"),
+        f"  {used.rows:,} rows of a file with the digest {used.digest[:19]}...",
+    ]
+    if used.loaded and used.loaded.view:
+        schema, _, name = used.loaded.view.partition(".")
+        lines.append(f'  by column in the view {schema}."{name}"')
+    return lines
 
 
 def evaluation(
