@@ -7,7 +7,6 @@ from collections.abc import Sequence
 from uuid import UUID
 
 import pytest
-from prometheus_client import Gauge
 
 from taxon_datastore.database import DatabaseUnavailable
 from taxon_datastore.prediction_names import KnownPredictions
@@ -61,9 +60,8 @@ def test_nothing_is_asked_for_no_ids() -> None:
 
 def test_a_server_that_accepts_and_stays_silent_is_given_up() -> None:
     """What hangs before PostgreSQL answers is cut by the time for connecting."""
-    gauge = Gauge("connections", "open", registry=None)
     with socket.create_server(("127.0.0.1", 0)) as silent:
         url = f"postgresql://u:p@127.0.0.1:{silent.getsockname()[1]}/x"
-        find = PredictionLookup(url, gauge, namespace="default", model="small")
+        find = PredictionLookup(url, namespace="default", model="small")
         with pytest.raises(DatabaseUnavailable, match="timeout expired"):
             find([], ["r1"])

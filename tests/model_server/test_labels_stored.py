@@ -62,9 +62,7 @@ def serve(make_client: MakeClient, owner: Engine) -> Any:
                 exchange.telemetry,
                 namespace=namespace,
                 keep=partial(store_rows, engine(url)),
-                find=PredictionLookup(
-                    url, exchange.telemetry.connections, namespace=namespace, model="small"
-                ),
+                find=PredictionLookup(url, namespace=namespace, model="small"),
             )
 
         others = {} if served is None else {"served": served}

@@ -7,7 +7,6 @@ from functools import cached_property, partial
 from uuid import UUID
 
 import structlog
-from prometheus_client import Gauge
 
 from taxon_datastore.prediction_names import KnownPredictions
 
@@ -25,11 +24,8 @@ Find = Callable[[Sequence[UUID], Sequence[str]], KnownPredictions]
 class PredictionLookup:
     """Looks into the database; loading SQLAlchemy takes half a second, which waits for a use."""
 
-    def __init__(
-        self, database_url: str, connections: Gauge, *, namespace: str, model: str
-    ) -> None:
+    def __init__(self, database_url: str, *, namespace: str, model: str) -> None:
         self._url = database_url
-        self._connections = connections
         self._namespace = namespace
         self._model = model
 
@@ -43,13 +39,12 @@ class PredictionLookup:
 
     @cached_property
     def _find(self) -> Callable[..., KnownPredictions]:
-        from taxon_datastore.database import count_connections, engine  # noqa: PLC0415 - see the class
+        from taxon_datastore.database import engine  # noqa: PLC0415 - see the class
         from taxon_datastore.known_predictions import find_predictions  # noqa: PLC0415
 
         database = engine(
             self._url, connect_seconds=CONNECT_SECONDS, statement_seconds=STATEMENT_SECONDS
         )
-        count_connections(database, opened=self._connections.inc, closed=self._connections.dec)
         return partial(find_predictions, database, namespace=self._namespace, model=self._model)
 
 
