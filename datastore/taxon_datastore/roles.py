@@ -88,6 +88,8 @@ def grant_roles(connection: Connection, roles: DatabaseRoles) -> None:
         role = database_role(namespace, database=database, use=use)
         _make(connection, role, password)
         _let_in(connection, role, database)
+        if use == "datasets":  # a load stages its rows
+            _open_database(connection, role, database, "TEMPORARY")
         for relation, privileges in GRANTS[use].items():
             _grant(connection, role, relation, privileges)
             if relation in TABLES:
@@ -137,13 +139,19 @@ def _make(connection: Connection, role: str, password: str) -> None:
 
 def _let_in(connection: Connection, role: str, database: str) -> None:
     """Let a role connect and find the tables, which most databases allow every role."""
-    able = "SELECT has_database_privilege(:role, :database, 'CONNECT')"
-    if not _value(connection, able, role=role, database=database):
-        _change(connection, "GRANT CONNECT ON DATABASE %I TO %I", database, role)
+    _open_database(connection, role, database, "CONNECT")
     schema = str(_value(connection, "SELECT current_schema()"))
     able = "SELECT has_schema_privilege(:role, :schema, 'USAGE')"
     if not _value(connection, able, role=role, schema=schema):
         _change(connection, "GRANT USAGE ON SCHEMA %I TO %I", schema, role)
+
+
+def _open_database(
+    connection: Connection, role: str, database: str, privilege: Literal["CONNECT", "TEMPORARY"]
+) -> None:
+    able = "SELECT has_database_privilege(:role, :database, :privilege)"
+    if not _value(connection, able, role=role, database=database, privilege=privilege):
+        _change(connection, f"GRANT {privilege} ON DATABASE %I TO %I", database, role)
 
 
 def _grant(

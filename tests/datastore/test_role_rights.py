@@ -249,3 +249,19 @@ def test_roles_are_given_by_use_or_flat() -> None:
     assert [use for use, _, _ in EVERY.by_use()] == [
         use for use in ("servers", "trainers", "datasets") for _ in range(2)
     ]
+
+
+@pytest.mark.parametrize(
+    ("use", "may"), [("servers", False), ("trainers", False), ("datasets", True)]
+)
+def test_only_loads_need_temporary_tables(
+    empty_database: str, use: DatabaseUse, *, may: bool
+) -> None:
+    """Where administrators withdrew the right from everybody, it is given to who needs it."""
+    owner = engine(empty_database)
+    execute(owner, f"REVOKE TEMPORARY, CONNECT ON DATABASE {owner.url.database} FROM PUBLIC")
+    migrate(empty_database, EVERY)
+
+    with transaction(as_role(owner, use)) as connection:
+        query = "SELECT has_database_privilege(current_database(), 'TEMPORARY')"
+        assert connection.scalar(text(query)) is may
