@@ -158,6 +158,14 @@ REFUSED = {
     "a schedule of four fields": minimal(retrain={"schedule": "0 3 * *"}),
     "a schedule by nickname": minimal(retrain={"schedule": "@daily"}),
     "a schedule with a line break": minimal(retrain={"schedule": "0 3 * * 1\n"}),
+    "a feature kept out of the log that is not listed": minimal(
+        dataset={"features": [{"name": "ash"}]},
+        serving={"predictionLog": {"excludeFeatures": ["ash", "Ash"]}},
+    ),
+    "a log kept for no day": minimal(serving={"predictionLog": {"retentionDays": 0}}),
+    "more than three hundred features kept out of the log": minimal(
+        serving={"predictionLog": {"excludeFeatures": [str(number) for number in range(301)]}}
+    ),
     "a pin that is not a version": minimal(pinnedVersion="latest"),
     "a history of one": minimal(versionHistoryLimit=1),
     "a history without end": minimal(versionHistoryLimit=51),
@@ -212,6 +220,16 @@ ACCEPTED = {
     "as many servers at most as at least": minimal(serving={"minReplicas": 2, "maxReplicas": 2}),
     "a key with dots and spaces": minimal(dataset={"uri": "s3://samples/my ..data/v1.2/wine.csv"}),
     "a weekly schedule": minimal(retrain={"schedule": "0 3 * * 1"}),
+    "listed features kept out of the log": minimal(
+        dataset={"features": [{"name": "ash"}, {"name": "hue"}]},
+        serving={"predictionLog": {"retentionDays": 30, "excludeFeatures": ["hue"]}},
+    ),
+    "a feature kept out of the log that is found in the table": minimal(
+        serving={"predictionLog": {"excludeFeatures": ["hue"]}}
+    ),
+    "no feature kept out of the log": minimal(
+        dataset={"features": [{"name": "ash"}]}, serving={"predictionLog": {"excludeFeatures": []}}
+    ),
     "a pinned version": minimal(pinnedVersion="v3f9c2a71be"),
     "a limit on both sides": minimal(gate={"limits": [{"metric": "ece", "min": 0, "max": 0.1}]}),
 }

@@ -13,6 +13,11 @@ from taxon_contracts.scores import SearchScoreName
 
 NONE_NEEDS_SINGLE_VALUES = "strategy None needs exactly one value per parameter"
 
+EXCLUDED_IS_NO_FEATURE = (
+    "predictionLog.excludeFeatures must be among dataset.features: correct the name, or list it in"
+    " both"
+)
+
 
 class Identity(Part):
     """The fields that identify a version; an edit of any other field never retrains."""
@@ -47,7 +52,16 @@ class Spec(Identity):
             " || !has(self.pipeline.classifier.parameters)"
             " || self.pipeline.classifier.parameters.all(p, size(p.values) == 1)",
             NONE_NEEDS_SINGLE_VALUES,
-        )
+        ),
+        rule(
+            "!has(self.dataset.features)"
+            " || !has(self.serving) || !has(self.serving.predictionLog)"
+            " || !has(self.serving.predictionLog.excludeFeatures)"
+            " || size(self.dataset.features.filter("
+            "f, f.name in self.serving.predictionLog.excludeFeatures))"
+            " == size(self.serving.predictionLog.excludeFeatures)",
+            EXCLUDED_IS_NO_FEATURE,
+        ),
     )
 
     gate: Gate = Field(
@@ -82,6 +96,14 @@ class Spec(Identity):
         default=False,
         description="True stops runs and switches of traffic; the live version keeps serving.",
     )
+
+    @model_validator(mode="after")
+    def _excluded_are_features(self) -> Self:
+        excluded = self.serving.prediction_log.exclude_features or ()
+        listed = {feature.name for feature in self.dataset.features or ()}
+        if listed and not listed.issuperset(excluded):
+            raise ValueError(EXCLUDED_IS_NO_FEATURE)
+        return self
 
     def identity(self) -> Identity:
         """Return the fields that identify a version."""

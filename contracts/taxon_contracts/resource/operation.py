@@ -127,7 +127,7 @@ class PredictionLog(Part):
     exclude_features: (
         Annotated[
             tuple[ColumnName, ...],
-            Field(max_length=1000, json_schema_extra={"x-kubernetes-list-type": "set"}),
+            Field(max_length=300, json_schema_extra={"x-kubernetes-list-type": "set"}),
         ]
         | None
     ) = Field(
