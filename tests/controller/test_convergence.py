@@ -41,6 +41,18 @@ def delete(story: Story) -> None:
     story.world.remove(story.world.model())
 
 
+TABLE = {"table": {"name": "wine-table"}, "target": "cultivar"}
+
+
+def load(version: int) -> Step:
+    """Return the step of a person who loads a version of the data set."""
+
+    def step(story: Story) -> None:
+        story.world.datasets[("default", "wine-table")] = version
+
+    return step
+
+
 STORIES: dict[str, tuple[Step, ...]] = {
     "create": (edit(),),
     "edit": (edit(), edit(seed=7)),
@@ -53,6 +65,14 @@ STORIES: dict[str, tuple[Step, ...]] = {
     ),
     "suspend": (edit(), edit(seed=7, suspend=True), edit(seed=7)),
     "delete": (edit(deletionPolicy="Delete"), delete),
+    "data set": (load(3), edit(dataset=TABLE), load(6), edit(dataset=TABLE, annotation="again")),
+    "data set kept": (
+        load(3),
+        edit(dataset=TABLE, versionHistoryLimit=2),
+        load(4),
+        load(5),
+        edit(dataset=TABLE | {"table": {"name": "wine-table", "version": 4}}),
+    ),
 }
 HIDDEN = (
     "Job",
@@ -253,6 +273,9 @@ def turn_stricter(story: Story) -> None:
     story.world.admission = policy if story.world.admission is None else None
 
 
+SWITCHES = (
+    "serves", "routes", "trains", "cleans", "webhook_away", "unasked", "monitor_away",
+)  # fmt: skip
 STEPS = st.one_of(
     st.just(look),
     st.builds(lambda seed: edit(seed=seed, versionHistoryLimit=2), st.integers(0, 2)),
@@ -263,8 +286,10 @@ STEPS = st.one_of(
     ),
     st.builds(lambda seed: edit(seed=seed, suspend=True), st.integers(0, 2)),
     st.builds(
-        flip, st.sampled_from(["serves", "routes", "trains", "cleans", "webhook_away", "unasked"])
+        lambda seed: edit(seed=seed, dataset=TABLE, versionHistoryLimit=2), st.integers(0, 1)
     ),
+    st.builds(load, st.integers(1, 4)),
+    st.builds(flip, st.sampled_from(SWITCHES)),
     st.builds(lose, st.sampled_from(["Job", "Pod", "InferenceService", "Service", "HTTPRoute"])),
     st.builds(set_outcome, st.integers(0, len(OUTCOMES) - 1)),
     st.builds(wait, st.sampled_from([1, 31, 601, 3601])),
@@ -288,6 +313,8 @@ def test_when_the_spec_stops_changing_its_state_is_reached_and_held(steps: list[
     world.serves = world.routes = world.trains = world.cleans = True
     world.webhook_away, world.crash_at, world.train = False, None, accepted
     world.unreadable, world.admission, world.unasked = {}, None, False
+    world.monitor_away = False
+    load(5)(story)
     story.submit(seed=3, versionHistoryLimit=2)
     for _ in range(30):
         look(story)

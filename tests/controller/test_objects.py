@@ -8,7 +8,8 @@ import pytest
 import yaml
 from support import golden
 from support.outcomes import DIGEST
-from support.world import SETTINGS, START, model_body
+from support.stored import stored
+from support.world import SETTINGS, START
 
 from taxon_contracts.resource import Resources
 from taxon_contracts.run import Champion
@@ -16,7 +17,6 @@ from taxon_contracts.status import Run, TrainedDataset, VersionMetric, VersionRe
 from taxon_controller import clock
 from taxon_controller.domain.actions import Event, Finding
 from taxon_controller.domain.drift import matches
-from taxon_controller.domain.model import Model, read_model
 from taxon_controller.objects import shared
 from taxon_controller.objects.cleanup_job import cleanup_job, version_cleanup_name
 from taxon_controller.objects.event import event
@@ -27,7 +27,7 @@ from taxon_controller.objects.training_job import training_job
 
 GOLDEN = Path(__file__).parent / "golden"
 VERSION, LIVE = "v3f9c2a71be", "v77c0de1234"
-FULL = {
+FULL: dict[str, Any] = {
     "gate": {"limits": [{"metric": "roc_auc", "min": 0.8}]},
     "training": {
         "resources": {"requests": {"cpu": "1", "memory": "4Gi"}},
@@ -73,18 +73,6 @@ RECORD = VersionRecord(
 CHAMPION = Champion(
     version=LIVE, bundle_uri=f"s3://taxon/default/wine/{LIVE}/", manifest_digest=DIGEST
 )
-
-
-def stored(**spec: Any) -> Model:
-    """Return a model as the API server returns it."""
-    body = model_body(**spec)
-    body["metadata"] |= {
-        "uid": "7b3c",
-        "generation": 1,
-        "resourceVersion": "42",
-        "creationTimestamp": clock.text(START),
-    }
-    return read_model(body)
 
 
 PLAIN, RICH = stored(), stored(**FULL)

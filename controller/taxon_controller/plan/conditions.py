@@ -122,8 +122,14 @@ def _trained(decision: Decision, latest: VersionRecord | None) -> Statement:
         return Statement("Trained", "Unknown", Finding("NotRun", "no run of this spec has started"))
     if latest.outcome == "Failed":
         return Statement("Trained", "False", reported(latest, "Trained"))
-    said = f"{latest.version} was trained{_carried_out(decision)}"
+    said = f"{latest.version} was trained{_waiting(phase)}{_carried_out(decision)}"
     return Statement("Trained", "True", Finding("Succeeded", said))
+
+
+def _waiting(phase: Finding | None) -> str:
+    """Return the sentence for a run in the background that waits for the monitor."""
+    unknown = phase is not None and phase.reason == "DatasetVersionUnknown"
+    return f"; {phase.message}" if phase is not None and unknown else ""
 
 
 def _carried_out(decision: Decision) -> str:

@@ -4,13 +4,23 @@ import asyncio
 import socket
 import ssl
 import subprocess
-import threading
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from support.rude import (
+    STATUS,
+    UNBOUNDED,
+    Says,
+    Server,
+    drips,
+    headers_without_end,
+    reset,
+    sends,
+    serving,
+    without_end,
+)
 
 from taxon_controller.observe.exchange import trusted
 from taxon_controller.observe.gateway import Entrance
@@ -23,69 +33,6 @@ SECONDS = 0.4
 """The limit of a question in these tests."""
 SLACK = 2.0
 """What a busy machine may add."""
-
-Says = Callable[[socket.socket], None]
-
-
-class Server:
-    """Takes connections and answers each as the test says, until the test is over."""
-
-    def __init__(self, says: Says, family: socket.AddressFamily = socket.AF_INET) -> None:
-        self.requests: list[bytes] = []
-        self.over = threading.Event()
-        self._says = says
-        self._socket = socket.socket(family)
-        self._socket.bind(("::1" if family == socket.AF_INET6 else "127.0.0.1", 0))
-        self._socket.listen()
-        self.port = int(self._socket.getsockname()[1])
-        self._threads = [threading.Thread(target=self._serve, daemon=True)]
-        self._threads[0].start()
-
-    def _serve(self) -> None:
-        while not self.over.is_set():
-            try:
-                connection, _ = self._socket.accept()
-            except OSError:
-                return
-            thread = threading.Thread(target=self._answer, args=(connection,), daemon=True)
-            self._threads.append(thread)
-            thread.start()
-
-    def _answer(self, connection: socket.socket) -> None:
-        with connection:
-            try:
-                self.requests.append(connection.recv(65536))
-                self._says(connection)
-            except OSError:
-                return
-
-    def close(self) -> None:
-        """End every conversation."""
-        self.over.set()
-        self._socket.shutdown(socket.SHUT_RDWR)
-        self._socket.close()
-        for thread in self._threads:
-            thread.join(5)
-
-
-@contextmanager
-def serving(says: Says, family: socket.AddressFamily = socket.AF_INET) -> Iterator[Server]:
-    """Serve on the loopback."""
-    server = Server(says, family)
-    try:
-        yield server
-    finally:
-        server.close()
-
-
-def sends(*parts: bytes) -> Says:
-    """Return a server that sends this and closes."""
-
-    def says(connection: socket.socket) -> None:
-        for part in parts:
-            connection.sendall(part)
-
-    return says
 
 
 def asked(*addresses: str, port: int, seconds: float = 5.0) -> Answer:
@@ -122,30 +69,6 @@ def test_the_next_address_is_tried_where_one_takes_no_connection() -> None:
     """A Gateway may have addresses of a family that is not routed here."""
     with serving(sends(OK)) as server:
         assert asked("::1", "127.0.0.1", port=server.port).version == "v3f9c2a71be"
-
-
-STATUS = b"HTTP/1.1 %d X\r\nContent-Length: 0\r\n\r\n"
-UNBOUNDED = b"HTTP/1.1 200 OK\r\nContent-Length: 99999999999\r\n\r\n"
-
-
-def without_end(connection: socket.socket) -> None:
-    """Send a body that does not end."""
-    connection.sendall(UNBOUNDED)
-    while True:
-        connection.sendall(b"[" * 65536)
-
-
-def headers_without_end(connection: socket.socket) -> None:
-    """Send a header that does not end."""
-    connection.sendall(b"HTTP/1.1 200 OK\r\n")
-    while True:
-        connection.sendall(b"X-More: " + b"x" * 4096 + b"\r\n")
-
-
-def reset(connection: socket.socket) -> None:
-    """Break the connection off."""
-    connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")
-    connection.close()
 
 
 def metadata(content: bytes) -> Says:
@@ -193,22 +116,13 @@ def test_a_compressed_answer_is_not_unpacked() -> None:
     assert answer_of(sends(packed)).why == f"{HOST} did not return V2 model metadata"
 
 
-def drips(connection: socket.socket, content: bytes, over: threading.Event) -> None:
-    """Send a byte now and then, each in time for a limit per byte, and then nothing more."""
-    for byte in content:
-        connection.sendall(bytes([byte]))
-        if over.wait(SECONDS / 4):
-            return
-    over.wait()
-
-
 @pytest.mark.parametrize(
     "content", [b"", b"HTTP/1.1 200 OK", OK[:-3], b"HTTP/1.1 100 Continue\r\n\r\n" * 3],
     ids=["hangs", "drips its status", "drips its body", "goes on"],
 )  # fmt: skip
 def test_a_slow_answer_ends_in_time(content: bytes) -> None:
     """The limit is one for the whole exchange, and not one for each byte."""
-    server = Server(lambda connection: drips(connection, content, server.over))
+    server = Server(lambda c: drips(c, content, server.over, pause=SECONDS / 4))
     began = time.monotonic()
     try:
         answer = asked(port=server.port, seconds=SECONDS)
