@@ -72,6 +72,8 @@ def _unpacked(name: str, unpack: Callable[[Path], None]) -> Path:
     """Return the folder of a server; unpack it there the first time."""
     folder = FOLDER / name
     FOLDER.mkdir(parents=True, exist_ok=True)
+    for made in (FOLDER.parent, FOLDER):
+        made.chmod(0o755)
     with alone(FOLDER / "lock"):
         if not folder.exists():
             with tempfile.TemporaryDirectory(dir=FOLDER) as temporary:

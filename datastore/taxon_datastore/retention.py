@@ -95,7 +95,8 @@ def _batches(
     while deleted == BATCH_ROWS:
         with transaction(engine) as connection:
             hold_lock(connection)
-            deleted = _there(connection, table) and connection.execute(statement, values).rowcount
+            there = _there(connection, table)
+            deleted = connection.execute(statement, values).rowcount if there else 0
         yield deleted
 
 

@@ -20,6 +20,7 @@ from taxon_cli.local.postgres import Postgres
 from taxon_contracts.names import database_role
 from taxon_datastore.database import DatabaseUnavailable, engine, transaction
 from taxon_datastore.intake import store_rows
+from taxon_datastore.partitions import partitions
 from taxon_datastore.predictions import recent_predictions
 from taxon_datastore.retention import maintain
 from taxon_datastore.roles import DatabaseRoles
@@ -174,3 +175,32 @@ def test_the_log_is_maintained(url: str) -> None:
             ("city", None, "Cork"),
             ("is new", 1.0, None),
         }
+
+
+def test_an_owner_without_superuser_rights_is_enough(server: Serves, url: str) -> None:
+    """It owns its database and may create roles: migrations, roles and maintenance need no more."""
+    root = engine(url)
+    name = f"modest_{root.url.database}"[:60]
+    execute(
+        root,
+        f"CREATE ROLE {name} LOGIN CREATEROLE PASSWORD 'secret'",
+        f"ALTER DATABASE {root.url.database} OWNER TO {name}",
+    )
+    named = root.url.set(username=name, password="secret")  # noqa: S106 - a test's
+    modest = named.render_as_string(hide_password=False)
+    try:
+        migrate(modest, ROLES)
+        migrate(modest, ROLES)
+        store_rows(as_server(modest), copied.predictions({}))
+        execute(
+            engine(modest),
+            "CREATE TABLE predictions_20200101 PARTITION OF predictions"
+            " FOR VALUES FROM ('2020-01-01') TO ('2020-01-02')",
+        )
+        maintain(engine(modest), retention_days=90)
+        with transaction(engine(modest)) as connection:
+            assert "predictions_20200101" not in partitions(connection)
+        assert stored(as_server(modest)) == 1
+    finally:
+        execute(engine(server.url), f"ALTER DATABASE {root.url.database} OWNER TO taxon")
+        execute(root, f"REASSIGN OWNED BY {name} TO taxon", f"DROP OWNED BY {name}")
