@@ -14,7 +14,7 @@ BOOLEANS = frozenset(
 )
 NOT_FINITE = re.compile(r"\s*[+-]?inf(inity)?\s*|\s*nan\s*", re.IGNORECASE | re.ASCII)
 ZERO = re.compile(r"\s*[+-]?(0+\.?0*|\.0+)([eE].*)?\s*", re.ASCII)
-LEADING_ZERO = re.compile(r"\n\s*[+-]?0[0-9]", re.ASCII)
+LEADING_ZERO = re.compile(r"\n *[+-]?0[0-9]", re.ASCII)
 """A number that is only a name, such as a postcode, in cells behind a line break each."""
 PYTHONS_OWN = "_\x1c\x1d\x1e\x1f"
 """Characters in what Python takes for a number and PostgreSQL does not."""
@@ -59,7 +59,9 @@ def _are_numbers(cells: Sequence[str]) -> bool:
     joined = "\n" + "\n".join(cells)
     if not joined.isascii() or any(sign in joined for sign in PYTHONS_OWN):
         return False
-    if LEADING_ZERO.search(joined):
+    if ("\n0" in joined or " " in joined or "-0" in joined or "+0" in joined) and (
+        LEADING_ZERO.search(joined)
+    ):
         return False
     if not (max(values) < EXACT and min(values) > -EXACT) and not _large(cells, values):
         return False

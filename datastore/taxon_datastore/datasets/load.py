@@ -3,7 +3,7 @@
 import io
 import json
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,6 +19,8 @@ from taxon_datastore.datasets.views import locked, show_rows
 
 LOAD_SECONDS = 6 * 3600.0
 """Longest time a load may take."""
+
+COPY_BYTES = 256 * 1024
 
 Progress = Callable[[int, int], object]
 """Is given the rows and the bytes that are loaded so far."""
@@ -84,19 +86,44 @@ def _stage(connection: Connection, source: Source, progress: Progress) -> int:
     connection.execute(
         text("CREATE TEMPORARY TABLE loading (row bigint, cells text[]) ON COMMIT DROP")
     )
-    rows = 0
+    staged = _Staged(source, progress)
     with closing(connection.connection.cursor()) as cursor:
+        cursor.copy_expert("COPY loading FROM STDIN (ENCODING 'UTF8')", staged, COPY_BYTES)
+    if staged.error:
+        raise staged.error
+    if not staged.rows:
+        raise BadTable("it has a header and no rows: add rows")
+    return staged.rows
+
+
+class _Staged:
+    """What COPY reads: PostgreSQL stores a part while the next one is prepared."""
+
+    def __init__(self, source: Source, progress: Progress) -> None:
+        self.rows = 0
+        self._blocks = self._prepared(source, progress)
+        self._rest = io.BytesIO()
+        self.error: BaseException | None = None
+
+    def read(self, size: int) -> bytes:
+        """Return the next bytes; none at the end, or where the file is broken."""
+        block = self._rest.read(size)
+        if block:
+            return block
+        try:
+            self._rest = io.BytesIO(next(self._blocks, b""))
+        except BaseException as error:  # noqa: BLE001 - psycopg2 would raise an error of its own instead
+            self.error = error
+            return b""
+        return self._rest.read(size)
+
+    def _prepared(self, source: Source, progress: Progress) -> Iterator[bytes]:
         for part in source.parts:
             for column, cells in zip(source.columns, zip(*part, strict=True), strict=True):
                 column.take(cells)
-            cursor.copy_expert(
-                "COPY loading FROM STDIN (ENCODING 'UTF8')", io.BytesIO(copy_lines(part, rows + 1))
-            )
-            rows += len(part)
-            progress(rows, source.bytes_read())
-    if not rows:
-        raise BadTable("it has a header and no rows: add rows")
-    return rows
+            yield copy_lines(part, self.rows + 1)
+            self.rows += len(part)
+            progress(self.rows, source.bytes_read())
 
 
 def _settle(connection: Connection, source: Source, rows: int, place: dict[str, str]) -> Loaded:
