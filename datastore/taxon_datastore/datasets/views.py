@@ -78,7 +78,7 @@ def _rows(version: Description) -> sql.Composable:
         _column(place, one, name)
         for place, (one, name) in enumerate(zip(version.columns, names, strict=True), 1)
     ]
-    return sql.SQL("SELECT {} FROM public.training_data WHERE dataset = {}").format(
+    return sql.SQL("SELECT {} FROM training_data WHERE dataset = {}").format(
         sql.SQL(", ").join(columns), sql.Literal(version.id)
     )
 

@@ -197,9 +197,11 @@ def test_a_load_holds_a_few_rows_at_a_time(
 def owner(empty_database: str) -> Engine:
     """Return the owner of a database with the roles of two namespaces."""
     passwords = {"fraud": "secret of fraud", "churn": "secret of churn"}
+    database = engine(empty_database)
+    execute(database, f"REVOKE TEMPORARY ON DATABASE {database.url.database} FROM PUBLIC")
     roles = DatabaseRoles.model_validate({"datasets": passwords, "trainers": passwords})
     migrate(empty_database, roles)
-    return engine(empty_database)
+    return database
 
 
 def team(owner: Engine, namespace: str, use: Any) -> Engine:
@@ -212,7 +214,10 @@ def team(owner: Engine, namespace: str, use: Any) -> Engine:
 def test_the_roles_of_a_namespace_load_and_read_its_data_sets_only(
     owner: Engine, tmp_path: Path
 ) -> None:
-    """Its people load, show and delete; its trainers read; another namespace sees nothing."""
+    """Its people load, show and delete; its trainers read; another namespace sees nothing.
+
+    Also where the database lets nobody make temporary tables.
+    """
     file = written(tmp_path, "x,label\n1,a\n")
     people, trainers = team(owner, "fraud", "datasets"), team(owner, "fraud", "trainers")
     done = load(people, file, namespace="fraud", name="cards")
