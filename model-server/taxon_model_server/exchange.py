@@ -6,11 +6,10 @@ response.
 """
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, Literal, Protocol, TypeVar
-from uuid import UUID
 
 import numpy as np
 import structlog
@@ -19,8 +18,8 @@ from numpy.typing import NDArray
 from taxon_bundle.codec import BadRow, Encoded
 from taxon_model_server.errors import InvalidInput, RequestError, TooLarge
 from taxon_model_server.loader import Model
-from taxon_model_server.prediction_log.events import Batch
-from taxon_model_server.prediction_log.ids import prediction_ids
+from taxon_model_server.prediction_log.batches import Batch, LoggedVersion
+from taxon_model_server.prediction_log.ids import id_texts, prediction_ids
 from taxon_model_server.state import ServerState
 from taxon_model_server.telemetry import Telemetry
 from taxon_model_server.unseen import Warned, kept, warnings_of
@@ -28,6 +27,9 @@ from taxon_model_server.workers import Workers
 
 REQUEST_ID_CHARACTERS = 256
 """How much of a client's own id the log keeps."""
+
+TRANSPORT = "http"
+"""How every request comes today; the log keeps it."""
 
 _log = structlog.get_logger("taxon_model_server")
 
@@ -58,7 +60,7 @@ class Answer:
     labels: Sequence[str] | Sequence[int]
     confidence: list[float]
     probabilities: NDArray[np.float64]
-    ids: list[UUID]
+    ids: list[str]
     warnings: Sequence[Warned] = ()
 
 
@@ -95,12 +97,14 @@ class Exchange:
         log: KeepBatch | None = None,
         *,
         keep_features: bool = True,
+        exclude_features: Collection[str] = (),
     ) -> None:
-        """Take where predictions are logged, None for nowhere, and whether with their features."""
+        """Take where predictions are logged, None for nowhere, and which features with them."""
         self.state = state
         self.telemetry = telemetry
         self._log = log
         self._keep_features = keep_features
+        self._exclude_features = frozenset(exclude_features)
         self._workers = Workers()
 
     def start(self, model: Model) -> None:
@@ -115,6 +119,17 @@ class Exchange:
                 if one.type == "Categorical" and not one.dropped
             ],
         )
+        self._logged = LoggedVersion(
+            model.version, model.codec, model.classifier.classes, self._exclude_features
+        )
+        unknown = sorted(self._exclude_features - {*model.codec.names})
+        if unknown and self._keep_features:
+            self._keep_features = False
+            _log.warning(
+                "features_not_logged",
+                reason=f"excludeFeatures has {', '.join(map(repr, unknown))}, which version"
+                f" {model.version} has no feature for: correct spec.serving.predictionLog",
+            )
         self.state.serve(model)
 
     @property
@@ -173,14 +188,12 @@ class Exchange:
         self.telemetry.predicted(labels, confidence, seconds)
         warnings = self._unseen(model, encoded) if encoded.unseen else ()
         ids = self._keep(
-            model,
             len(labels),
             request_id,
             seconds,
             inputs=encoded if self._keep_features else None,
-            labels=labels,
+            chosen=chosen,
             probabilities=probabilities,
-            confidence=confidence,
         )
         return Answer(model, labels, confidence, probabilities, ids, warnings)
 
@@ -193,24 +206,21 @@ class Exchange:
 
     def _refused(self, request_id: str | None, started: float) -> None:
         """Log a request for predictions that gets none."""
-        model = self.state.loaded
-        if model:
-            self._keep(model, 1, request_id, time.perf_counter() - started)
+        if self.state.loaded:
+            self._keep(1, request_id, time.perf_counter() - started)
 
-    def _keep(
-        self, model: Model, count: int, request_id: str | None, seconds: float, **arrays: Any
-    ) -> list[UUID]:
+    def _keep(self, count: int, request_id: str | None, seconds: float, **arrays: Any) -> list[str]:
         """Log a request; return the ids of its predictions, none where nothing is logged."""
         if self._log is None:
             return []
         ids = prediction_ids(count)
         batch = Batch(
             ids=ids,
-            version=model.version,
-            codec=model.codec,
+            of=self._logged,
             time=time.time(),
-            request_id=request_id and request_id[:REQUEST_ID_CHARACTERS],
             latency_seconds=seconds,
+            request_id=request_id and request_id[:REQUEST_ID_CHARACTERS],
+            transport=TRANSPORT,
             **arrays,
         )
         try:
@@ -218,7 +228,7 @@ class Exchange:
         except Exception:  # noqa: BLE001 - no error of the log may fail an answer
             self.telemetry.dropped.labels("log_failed").inc(count)
             _log.warning("prediction_not_logged", exc_info=True)
-        return ids
+        return id_texts(ids)
 
 
 def _read(call: Call[Any], model: Model) -> Asked:

@@ -17,6 +17,8 @@ from taxon_bundle.bundle import BundleError
 from taxon_bundle.storage import StorageError
 from taxon_contracts import logs
 from taxon_model_server.exchange import Exchange, KeepBatch
+from taxon_model_server.labels.intake import LabelIntake
+from taxon_model_server.labels.lookup import PredictionLookup
 from taxon_model_server.loader import load_model
 from taxon_model_server.prediction_log.log import PredictionLog
 from taxon_model_server.prediction_log.spool import Spool, SpoolUnusable
@@ -101,8 +103,15 @@ def _serve(settings: Settings, listener: socket.socket) -> str | None:
     telemetry = Telemetry(settings.name)
     log, keep = _open_log(settings, telemetry)
     state = ServerState(settings.name)
-    exchange = Exchange(state, telemetry, keep, keep_features=settings.log_mode == "Full")
-    server = Server(_configuration(settings, exchange), state, settings.drain_seconds)
+    exchange = Exchange(
+        state,
+        telemetry,
+        keep,
+        keep_features=settings.log_mode == "Full",
+        exclude_features=settings.log_exclude,
+    )
+    labels = _label_intake(settings, exchange, log)
+    server = Server(_configuration(settings, exchange, labels), state, settings.drain_seconds)
     refusals: list[str] = []
 
     def load() -> None:
@@ -157,10 +166,36 @@ def _open_log(
     except SpoolUnusable as error:
         _log.error("prediction_log_unusable", reason=str(error))
         dropped = telemetry.dropped.labels("spool_failed")
-        return None, lambda batch: dropped.inc(len(batch.ids))
+        return None, lambda batch: dropped.inc(batch.count)
     store = PredictionStore(settings.database_url.get_secret_value(), telemetry.connections)
-    log = PredictionLog(settings.namespace, settings.name, spool, store, telemetry)
+    log = PredictionLog(
+        settings.namespace,
+        settings.name,
+        spool,
+        store,
+        telemetry,
+        retention_days=settings.log_retention_days,
+    )
     return log, log.put
+
+
+def _label_intake(
+    settings: Settings, exchange: Exchange, log: PredictionLog | None
+) -> LabelIntake | None:
+    """Return what takes labels; None where predictions are not logged."""
+    if log is None or settings.database_url is None:
+        return None
+    return LabelIntake(
+        exchange.state,
+        exchange.telemetry,
+        namespace=settings.namespace,
+        keep=log.keep,
+        find=PredictionLookup(
+            settings.database_url.get_secret_value(),
+            namespace=settings.namespace,
+            model=settings.name,
+        ),
+    )
 
 
 def refuse(settings: Settings, sentence: str) -> int:
@@ -174,9 +209,11 @@ def refuse(settings: Settings, sentence: str) -> int:
     return EXIT_REFUSED
 
 
-def _configuration(settings: Settings, exchange: Exchange) -> uvicorn.Config:
+def _configuration(
+    settings: Settings, exchange: Exchange, labels: LabelIntake | None
+) -> uvicorn.Config:
     return uvicorn.Config(
-        create_app(settings, exchange),
+        create_app(settings, exchange, labels),
         loop="uvloop",
         http=HttpProtocol,
         ws="none",

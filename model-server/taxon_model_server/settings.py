@@ -55,6 +55,14 @@ class Settings(BaseSettings):
     log_mode: Literal["Full", "WithoutFeatures", "Disabled"] = Field(
         default="Full", description="What is logged of every prediction."
     )
+    log_retention_days: int | None = Field(
+        default=None, ge=1, description="Days the log is kept. Absent: as the platform decides."
+    )
+    log_exclude: tuple[str, ...] = Field(
+        default=(),
+        description="Features whose values are never logged, as a JSON array. A name that is not a"
+        " feature keeps all of them out.",
+    )
     spool_folder: Path = Field(
         default=Path("/tmp/taxon-spool"),  # noqa: S108 - a pod's emptyDir; the folder is the server's own
         description="Folder for predictions until they are stored in the database.",

@@ -1,6 +1,7 @@
 """The server's Prometheus metrics, named as the contracts name them."""
 
 import threading
+import time
 from bisect import bisect_left
 from collections import Counter as Tally
 from collections.abc import Iterable, Mapping, Sequence
@@ -24,7 +25,9 @@ DROP_REASONS = (
     "stopped",
     "refused",
     "unreadable",
+    "newer_format",
 )
+LABEL_OUTCOMES = ("accepted", "pending", "refused")
 STORE_OUTCOMES = ("stored", "unavailable", "refused")
 
 
@@ -51,6 +54,9 @@ class Telemetry:
         self.store_seconds = Histogram(
             *_declared(names.LOG_STORE_SECONDS), buckets=STORE_BUCKETS, registry=self.registry
         )
+        self.set_aside_bytes = Gauge(*_declared(names.LOG_SET_ASIDE_BYTES), registry=self.registry)
+        self._log_seconds = self._counter(names.LOG_CPU_SECONDS)
+        self._counted = threading.local()
         self._labels = self._counter(names.LABELS_RECEIVED)
         self.connections = Gauge(*_declared(names.DATABASE_CONNECTIONS), registry=self.registry)
         for reason in DROP_REASONS:
@@ -79,6 +85,8 @@ class Telemetry:
             label: self._predictions.labels(self._model, version, str(label)) for label in classes
         }
         self._latency_here = self._latency.labels(self._model, version)
+        for outcome in LABEL_OUTCOMES:
+            self._labels.labels(self._model, version, outcome)
         self._unseen_of = {
             feature: self._unseen.labels(self._model, version, feature) for feature in categorical
         }
@@ -95,6 +103,12 @@ class Telemetry:
     def unseen(self, feature: str, count: int) -> None:
         """Count answered values of a feature whose category no training row had."""
         self._unseen_of[feature].inc(count)
+
+    def count_processor(self) -> None:
+        """Add the processor time of a thread of the log since it last called this."""
+        seconds = time.thread_time()
+        self._log_seconds.inc(seconds - getattr(self._counted, "seconds", 0.0))
+        self._counted.seconds = seconds
 
     def labelled(self, version: str, outcomes: Mapping[str, int]) -> None:
         """Count labels by what became of them."""

@@ -16,7 +16,7 @@ from taxon_model_server import workers
 from taxon_model_server.errors import InvalidInput, NotLoaded, RequestError, TooLarge
 from taxon_model_server.exchange import Answer, Asked
 from taxon_model_server.loader import Model
-from taxon_model_server.prediction_log.events import Batch
+from taxon_model_server.prediction_log.batches import Batch
 
 LARGE = workers.INLINE_BYTES + 1
 
@@ -82,12 +82,17 @@ def served(make_client: MakeClient) -> Served:
     return Served(make_client(log=batches.append), batches)
 
 
+def chosen(batch: Batch) -> list[str | int] | None:
+    """Return the label of each row that was answered."""
+    return None if batch.chosen is None else [batch.of.classes[place] for place in batch.chosen]
+
+
 def test_an_answer_is_logged_under_the_requests_own_id(served: Served) -> None:
     """The id inside a request counts more than the one beside it."""
     label = served.answer(ScriptedCall())
 
     assert label == "malignant"
-    assert [(batch.request_id, batch.labels) for batch in served.batches] == [
+    assert [(batch.request_id, chosen(batch)) for batch in served.batches] == [
         ("inside", ["malignant"])
     ]
 
@@ -118,7 +123,7 @@ def test_whatever_fails_while_reading_is_refused_and_logged(
     with pytest.raises(raised, match=message):
         served.answer(ScriptedCall(reading))
 
-    assert [(batch.labels, batch.request_id) for batch in served.batches] == [(None, "outside")]
+    assert [(chosen(batch), batch.request_id) for batch in served.batches] == [(None, "outside")]
 
 
 def test_a_reader_that_breaks_leaves_its_traceback(served: Served, log_lines: LogLines) -> None:
@@ -139,7 +144,7 @@ def test_a_fault_while_predicting_is_logged_as_failed(
     with pytest.raises(TypeError):
         served.answer(ScriptedCall())
 
-    assert [batch.labels for batch in served.batches] == [None]
+    assert [chosen(batch) for batch in served.batches] == [None]
 
 
 def test_a_log_that_fails_does_not_fail_the_answer(make_client: MakeClient) -> None:

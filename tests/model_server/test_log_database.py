@@ -9,7 +9,7 @@ import pytest
 from model_server.mixed import ROW as MIXED_ROW
 from model_server.serving import ServerProcess, serving
 from sqlalchemy import text
-from support.databases import empty_database, execute
+from support.databases import empty_database, migrate_to
 from support.waiting import wait_until
 
 from taxon_bundle.bundle import Bundle
@@ -100,17 +100,12 @@ def test_rows_of_every_type_arrive(
     assert {event.features for event in events} == {tuple(row.values()) for row in rows}
 
 
-def test_rows_wait_for_the_column_they_need(
+def test_rows_wait_for_the_schema_they_need(
     mixed: Bundle, tmp_path: Path, flags: dict[str, str], postgres: Postgres, namespace: str
 ) -> None:
     """A server that is newer than the schema keeps its events until the migration is done."""
     with empty_database(postgres) as url:
-        migrate(url)
-        execute(
-            engine(url),
-            "ALTER TABLE predictions DROP COLUMN inputs",
-            "UPDATE alembic_version SET version_num = '0001'",
-        )
+        migrate_to(url, "0002")
         with serving(mixed, tmp_path, **flags | {"database_url": url}) as server:
             server.ask("/predict", MIXED_ROW)
             wait_until(lambda: server.metric(TRIES.format("unavailable")) > 0)

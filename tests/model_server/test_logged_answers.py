@@ -1,5 +1,6 @@
 """What answers say of the predictions that were logged."""
 
+import json
 from pathlib import Path
 
 import pytest
@@ -69,9 +70,7 @@ def test_v2_answers_carry_the_ids_of_their_events(
         asked = {"id": "q1", "inputs": [tensor]}
         answer = client.post("/v2/models/small/infer", json=asked).json()
 
-    assert answer["parameters"]["prediction_ids"] == str(
-        [str(key) for key in store.events]
-    ).replace("'", '"')
+    assert answer["parameters"]["prediction_ids"] == json.dumps(store.ids())
     assert {event.request_id for event in store.events.values()} == {"q1"}
 
 

@@ -1,20 +1,27 @@
 import json
-from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from model_server.conftest import LogLines
-from model_server.kept_log import SECONDS, MemoryStore, batch, running
+from model_server.kept_log import (
+    SECONDS,
+    MemoryStore,
+    batch,
+    logged_version,
+    new_log,
+    old_line,
+    running,
+)
 from model_server.mixed import CODEC as MIXED
 from model_server.mixed import ROW
 from support.waiting import wait_until
 
 from taxon_bundle.codec import Value
 from taxon_contracts.prediction import PredictionEvent
-from taxon_model_server.prediction_log import log as module
-from taxon_model_server.prediction_log.log import PredictionLog
+from taxon_model_server.prediction_log import shipper, waiting, writer
 from taxon_model_server.prediction_log.spool import Spool
 from taxon_model_server.telemetry import Telemetry
 
@@ -24,8 +31,8 @@ OPTIONAL = {"request_id", "features", "label", "confidence", "probabilities"}
 @pytest.fixture(autouse=True)
 def hasty(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let the log group and try again at once."""
-    monkeypatch.setattr(module, "GROUP_SECONDS", 0.001)
-    monkeypatch.setattr(module, "RETRY_SECONDS", (0.01, 0.02))
+    monkeypatch.setattr(writer, "GROUP_SECONDS", 0.001)
+    monkeypatch.setattr(shipper, "RETRY_SECONDS", (0.01, 0.02))
 
 
 @pytest.fixture
@@ -68,9 +75,10 @@ def test_every_row_becomes_an_event(
     with running(tmp_path, store, telemetry) as log:
         log.put(answered)
 
-    assert list(store.events) == answered.ids
-    assert store.events[answered.ids[0]] == PredictionEvent(
-        id=answered.ids[0],
+    assert b"".join(one.bytes for one in store.events) == answered.ids
+    first = next(iter(store.events))
+    assert store.events[first] == PredictionEvent(
+        id=first,
         namespace="default",
         model="small",
         version="v0123456789",
@@ -82,6 +90,7 @@ def test_every_row_becomes_an_event(
         probabilities=(0.75, 0.25),
         latency_seconds=0.002,
         outcome="Answered",
+        transport="http",
     )
 
 
@@ -94,7 +103,7 @@ def test_events_have_what_was_sent_by_its_type(
         [None, 1.0, False, None, "A"],
         [2.0, 1.0, True, "Narvik", "Z"],
     ]
-    answered = batch(rows=3, codec=MIXED, inputs=MIXED.encode_rows(rows))
+    answered = batch(rows=3, of=logged_version(MIXED), inputs=MIXED.encode_rows(rows))
     with running(tmp_path, store, telemetry) as log:
         log.put(answered)
 
@@ -184,8 +193,8 @@ def test_a_full_queue_drops_and_counts(
     tmp_path: Path, store: MemoryStore, telemetry: Telemetry, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """When the writer is far behind, a batch is given up at once, and counted."""
-    monkeypatch.setattr(module, "QUEUE_BYTES", 2 * batch(rows=4).size)
-    log = PredictionLog("default", "small", Spool(tmp_path, max_bytes=2**20), store, telemetry)
+    monkeypatch.setattr(waiting, "QUEUE_BYTES", 2 * batch(rows=4).size)
+    log = new_log(tmp_path, store, telemetry)
     for _ in range(3):
         log.put(batch(rows=4))
     log.close(SECONDS)
@@ -197,8 +206,8 @@ def test_a_single_request_of_any_size_is_taken(
     tmp_path: Path, store: MemoryStore, telemetry: Telemetry, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A request beyond what may be in memory is taken when nothing else is, in several segments."""
-    monkeypatch.setattr(module, "QUEUE_BYTES", batch(rows=10).size)
-    monkeypatch.setattr(module, "SEGMENT_EVENTS", 8)
+    monkeypatch.setattr(waiting, "QUEUE_BYTES", batch(rows=10).size)
+    monkeypatch.setattr(writer, "SEGMENT_ROWS", 8)
     with running(tmp_path, store, telemetry) as log:
         log.put(batch(rows=20))
 
@@ -229,7 +238,7 @@ def test_a_spoilt_line_does_not_take_others_with_it(
     tmp_path: Path, store: MemoryStore, telemetry: Telemetry
 ) -> None:
     """A line a disk spoilt is given up and counted; the others arrive."""
-    line = batch().lines("default", "small", 0, 1)[0]
+    line = old_line()
     (tmp_path / "000000000007.jsonl").write_bytes(b"\xff{\n" + line.encode() + b"\n")
     with running(tmp_path, store, telemetry):
         wait_until(lambda: len(store.events) == 1)
@@ -241,20 +250,10 @@ def test_a_fault_in_the_store_does_not_end_the_log(
     tmp_path: Path, store: MemoryStore, telemetry: Telemetry
 ) -> None:
     """Even an error nobody foresaw keeps the events, and is tried again."""
-    faults = iter([KeyError("odd")])
-
-    def faulty(events: Sequence[PredictionEvent]) -> None:
-        if events:
-            for fault in faults:
-                raise fault
-        store(events)
-
-    spool = Spool(tmp_path, max_bytes=2**20)
-    log = PredictionLog("default", "small", spool, faulty, telemetry)
-    log.start()
-    log.put(batch())
-    wait_until(lambda: len(store.events) == 1)
-    log.close(SECONDS)
+    store.fault = KeyError("odd")
+    with running(tmp_path, store, telemetry) as log:
+        log.put(batch())
+        wait_until(lambda: len(store.events) == 1)
 
     assert dropped(telemetry, "refused") == 0
     assert (tries(telemetry, "unavailable"), tries(telemetry, "stored")) == (1, 1)
@@ -279,7 +278,7 @@ def test_a_batch_that_cannot_be_written_does_not_end_the_log(
 ) -> None:
     """A batch the writer fails on is dropped, counted and reported; later ones are written."""
     with running(tmp_path, store, telemetry) as log:
-        log.put(batch(rows=3, labels=["benign"]))
+        log.put(batch(rows=3, chosen=np.array([0])))
         wait_until(lambda: dropped(telemetry, "log_failed") == 3)
         log.put(batch())
         wait_until(lambda: len(store.events) == 1)
@@ -305,14 +304,14 @@ def test_a_segment_that_cannot_be_read_does_not_hold_up_the_others(
 ) -> None:
     """A log starts over an unreadable segment, reports it, and moves the ones behind it."""
     (tmp_path / "000000000001.jsonl").mkdir()
-    line = batch().lines("default", "small", 0, 1)[0]
+    line = old_line()
     (tmp_path / "000000000002.jsonl").write_text(f"{line}\n")
     with running(tmp_path, store, telemetry) as log:
         log.put(batch())
         wait_until(lambda: len(store.events) == 2)
 
     [stalled] = log_lines()
-    assert stalled["reason"].startswith("000000000001.jsonl cannot be read or removed")
+    assert stalled["reason"].startswith("000000000001.jsonl cannot be read or moved")
 
 
 def test_what_is_answered_after_the_end_is_counted(
@@ -358,6 +357,6 @@ def test_a_segment_of_another_release_is_read(
         wait_until(lambda: len(store.events) == 3)
 
     first, second, third = store.events.values()
-    assert second == first.model_copy(update={"id": second.id})
+    assert second == first.model_copy(update={"id": second.id, "transport": "grpc"})
     assert (third.label, third.features, third.outcome) == (None, None, "Answered")
     assert dropped(telemetry, "unreadable") == 0

@@ -19,6 +19,8 @@ EVERYTHING = {
     "port": "8080",
     "database_url": "postgresql://user:secret@db/taxon",
     "log_mode": "WithoutFeatures",
+    "log_retention_days": "30",
+    "log_exclude": '["age", "name"]',
     "spool_folder": "/spool",
     "spool_max_bytes": "2000000",
     "max_body_bytes": "4096",

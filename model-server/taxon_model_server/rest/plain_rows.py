@@ -151,7 +151,7 @@ def _predictions(answer: Answer, start: int, stop: int) -> Iterator[dict[str, An
             prediction["probability_class_0"], prediction["probability_class_1"] = probabilities
         prediction["probabilities"] = dict(zip(classes, probabilities, strict=True))
         if answer.ids:
-            prediction["prediction_id"] = str(answer.ids[row])
+            prediction["prediction_id"] = answer.ids[row]
         if row in said:
             prediction["warnings"] = said[row]
         yield prediction

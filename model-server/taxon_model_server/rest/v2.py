@@ -88,7 +88,7 @@ class InferCall:
         inference = self._inference
         parameters = {**inference.parameters, "classes": answer.model.classes_json}
         if answer.ids:
-            parameters["prediction_ids"] = json.dumps([str(one) for one in answer.ids])
+            parameters["prediction_ids"] = json.dumps(answer.ids)
         if answer.warnings:
             warnings = [f"row {row}: {sentence}" for row, sentence in answer.warnings]
             parameters["warnings"] = json.dumps(warnings, ensure_ascii=False)
