@@ -3,15 +3,12 @@
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from functools import cached_property
-from typing import TYPE_CHECKING, Protocol
+from typing import Any, Protocol
 
 from prometheus_client import Gauge
 
 from taxon_contracts.prediction import PredictionEvent
 from taxon_datastore.rows import Rows
-
-if TYPE_CHECKING:
-    from sqlalchemy import Engine
 
 
 class TryLater(Exception):  # noqa: N818 - a state, not a fault
@@ -71,7 +68,7 @@ class PredictionStore:
             store_predictions(self._database, events)
 
     @cached_property
-    def _database(self) -> "Engine":
+    def _database(self) -> Any:
         from taxon_datastore.database import count_connections, engine  # noqa: PLC0415 - see the class
 
         database = engine(self._url)
