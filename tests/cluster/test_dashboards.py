@@ -11,7 +11,7 @@ import pytest
 import yaml
 from support import monitoring
 from support.data_sets import load
-from support.kubectl import PROMETHEUS, apply, delete, kubectl, wait_for
+from support.kubectl import PROMETHEUS, apply, delete, kubectl, prometheus_value, wait_for
 from support.monitoring import Target
 from support.traffic import Target as Asked
 from support.traffic import traffic
@@ -92,6 +92,15 @@ def test_every_query_of_a_dashboard_returns_data(target: Target, model: str) -> 
     """After a rollout and some traffic, every panel and every mark has something to draw."""
     expr = monitoring.filled(target.expr, namespace=NAMESPACE, model=model)
     wait_until(lambda: shown(expr), seconds=120, every=3)
+
+
+def test_a_label_sent_through_the_gateway_counts(model: str) -> None:
+    """The server has stored it, the monitor has joined it, and Prometheus has both."""
+    chosen = f'namespace="{NAMESPACE}",model="{model}"'
+    received = f'sum(labels_received_total{{{chosen},outcome!="refused"}}) >= 1'
+    assert prometheus_value(received, seconds=120) >= 1
+    assert prometheus_value(f"max(labelled_share{{{chosen}}}) > 0", seconds=120) > 0
+    assert 0 <= prometheus_value(f"max(live_accuracy{{{chosen}}})", seconds=120) <= 1
 
 
 def test_every_alert_is_evaluated(model: str) -> None:
