@@ -3,6 +3,7 @@
 import http.client
 import json
 import math
+import time
 from collections.abc import Iterator
 from typing import Any
 from urllib.parse import quote
@@ -91,7 +92,15 @@ def model(release: str) -> Iterator[str]:
 def test_every_query_of_a_dashboard_returns_data(target: Target, model: str) -> None:
     """After a rollout and some traffic, every panel and every mark has something to draw."""
     expr = monitoring.filled(target.expr, namespace=NAMESPACE, model=model)
-    wait_until(lambda: shown(expr), seconds=120, every=3)
+    if not shown(expr):
+        reconcile(model)
+        wait_until(lambda: shown(expr), seconds=120, every=3)
+
+
+def reconcile(model: str) -> None:
+    """Give the controller something to do: without reconciles they take no time to show."""
+    mark = f"example.com/drawn={time.time()}"
+    kubectl("annotate", "clm", model, "-n", NAMESPACE, mark, "--overwrite")
 
 
 def test_a_label_sent_through_the_gateway_counts(model: str) -> None:
