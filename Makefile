@@ -15,7 +15,7 @@ help: ## Show this list
 setup: .venv/.dev ## Install everything development needs into .venv
 
 .PHONY: demo
-demo: .venv/.local ## Load a data set, train, gate and serve on it, and send requests
+demo: .venv/.local ## Load a data set, train, gate, serve, predict, label, and show live accuracy
 	rm -rf .taxon/local
 	$(BIN)/taxon local run manifests/samples/breast-cancer-dataset.yaml --data manifests/samples/breast-cancer.csv
 

@@ -1,4 +1,4 @@
-"""Local mode with a data set: loaded, trained on and served."""
+"""Local mode with a data set: loaded, trained on, served, labelled."""
 
 import re
 from pathlib import Path
@@ -44,6 +44,19 @@ def test_the_table_becomes_a_data_set(first: Outcome) -> None:
     assert "569 rows" in shown
     assert '."breast-cancer"' in shown
     assert "on data set breast-cancer, version 1" in first.err
+
+
+def test_labels_give_live_accuracy(first: Outcome) -> None:
+    """Most of a hundred predictions are labelled, and the interval contains the accuracy."""
+    shown = section(first.out, "live accuracy")
+    found = re.search(
+        r"v[0-9a-f]{10} +102 +75 \(74%\) +\d+ +(0\.\d+|1\.0000) +(\S+) to (\S+)", shown
+    )
+
+    assert "the truth sent for 75 of them (75 accepted)" in " ".join(shown.split())
+    assert found, shown
+    low, accuracy, high = float(found[2]), float(found[1]), float(found[3])
+    assert 0.8 < low < accuracy <= high <= 1
 
 
 def test_the_data_set_stays_and_makes_the_same_version(

@@ -21,6 +21,7 @@ from taxon_cli.local.backends import (
     store_table,
 )
 from taxon_cli.local.datasets import UsedDataset, used_dataset
+from taxon_cli.local.feedback import Feedback, give_feedback
 from taxon_cli.local.ports import PortBlock, PortTaken
 from taxon_cli.local.processes import POLL_SECONDS, ProcessFailed
 from taxon_cli.local.questions import plain_question, telling, v2_question
@@ -154,9 +155,24 @@ class _LocalRun:
         (questions / "predict.json").write_text(json.dumps(exchanges[1].question))
         _show(summary.exchanges(exchanges))
         _show(summary.log(self._logged(asked, len(exchanges))))
+        if feedback := self._feedback(bundle, server):
+            _show(summary.feedback(feedback))
         _show(summary.metrics(server.get("/metrics")))
         _show(summary.endpoints(server, self.backends, self.state.folder))
         _show(summary.next_steps(self.call.file, exchanges[1], questions, keep=self.call.keep))
+
+    def _feedback(self, bundle: Bundle, server: Server) -> Feedback | None:
+        """Label rows of the data set a file was loaded into; None for other models."""
+        csv = self.table and self.table.file.suffix.lower() == ".csv"
+        if not (self.dataset and self.table and csv) or self._log_mode == "Disabled":
+            return None
+        return give_feedback(
+            self.model,
+            bundle.manifest.features,
+            self.table.content,
+            server,
+            self.backends.postgres.url,
+        )
 
     @property
     def _log_mode(self) -> str:

@@ -12,6 +12,7 @@ from typing import Any
 
 from taxon_cli.local.backends import Backends
 from taxon_cli.local.datasets import UsedDataset
+from taxon_cli.local.feedback import Feedback
 from taxon_cli.local.serving import Exchange, Server
 from taxon_contracts.manifest import SignatureFeature
 from taxon_contracts.metrics import PREDICTIONS
@@ -128,6 +129,47 @@ def log(events: Sequence[PredictionEvent] | None) -> list[str]:
     kept = next((event.features for event in events if event.features is not None), ())
     shown = _cut([_brief(value) for value in kept], INPUTS_WHOLE, INPUTS_SHOWN)
     return [heading, *_table(names, rows), *_wrapped(shown and f"features: {shown}", indent="  ")]
+
+
+def feedback(given: Feedback) -> list[str]:
+    """Return what became of the labels, and what the database says of the answers since."""
+    labels = sum(given.outcomes.values())
+    became = ", ".join(f"{count} {outcome}" for outcome, count in sorted(given.outcomes.items()))
+    rows = [
+        (
+            f"{day}",
+            one.version,
+            str(one.predictions),
+            f"{one.labelled} ({one.share_labelled:.0%})",
+            str(one.correct),
+            "-" if one.accuracy is None else f"{one.accuracy:.4f}",
+            "-" if one.low is None else f"{one.low:.4f} to {one.high:.4f}",
+        )
+        for day, one in given.figures
+    ]
+    names = (
+        "day (UTC)",
+        "version",
+        "predictions",
+        "labelled",
+        "right",
+        "accuracy",
+        "95 % interval",
+    )
+    return [
+        _heading("live accuracy: what labels say about the answers (view live_accuracy)"),
+        *_wrapped(
+            f"{given.predicted} rows of the table predicted, the truth sent for {labels} of them"
+            f" ({became}):",
+            indent="  ",
+        ),
+        *_table(names, rows),
+        *_wrapped(
+            "The model was trained on most of these rows. In use, labels come later and from"
+            " outside: POST /labels, or `taxon labels load FILE`.",
+            indent="  ",
+        ),
+    ]
 
 
 def metrics(exposition: str) -> list[str]:
