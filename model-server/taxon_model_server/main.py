@@ -16,6 +16,7 @@ from prometheus_client import disable_created_metrics
 from taxon_bundle.bundle import BundleError
 from taxon_bundle.storage import StorageError
 from taxon_contracts import logs
+from taxon_datastore.rows import Rows
 from taxon_model_server.exchange import Exchange, KeepBatch
 from taxon_model_server.labels.intake import LabelIntake
 from taxon_model_server.labels.lookup import PredictionLookup
@@ -183,19 +184,23 @@ def _label_intake(
     settings: Settings, exchange: Exchange, log: PredictionLog | None
 ) -> LabelIntake | None:
     """Return what takes labels; None where predictions are not logged."""
-    if log is None or settings.database_url is None:
+    if settings.database_url is None or settings.log_mode == "Disabled":
         return None
     return LabelIntake(
         exchange.state,
         exchange.telemetry,
         namespace=settings.namespace,
-        keep=log.keep,
+        keep=log.keep if log else _no_spool,
         find=PredictionLookup(
             settings.database_url.get_secret_value(),
             namespace=settings.namespace,
             model=settings.name,
         ),
     )
+
+
+def _no_spool(rows: Rows) -> None:
+    raise SpoolUnusable(f"there is no spool for {rows.count} labels")
 
 
 def refuse(settings: Settings, sentence: str) -> int:

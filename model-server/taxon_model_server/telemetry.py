@@ -26,6 +26,7 @@ DROP_REASONS = (
     "refused",
     "unreadable",
     "newer_format",
+    "set_aside_full",
 )
 LABEL_OUTCOMES = ("accepted", "pending", "refused")
 STORE_OUTCOMES = ("stored", "unavailable", "refused")

@@ -146,13 +146,18 @@ def _elements(array: bytes) -> list[bytes | None]:
 
 @contextmanager
 def running(
-    folder: Path, store: MemoryStore, telemetry: Telemetry, *, max_bytes: int = 2**20
+    folder: Path,
+    store: MemoryStore,
+    telemetry: Telemetry,
+    *,
+    max_bytes: int = 2**20,
+    seconds: float = SECONDS,
 ) -> Iterator[PredictionLog]:
-    """Yield a started log; close it afterwards."""
+    """Yield a started log; close it afterwards, within some seconds."""
     log = new_log(folder, store, telemetry, max_bytes=max_bytes)
     log.start()
     yield log
-    log.close(SECONDS)
+    log.close(seconds)
 
 
 def new_log(

@@ -33,6 +33,8 @@ def hasty(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let the log group and try again at once."""
     monkeypatch.setattr(writer, "GROUP_SECONDS", 0.001)
     monkeypatch.setattr(shipper, "RETRY_SECONDS", (0.01, 0.02))
+    monkeypatch.setattr(shipper, "PACE_SECONDS", 0.0)
+    monkeypatch.setattr(shipper, "LAST_RETRY_SECONDS", 0.01)
 
 
 @pytest.fixture
@@ -163,7 +165,7 @@ def test_what_is_left_at_the_end_is_moved_by_the_next_process(
 ) -> None:
     """Closing with the database down keeps events; the next process moves and counts them."""
     store.down.set()
-    with running(tmp_path, store, telemetry) as log:
+    with running(tmp_path, store, telemetry, seconds=0.2) as log:
         log.put(batch(rows=4))
     assert not store.events
     store.down.clear()
@@ -180,7 +182,7 @@ def test_a_full_spool_drops_and_counts(
 ) -> None:
     """Beyond the spool's size events are given up, and counted."""
     store.down.set()
-    with running(tmp_path, store, telemetry, max_bytes=1000) as log:
+    with running(tmp_path, store, telemetry, max_bytes=1000, seconds=0.2) as log:
         log.put(batch())
         wait_until(lambda: count(telemetry, "prediction_log_spool_events") == 1)
         log.put(batch(rows=9))
@@ -306,11 +308,12 @@ def test_a_segment_that_cannot_be_read_does_not_hold_up_the_others(
     (tmp_path / "000000000001.jsonl").mkdir()
     line = old_line()
     (tmp_path / "000000000002.jsonl").write_text(f"{line}\n")
-    with running(tmp_path, store, telemetry) as log:
+    with running(tmp_path, store, telemetry, seconds=0.2) as log:
         log.put(batch())
         wait_until(lambda: len(store.events) == 2)
 
-    [stalled] = log_lines()
+    stalled, left = log_lines()
+    assert (left["event"], left["rows"]) == ("predictions_left_in_spool", 1)
     assert stalled["reason"].startswith("000000000001.jsonl cannot be read or moved")
 
 

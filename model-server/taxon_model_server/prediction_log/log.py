@@ -41,17 +41,25 @@ class PredictionLog:
         self._spool = spool
         self._telemetry = telemetry
         self._waiting = Waiting()
-        self._encoders: dict[int, RowEncoder] = {}
+        self._encoding: tuple[LoggedVersion, RowEncoder] | None = None
         spooled = threading.Event()
         self._writer = Writer(self._waiting, spool, telemetry, self._encoder, spooled=spooled)
         self._shipper = Shipper(spool, store, telemetry, spooled=spooled, after=self._writer)
 
     def start(self) -> None:
-        """Start both threads; segments an earlier process left are moved first."""
+        """Start both threads; segments an earlier process left are moved first.
+
+        Raises:
+            RuntimeError: a thread does not start; nothing is taken any more.
+        """
         self._telemetry.spooled.set(self._spool.rows)
         self._telemetry.set_aside_bytes.set(self._spool.aside.size)
-        self._writer.start()
-        self._shipper.start()
+        try:
+            self._writer.start()
+            self._shipper.start()
+        except Exception:
+            lose(self._waiting.end(), "stopped", self._telemetry)
+            raise
 
     def put(self, batch: Batch) -> None:
         """Queue a batch without waiting; if it cannot be taken, drop and count it."""
@@ -75,7 +83,7 @@ class PredictionLog:
             raise NotSpooled(f"not on disk within {seconds:g} s") from error
 
     def close(self, seconds: float) -> None:
-        """Write what is in memory and try once more to store the spool, with a timeout."""
+        """Write what is in memory, and try to store the spool until it is empty or time is over."""
         deadline = time.monotonic() + seconds
         self._waiting.close()
         if self._writer.is_alive():
@@ -85,8 +93,7 @@ class PredictionLog:
         self._spool.close()
 
     def _encoder(self, of: LoggedVersion) -> RowEncoder:
-        encoder = self._encoders.get(id(of))
-        if encoder is None:
+        if self._encoding is None or self._encoding[0] is not of:
             encoder = RowEncoder(*self._names, of, retention_days=self._retention_days)
-            self._encoders = {id(of): encoder}
-        return encoder
+            self._encoding = of, encoder
+        return self._encoding[1]

@@ -19,11 +19,8 @@ class SetAside:
         for path in sorted(path for form in ANY_SEGMENT for path in self.folder.glob(form)):
             with contextlib.suppress(OSError):
                 self._sizes[path] = path.stat().st_size
-
-    @property
-    def size(self) -> int:
-        """Return how many bytes are there."""
-        return sum(self._sizes.values())
+        self.size = sum(self._sizes.values())
+        """How many bytes are there."""
 
     @property
     def newest(self) -> int:
@@ -31,16 +28,18 @@ class SetAside:
         return max((int(path.stem) for path in self._sizes), default=0)
 
     def move(self, segment: Path) -> int:
-        """Move a segment here; return how many rows are removed to make room.
+        """Move a segment here, on disk when this returns; return how many rows make room for it.
 
         Raises:
             OSError: the disk refuses it; the segment is where it was.
         """
         self.folder.mkdir(exist_ok=True)
-        return self._take(segment.rename(self.folder / segment.name))
+        moved = segment.rename(self.folder / segment.name)
+        flush(segment.parent)
+        return self._take(moved)
 
     def write(self, name: str, content: bytes) -> int:
-        """Write a segment here, on disk when this returns; return how many rows are removed.
+        """Write a segment here, on disk when this returns; return how many rows make room for it.
 
         Raises:
             OSError: the disk refuses it.
@@ -54,13 +53,28 @@ class SetAside:
         return self._take(path)
 
     def _take(self, path: Path) -> int:
+        flush(self.folder)
         self._sizes.pop(path, None)
         self._sizes[path] = path.stat().st_size
         removed = 0
-        while self.size > self._max_bytes:
+        while sum(self._sizes.values()) > self._max_bytes:
             oldest = next(iter(self._sizes))
             with contextlib.suppress(OSError):
                 removed += count_rows(oldest)
                 oldest.unlink(missing_ok=True)
             del self._sizes[oldest]
+        self.size = sum(self._sizes.values())
         return removed
+
+
+def flush(folder: Path) -> None:
+    """Write a folder's names to the disk.
+
+    Raises:
+        OSError: the disk refuses it.
+    """
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

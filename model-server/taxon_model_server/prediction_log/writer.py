@@ -2,7 +2,6 @@
 
 import contextlib
 import threading
-from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 
 import structlog
@@ -60,32 +59,35 @@ class Writer(threading.Thread):
 
     def _write(self, items: Sequence[Item]) -> None:
         """Write items; each is written, counted as dropped, or refused to whoever waits for it."""
-        groups = deque[list[Item]]([[*items]])
         try:
-            groups = deque(_groups(items))
-            while groups:
-                self._write_group(groups.popleft())
-        except Exception:  # noqa: BLE001 - see the class
-            left = [item for group in groups for item in group]
-            self._lose(left, "log_failed")
-            _report(sum(item.count for item in left))
+            for group in self._groups(items):
+                try:
+                    self._write_group(group)
+                except Exception:  # noqa: BLE001 - the other groups must be written
+                    _report(0)
         finally:
             self._waiting.free(items)
             self._telemetry.count_processor()
+
+    def _groups(self, items: Sequence[Item]) -> Sequence[Sequence[Item]]:
+        try:
+            return [*_groups(items)]
+        except Exception:  # noqa: BLE001 - see the class
+            self._lose(items, "log_failed")
+            return ()
 
     def _write_group(self, group: Sequence[Item]) -> None:
         """Write items of one version or table; where that fails, each by itself."""
         try:
             rows = self._rows(group)
         except Exception:  # noqa: BLE001 - one item must not take the others with it
-            if len(group) > 1:
-                for item in group:
-                    self._write_group([item])
+            if len(group) == 1:
+                self._lose(group, "log_failed")
                 return
-            self._lose(group, "log_failed")
-            _report(group[0].count)
-            return
-        self._append(group, rows)
+            for item in group:
+                self._write_group([item])
+        else:
+            self._append(group, rows)
 
     def _rows(self, group: Sequence[Item]) -> Rows:
         batches = [item for item in group if isinstance(item, Batch)]
@@ -102,16 +104,17 @@ class Writer(threading.Thread):
             self._lose(group, "spool_failed")
         except Exception:  # noqa: BLE001 - see the class
             self._lose(group, "log_failed")
-            _report(rows.count)
         else:
-            self._telemetry.spooled.set(self._spool.rows)
-            self._spooled.set()
             for item in group:
                 if isinstance(item, Promise):
                     _settle(item, None if durable else "spool_failed")
+            self._spooled.set()
+            self._telemetry.spooled.set(self._spool.rows)
 
     def _lose(self, items: Sequence[Item], reason: str) -> None:
         lose(items, reason, self._telemetry)
+        if reason == "log_failed":
+            _report(sum(item.count for item in items))
 
 
 def lose(items: Sequence[Item], reason: str, telemetry: Telemetry) -> None:
