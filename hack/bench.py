@@ -33,8 +33,10 @@ from hack.bench_mixed import print_row, print_training
 from hack.measured import BIN, Trained, figure, memory_mb, microseconds, trained
 from taxon_bundle.bundle import Bundle
 from taxon_bundle.classifier import GRAPH_INPUT, GRAPH_OUTPUTS, Classifier
+from taxon_cli.local.postgres import running_postgres
 from taxon_contracts.manifest import MODEL_NAME
 from taxon_contracts.resource import ClassifierModel
+from taxon_datastore.schema import migrate
 from taxon_training_job.bundle.serving import serving_graph
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -46,6 +48,7 @@ LOAD_SECONDS = 2
 MEBIBYTE = 2**20
 LARGE_BODY = 16 * MEBIBYTE - 64 * 1024
 READY_SECONDS = 30.0
+ROUNDS = 3
 REPORT = """
 done = function(summary, latency, requests)
   local errors = summary.errors
@@ -90,6 +93,7 @@ def main() -> None:
             _print_load(server, bundle, Path(folder))
         with _served(bundle) as server:
             _print_memory(server, bundle)
+        _print_log(bundle, Path(folder))
 
 
 def _train(folder: Path, *, forest: dict[str, str] | None) -> Trained:
@@ -144,11 +148,12 @@ def _rows(bundle: Bundle, count: int) -> NDArray[np.float64]:
 
 
 @contextmanager
-def _served(bundle: Bundle) -> Iterator[Server]:
+def _served(bundle: Bundle, *flags: str) -> Iterator[Server]:
     """Run ``taxon-server`` on a free port of loopback until the block ends."""
     port = _free_port()
     command = [str(BIN / "taxon-server"), "--bundle", bundle.uri, "--digest", bundle.digest]
     command += ["--name", bundle.manifest.model, "--port", str(port), "--drain-seconds", "0"]
+    command += flags
     started = time.perf_counter()
     process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
     try:
@@ -223,6 +228,54 @@ def _print_memory(server: Server, bundle: Bundle) -> None:
         peak = memory_mb(server.pid, "VmHWM") - server.resident_mb
         what = f"memory      peak over idle, {clients} bodies of {len(body) / MEBIBYTE:.1f} MiB"
         print(figure(what, peak, "MB"))
+
+
+def _print_log(bundle: Bundle, folder: Path) -> None:
+    """Print requests per second with the prediction log as a share of those without, in turn."""
+    tensor = {"name": "input", "shape": [1, len(bundle.manifest.features)], "datatype": "FP64"}
+    body = json.dumps({"inputs": [tensor | {"data": _rows(bundle, 1)[0].tolist()}]})
+    path = f"/v2/models/{bundle.manifest.model}/infer"
+    state = folder / "database"
+    state.mkdir()
+    with running_postgres(state, _free_port()) as postgres:
+        migrate(postgres.url)
+        flags = ("--database-url", postgres.url, "--spool-folder", str(folder / "spool"))
+        shares, costs = [], []
+        for _ in range(ROUNDS):
+            with _served(bundle) as server:
+                without = _wrk(server.url + path, CONNECTIONS[-1], folder, body=body)
+            with _served(bundle, *flags) as server:
+                _post(server, path, body.encode())
+                before = _stored(server)  # it has loaded its libraries now
+                rate = _wrk(server.url + path, CONNECTIONS[-1], folder, body=body)
+                after = _stored(server)
+            shares.append(rate / without)
+            costs.append((after[0] - before[0]) / (after[1] - before[1]))
+    print()
+    print(figure("log         requests per second, of those without it", 100 * max(shares), "%"))
+    print(figure("log         processor time of its threads per row", 1e6 * min(costs), "us"))
+
+
+def _stored(server: Server) -> tuple[float, float]:
+    """Return the log's processor seconds and its rows, once all of them are in the database."""
+    deadline = time.monotonic() + READY_SECONDS
+    while True:
+        values = _metrics(server)
+        rows = values["prediction_log_written_total"]
+        if rows and not values["prediction_log_spool_events"]:
+            return values["prediction_log_cpu_seconds_total"], rows
+        if time.monotonic() > deadline:
+            sys.exit("bench: the predictions do not reach the database")
+        time.sleep(0.1)
+
+
+def _metrics(server: Server) -> dict[str, float]:
+    connection = http.client.HTTPConnection(server.url.removeprefix("http://"), timeout=10)
+    connection.request("GET", "/metrics")
+    lines = connection.getresponse().read().decode().splitlines()
+    connection.close()
+    samples = [line.rsplit(" ", 1) for line in lines if not line.startswith("#")]
+    return {name: float(value) for name, value in samples}
 
 
 def _post(server: Server, path: str, body: bytes) -> int:
