@@ -82,6 +82,7 @@ def make_client(bundle: Bundle) -> MakeClient:
             Telemetry(settings.name),
             log,
             keep_features=settings.log_mode == "Full",
+            exclude_features=settings.log_exclude,
         )
         taken = labels(exchange) if labels else None
         client = Client(settings, exchange, taken)
