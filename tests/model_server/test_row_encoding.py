@@ -80,8 +80,7 @@ def answers(rows: int = 1, **changes: Any) -> Batch:
 
 def failure(of: LoggedVersion, request_id: str | None) -> Batch:
     """Return a request of today that got no answer."""
-    nothing = dict.fromkeys(("inputs", "chosen", "probabilities"))
-    return answers(of=of, request_id=request_id, **nothing)
+    return answers(of=of, request_id=request_id, inputs=None, chosen=None, probabilities=None)
 
 
 def kept(value: Any) -> Any:
