@@ -301,8 +301,10 @@ STEPS = st.one_of(
 
 
 @settings(max_examples=60, deadline=None, derandomize=True)
-@given(steps=st.lists(STEPS, max_size=25))
-def test_when_the_spec_stops_changing_its_state_is_reached_and_held(steps: list[Step]) -> None:
+@given(steps=st.lists(STEPS, max_size=25), last=st.sampled_from([{}, {"dataset": TABLE}]))
+def test_when_the_spec_stops_changing_its_state_is_reached_and_held(
+    steps: list[Step], last: dict[str, Any]
+) -> None:
     """Eventually stable reconciliation, under crashes, losses, failures and edits in any order."""
     story = Story(World())
     story.submit(seed=0, versionHistoryLimit=2)
@@ -315,7 +317,7 @@ def test_when_the_spec_stops_changing_its_state_is_reached_and_held(steps: list[
     world.unreadable, world.admission, world.unasked = {}, None, False
     world.monitor_away = False
     load(5)(story)
-    story.submit(seed=3, versionHistoryLimit=2)
+    story.submit(seed=3, versionHistoryLimit=2, **last)
     for _ in range(30):
         look(story)
         world.pass_time(seconds=601)

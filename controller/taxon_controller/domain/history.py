@@ -1,5 +1,7 @@
 """The records of a model's runs: which there are, in which order, and what they are good for."""
 
+from datetime import datetime
+
 from taxon_contracts.status import VersionRecord
 from taxon_controller import clock
 from taxon_controller.domain.model import Model
@@ -8,10 +10,14 @@ Records = tuple[VersionRecord, ...]
 
 
 def newest_first(records: Records) -> Records:
-    """Return the records by the time their run ended."""
-    return tuple(
-        sorted(records, key=lambda one: (clock.parse(one.completion_time), one.version))[::-1]
-    )
+    """Return the records by the time their run ended, in the same second by when it began."""
+    return tuple(sorted(records, key=_when, reverse=True))
+
+
+def _when(record: VersionRecord) -> tuple[datetime, datetime, str]:
+    ended = clock.parse(record.completion_time)
+    began = clock.parse(record.start_time) if record.start_time else ended
+    return ended, began, record.version
 
 
 def find(records: Records, version: str | None) -> VersionRecord | None:
