@@ -312,9 +312,11 @@ def test_a_segment_that_cannot_be_read_does_not_hold_up_the_others(
         log.put(batch())
         wait_until(lambda: len(store.events) == 2)
 
-    stalled, left = log_lines()
-    assert (left["event"], left["rows"]) == ("predictions_left_in_spool", 1)
-    assert stalled["reason"].startswith("000000000001.jsonl cannot be read or moved")
+    lines = {line["event"]: line for line in log_lines()}
+    assert lines["predictions_left_in_spool"]["rows"] == 1
+    assert lines["prediction_log_stalled"]["reason"].startswith(
+        "000000000001.jsonl cannot be read or moved"
+    )
 
 
 def test_what_is_answered_after_the_end_is_counted(

@@ -30,6 +30,8 @@ RETRY_SECONDS = (0.5, 15.0)
 PACE_SECONDS = 1.0
 """Between two times that rows are stored: a connection costs as much as a thousand rows."""
 LAST_RETRY_SECONDS = 0.5
+GRACE_SECONDS = 2.0
+"""For the try that is in progress when time is over."""
 STORED_TOGETHER_BYTES = 8 * 2**20
 
 _log = structlog.get_logger("taxon_model_server")
@@ -80,7 +82,7 @@ class Shipper(threading.Thread):
         self._closing.set()
         self._spooled.set()
         if self.is_alive():
-            self.join(seconds + LAST_RETRY_SECONDS)
+            self.join(seconds + GRACE_SECONDS)
 
     def run(self) -> None:
         """Move segments as they come; while the database is away, try again at longer pauses."""

@@ -96,9 +96,10 @@ class Spool:
         """
         content = write_segment(rows)
         with self._lock:
-            held = sum(one.bytes for one in self._held.values())
-            if held + self.aside.size + len(content) > self._max_bytes:
+            taken = sum(one.bytes for one in self._held.values())
+            if taken + self.aside.size + len(content) > self._max_bytes:
                 raise SpoolFull
+        held = Held(len(content), rows.count)
         segment = self._free_name()
         partial = segment.with_suffix(PARTIAL)
         try:
@@ -111,7 +112,7 @@ class Spool:
             partial.unlink(missing_ok=True)
             raise
         with self._lock:
-            self._held[segment] = Held(len(content), rows.count)
+            self._held[segment] = held
         try:
             os.fsync(self._descriptor)
         except OSError:

@@ -1,7 +1,6 @@
 """What waits in memory for the disk, bounded by its bytes."""
 
 import threading
-from collections.abc import Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 
@@ -39,6 +38,7 @@ class Waiting:
     def __init__(self) -> None:
         self._items: list[Item] = []
         self._bytes = 0
+        self._taken_bytes = 0
         self._closing = False
         self.ended = False
         """Whether nothing is taken any more, because the reader has ended."""
@@ -65,13 +65,15 @@ class Waiting:
             self._changed.wait_for(lambda: self._closing, seconds)
             left: list[Item] = []
             self._items, taken = left, self._items
+            self._taken_bytes = self._bytes
             self.ended = not taken
         return taken
 
-    def free(self, items: Sequence[Item]) -> None:
-        """Let others use the memory of items that were taken."""
+    def free(self) -> None:
+        """Let others use the memory of what was taken last."""
         with self._changed:
-            self._bytes -= sum([item.size for item in items])
+            self._bytes -= self._taken_bytes
+            self._taken_bytes = 0
 
     def close(self) -> None:
         """Let the reader end once everything is taken."""

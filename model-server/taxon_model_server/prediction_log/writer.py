@@ -66,7 +66,10 @@ class Writer(threading.Thread):
                 except Exception:  # noqa: BLE001 - the other groups must be written
                     _report(0)
         finally:
-            self._waiting.free(items)
+            self._waiting.free()
+            for item in items:
+                if isinstance(item, Promise):
+                    _settle(item, "log_failed")  # unless it is settled, which is the rule
             self._telemetry.count_processor()
 
     def _groups(self, items: Sequence[Item]) -> Sequence[Sequence[Item]]:
