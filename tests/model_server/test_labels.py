@@ -143,7 +143,9 @@ def test_labels_that_cannot_be_kept_are_to_be_sent_again(
 
     assert (response.status_code, response.headers["retry-after"]) == (503, "5")
     assert "cannot be written to the server's spool now" in response.json()["error"]
-    assert f"{LABELS_RECEIVED.name}{{" not in labelled.get("/metrics").text
+    lines = labelled.get("/metrics").text.splitlines()
+    counts = [line.split()[-1] for line in lines if line.startswith(f"{LABELS_RECEIVED.name}{{")]
+    assert counts == ["0.0"] * 3
 
 
 def test_the_same_label_has_the_same_id(labelled: Client, kept: KeptLabels) -> None:

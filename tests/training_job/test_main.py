@@ -160,7 +160,7 @@ def test_final_errors_exit_differently_from_retryable_ones(
     """65 and 75, with the reason and a sentence in the result."""
     error, reason, code = FAILURES[case]
 
-    def fails(*_: object) -> None:
+    def fails(*_: object, **__: object) -> None:
         raise error
 
     monkeypatch.setattr(run, "carry_out", fails)
@@ -177,7 +177,7 @@ def test_an_unexpected_error_names_its_kind_and_leaves_its_trace(
 ) -> None:
     """The sentence for a person, the traceback in the log."""
 
-    def fails(*_: object) -> None:
+    def fails(*_: object, **__: object) -> None:
         raise ZeroDivisionError
 
     monkeypatch.setattr(run, "carry_out", fails)

@@ -150,9 +150,9 @@ def test_a_thousand_models_ask_once_per_data_set() -> None:
     monitor = Monitor()
     datasets = Datasets(monitor.changed.append, monitor.ask, every=NEVER_AGAIN)
     models = [("default", f"model-{number}") for number in range(1000)]
+    for number, model in enumerate(models):
+        datasets.newest(model, f"table-{number % 50}")
     with running(datasets):
-        for number, model in enumerate(models):
-            datasets.newest(model, f"table-{number % 50}")
         wait_until(lambda: len(monitor.changed) == 1000)
         for number, model in enumerate(models):  # the models are reconciled again
             assert datasets.newest(model, f"table-{number % 50}") == Newest(None)
