@@ -8,6 +8,7 @@ from uuid import UUID
 
 import pytest
 from model_server.client import Client
+from model_server.fragile import fragile, logging_flags, owner  # noqa: F401 - fixtures
 from model_server.kept_labels import KeptLabels
 from model_server.mixed import mixed_bundle
 from support.training import run_request, small_identity, small_table, train

@@ -6,61 +6,36 @@ import subprocess
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from pathlib import Path
-from uuid import UUID
 
 import pytest
-from model_server.kept_labels import fields
+from model_server.fragile import (
+    BATCH,
+    SPOOLED,
+    ids_of,
+    postmaster,
+    servers_url,
+    spooled,
+    stored,
+)
 from model_server.kept_log import LOGGED, batch
 from model_server.serving import ServerProcess, serving
-from sqlalchemy import Engine, text
-from support.databases import empty_database, execute
+from sqlalchemy import Engine
+from support.databases import execute
 from support.waiting import wait_until
 
 from taxon_bundle.bundle import Bundle
-from taxon_cli.local.ports import PortBlock
-from taxon_cli.local.postgres import Postgres, running_postgres
+from taxon_cli.local.postgres import Postgres
 from taxon_contracts.names import database_role
-from taxon_datastore.copy_binary import rows_of
 from taxon_datastore.database import DatabaseUnavailable, engine, transaction
-from taxon_datastore.roles import DatabaseRoles
-from taxon_datastore.schema import migrate
 from taxon_model_server.prediction_log.rows import RowEncoder
-from taxon_model_server.prediction_log.segments import read_segment, write_segment
+from taxon_model_server.prediction_log.segments import write_segment
 
-ROWS = 10
-BATCH = [{"length": 1.1, "width": 2.2, "batch": 7}] * ROWS
 DISK_BYTES = 2**20
-SPOOLED = "prediction_log_spool_events"
 WRITTEN = "prediction_log_written_total"
 DROPPED = "prediction_log_dropped_total"
 UNAVAILABLE = 'prediction_log_store_seconds_count{outcome="unavailable"}'
 
 Fault = Callable[[Postgres, Engine], AbstractContextManager[None]]
-
-
-@pytest.fixture(scope="module")
-def fragile(tmp_path_factory: pytest.TempPathFactory, ports: PortBlock) -> Iterator[Postgres]:
-    """Yield a PostgreSQL that these tests may kill."""
-    with running_postgres(tmp_path_factory.mktemp("fragile"), ports.take()) as server:
-        yield server
-
-
-@pytest.fixture
-def owner(fragile: Postgres) -> Iterator[Engine]:
-    """Yield an engine of the owner of a migrated database."""
-    with empty_database(fragile) as url:
-        migrate(url, DatabaseRoles.model_validate({"servers": {"fraud": "secret"}}))
-        yield engine(url)
-
-
-@pytest.fixture
-def flags(owner: Engine, tmp_path: Path) -> dict[str, str]:
-    """Return the flags of a server that logs as the role of its namespace."""
-    return {
-        "database_url": servers_url(owner),
-        "namespace": "fraud",
-        "spool_folder": str(tmp_path / "spool"),
-    }
 
 
 @pytest.fixture
@@ -76,17 +51,6 @@ def small_disk(tmp_path: Path) -> Iterator[dict[str, str]]:
     subprocess.run(["umount", str(folder)], check=True)  # noqa: S607 - as root's path has it
 
 
-def servers_url(owner: Engine) -> str:
-    """Return the URL of the role that servers of the namespace have."""
-    role = database_role("fraud", database=str(owner.url.database))
-    return owner.url.set(username=role, password="secret").render_as_string(hide_password=False)  # noqa: S106 - a test's
-
-
-def ids_of(document: list[dict[str, str]]) -> list[str]:
-    """Return the ids of an answer's rows."""
-    return [one["prediction_id"] for one in document]
-
-
 def ask(server: ServerProcess, times: int = 1) -> list[str]:
     """Ask for rows; return their ids."""
     documents = [server.ask("/predict-batch", BATCH) for _ in range(times)]
@@ -94,36 +58,11 @@ def ask(server: ServerProcess, times: int = 1) -> list[str]:
     return [one for _, document in documents for one in ids_of(document)]
 
 
-def stored(owner: Engine) -> dict[str, list[str]]:
-    """Return the request ids of the rows in the database by their id."""
-    found: dict[str, list[str]] = {}
-    with transaction(owner) as connection:
-        for row in connection.execute(text("SELECT id, request_id FROM predictions")):
-            found.setdefault(str(row.id), []).append(row.request_id)
-    return found
-
-
-def spooled(folder: Path) -> set[str]:
-    """Return the ids in finished segments."""
-    return {
-        str(UUID(bytes=fields(row)[0]))
-        for path in folder.glob("[0-9]*.rows")
-        for row in rows_of(read_segment(path).payload)
-    }
-
-
 def dropped(server: ServerProcess) -> dict[str, float]:
     """Return how many rows were dropped, by reason."""
     lines = server.ask("/metrics")[1].splitlines()
     samples = [line.split() for line in lines if line.startswith(DROPPED)]
     return {name.split('"')[1]: float(value) for name, value in samples if float(value)}
-
-
-def postmaster(owner: Engine) -> int:
-    """Return PostgreSQL's first process, which takes connections."""
-    with transaction(owner) as connection:
-        lines = connection.scalar(text("SELECT pg_read_file('postmaster.pid')"))
-    return int(str(lines).split()[0])
 
 
 @contextmanager
@@ -190,14 +129,14 @@ def password_changed(postgres: Postgres, owner: Engine) -> Iterator[None]:
 def test_answers_go_on_while_postgres_stores_nothing_and_arrive_once(
     bundle: Bundle,
     tmp_path: Path,
-    flags: dict[str, str],
+    logging_flags: dict[str, str],
     fragile: Postgres,
     owner: Engine,
     *,
     fault: Fault,
 ) -> None:
     """Whatever PostgreSQL lacks, every answer is 200; once it stores rows, all are there once."""
-    with serving(bundle, tmp_path, **flags) as server:
+    with serving(bundle, tmp_path, **logging_flags) as server:
         ids = ask(server)
         with fault(fragile, owner):
             ids += ask(server, 10)
@@ -216,14 +155,14 @@ def test_answers_go_on_while_postgres_stores_nothing_and_arrive_once(
 def test_a_full_disk_drops_and_counts_rows_until_there_is_room(
     bundle: Bundle,
     tmp_path: Path,
-    flags: dict[str, str],
+    logging_flags: dict[str, str],
     small_disk: dict[str, str],
     *,
     fragile: Postgres,
     owner: Engine,
 ) -> None:
     """Answers go on; each of their rows is in the database or counted, and later ones arrive."""
-    with serving(bundle, tmp_path, **flags | small_disk) as server:
+    with serving(bundle, tmp_path, **logging_flags | small_disk) as server:
         ids: list[str] = []
 
         def is_full() -> bool:
@@ -248,7 +187,7 @@ def test_a_full_disk_drops_and_counts_rows_until_there_is_room(
 
 
 def test_segments_that_cannot_be_read_are_kept_aside_and_the_others_stored(
-    bundle: Bundle, tmp_path: Path, flags: dict[str, str], owner: Engine
+    bundle: Bundle, tmp_path: Path, logging_flags: dict[str, str], owner: Engine
 ) -> None:
     """A newer release's segment and a damaged one neither end the server nor hold others up."""
     folder = tmp_path / "spool"
@@ -261,7 +200,7 @@ def test_segments_that_cannot_be_read_are_kept_aside_and_the_others_stored(
         (folder / f"{number:012d}.rows").write_bytes(content)
     expected = spooled_in(good, tmp_path)
 
-    with serving(bundle, tmp_path, **flags) as server:
+    with serving(bundle, tmp_path, **logging_flags) as server:
         wait_until(lambda: server.metric(WRITTEN) == 1)
         lost = dropped(server)
     kept = sorted(path.name for path in (folder / "set-aside").iterdir())
