@@ -14,7 +14,15 @@ from taxon_contracts.names import DatabaseUse, database_role, dataset_schema, mo
 from taxon_datastore.database import DatabaseRefused
 
 Privilege = Literal["SELECT", "INSERT", "DELETE"]
-TABLES = ("predictions", "labels", "signatures", "retentions", "datasets", "training_data")
+TABLES = (
+    "predictions",
+    "labels",
+    "signatures",
+    "retentions",
+    "datasets",
+    "dataset_numbers",
+    "training_data",
+)
 """The tables with a namespace: a role sees their rows by a policy only."""
 VIEWS = ("live_accuracy", "prediction_values")
 """What only the monitor reads; their functions read the tables with the rights of their caller."""
@@ -30,6 +38,7 @@ GRANTS: Mapping[DatabaseUse, Mapping[str, Sequence[Privilege]]] = {
     "trainers": {"datasets": ("SELECT",), "training_data": ("SELECT",)},
     "datasets": {
         "datasets": ("SELECT", "INSERT", "DELETE"),
+        "dataset_numbers": ("SELECT", "INSERT"),
         "training_data": ("SELECT", "INSERT", "DELETE"),
     },
 }

@@ -112,6 +112,15 @@ RELATIONS = {
             "created_by": ("text", "Database role that loaded it"),
         },
     ),
+    "dataset_numbers": Relation(
+        "Every number that a version of a data set ever had: that of a deleted one is not given"
+        " again.",
+        {
+            "namespace": NAMESPACE,
+            "name": ("text", "Name of the data set"),
+            "version": ("integer", "The number"),
+        },
+    ),
     "training_data": Relation(
         "The rows of data sets. They go with their version. Primary key `(dataset, row)`.",
         {

@@ -35,6 +35,8 @@ CELLS = (
     " SELECT id, '{0}', 1, '{{a}}' FROM datasets WHERE namespace = '{0}'"
 )
 
+NUMBER = "INSERT INTO dataset_numbers VALUES ('{0}', 'table', 1)"
+
 
 @contextmanager
 def two_namespaces(postgres: Postgres) -> Iterator[Engine]:
@@ -47,7 +49,7 @@ def two_namespaces(postgres: Postgres) -> Iterator[Engine]:
             signature = replace(copied.SIGNATURE, namespace=namespace, retention_days=30)
             store_rows(owner, copied.predictions(named, signatures=[signature]))
             store_rows(owner, copied.labels(named))
-            execute(owner, TABLE.format(namespace), CELLS.format(namespace))
+            execute(owner, *(one.format(namespace) for one in (TABLE, NUMBER, CELLS)))
         yield owner
 
 
@@ -88,7 +90,7 @@ def namespaces(database: Engine, table: str) -> list[str]:
 READS: dict[DatabaseUse | None, tuple[str, ...]] = {
     "servers": ("predictions", "labels", "signatures", "retentions"),
     "trainers": ("datasets", "training_data"),
-    "datasets": ("datasets", "training_data"),
+    "datasets": ("datasets", "dataset_numbers", "training_data"),
     None: TABLES,
 }
 

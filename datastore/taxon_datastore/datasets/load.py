@@ -22,6 +22,13 @@ LOAD_SECONDS = 6 * 3600.0
 
 COPY_BYTES = 256 * 1024
 
+NEXT_NUMBER = text("""
+    INSERT INTO dataset_numbers (namespace, name, version)
+    SELECT :namespace, :name, coalesce(max(version), 0) + 1 FROM dataset_numbers
+    WHERE namespace = :namespace AND name = :name RETURNING version
+""")
+"""A number is given once: a run knows its version by it, also when that was deleted."""
+
 Progress = Callable[[int, int], object]
 """Is given the rows and the bytes that are loaded so far."""
 
@@ -144,23 +151,23 @@ def _settle(connection: Connection, source: Source, rows: int, place: dict[str, 
         | ({"stored": source.stored[index]} if source.stored else {})
         for index, column in enumerate(source.columns)
     ]
-    identifier, version = connection.execute(
+    version = connection.execute(NEXT_NUMBER, place).scalar_one()
+    identifier = connection.execute(
         text(
             "INSERT INTO datasets"
             " (namespace, name, version, digest, format, rows, columns, arrow_schema)"
-            " SELECT :namespace, :name, coalesce(max(version), 0) + 1, :digest, :format, :rows,"
-            " CAST(:columns AS jsonb), :arrow_schema"
-            " FROM datasets WHERE namespace = :namespace AND name = :name"
-            " RETURNING id, version"
+            " VALUES (:namespace, :name, :version, :digest, :format, :rows,"
+            " CAST(:columns AS jsonb), :arrow_schema) RETURNING id"
         ),
         place
         | {
+            "version": version,
             "digest": digest,
             "rows": rows,
             "columns": json.dumps(columns),
             "arrow_schema": source.arrow_schema,
         },
-    ).one()
+    ).scalar_one()
     connection.execute(
         text(
             "INSERT INTO training_data (dataset, namespace, row, cells)"

@@ -65,6 +65,17 @@ def test_a_version_is_made_for_a_new_content_only(
     assert found.versions[0].digest == made[1].digest
 
 
+def test_the_number_of_a_deleted_version_is_not_given_again(
+    database: Engine, name: str, tmp_path: Path
+) -> None:
+    """A run on it, even a failed one, is not taken for a run on what is loaded next."""
+    for content in ("x,label\n1,a\n", "x,label\n2,b\n"):
+        loaded(database, name, written(tmp_path, content))
+    delete(database, namespace="default", name=name, version=2)
+
+    assert loaded(database, name, written(tmp_path, "x,label\n2,a\n")).version == 3
+
+
 def test_concurrent_loaders_make_one_version_of_each_content(
     database: Engine, name: str, tmp_path: Path
 ) -> None:

@@ -115,6 +115,14 @@ def _datasets() -> None:
         )
     """)
     op.execute("""
+        CREATE TABLE dataset_numbers (
+            namespace text NOT NULL,
+            name text NOT NULL,
+            version integer NOT NULL,
+            PRIMARY KEY (namespace, name, version)
+        )
+    """)
+    op.execute("""
         CREATE TABLE training_data (
             dataset bigint NOT NULL,
             namespace text NOT NULL,
@@ -131,7 +139,14 @@ def downgrade() -> None:
     for table in ("predictions", "labels"):
         op.execute(f"DROP VIEW {table}_intake")
         op.execute(f"DROP FUNCTION take_{table}()")
-    for table in ("training_data", "datasets", "labels", "retentions", "signatures"):
+    for table in (
+        "training_data",
+        "dataset_numbers",
+        "datasets",
+        "labels",
+        "retentions",
+        "signatures",
+    ):
         op.execute(f"DROP TABLE {table}")
     op.execute("DROP INDEX predictions_namespace_request_id_idx")
     for column in ("categories", "transport", "mirrored"):
