@@ -2,9 +2,10 @@
 
 import io
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
-from uuid import UUID
+from uuid import UUID, uuid4
 
 import pytest
 from model_server.client import Client
@@ -14,6 +15,7 @@ from model_server.mixed import mixed_bundle
 from support.training import run_request, small_identity, small_table, train
 
 from taxon_bundle.bundle import Bundle
+from taxon_cli.local.postgres import Postgres
 from taxon_datastore.prediction_names import Answers, KnownPredictions
 from taxon_model_server.exchange import Exchange, KeepBatch
 from taxon_model_server.labels.intake import LabelIntake
@@ -113,6 +115,32 @@ def labelled_client(make_client: MakeClient) -> Client:
     one = UUID("019a1f60-5a00-7c3d-9a55-0d1f6f0c3b1e")
     kept.known = KnownPredictions({one: "small"}, {"visit-1207": Answers(1, one)})
     return make_client(labels=kept)
+
+
+@pytest.fixture
+def namespace() -> str:
+    """Return a namespace of this test alone."""
+    return f"test-{uuid4().hex[:12]}"
+
+
+@pytest.fixture
+def flags(database_url: str, namespace: str, tmp_path: Path) -> dict[str, str]:
+    """Return the flags of a server that logs."""
+    return {
+        "database_url": database_url,
+        "namespace": namespace,
+        "spool_folder": str(tmp_path / "spool"),
+    }
+
+
+@pytest.fixture
+def stopped(postgres: Postgres, database_url: str) -> Iterator[Postgres]:
+    """Yield a migrated PostgreSQL that is down; it is up again afterwards."""
+    assert database_url
+    postgres.stop()
+    yield postgres
+    postgres.stop()
+    postgres.start()
 
 
 @pytest.fixture

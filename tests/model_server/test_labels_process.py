@@ -1,12 +1,9 @@
 """Labels of a real server: from the answer over the spool to PostgreSQL, whatever fails between."""
 
 import signal
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
-from uuid import uuid4
 
-import pytest
 from model_server.serving import ServerProcess, serving
 from sqlalchemy import text
 from support.databases import empty_database, migrate_to
@@ -19,32 +16,6 @@ from taxon_datastore.database import engine, transaction
 from taxon_datastore.schema import migrate
 
 ROW = {"length": 1.1, "width": 2.2, "batch": 7}
-
-
-@pytest.fixture
-def namespace() -> str:
-    """Return a namespace of this test alone."""
-    return f"test-{uuid4().hex[:12]}"
-
-
-@pytest.fixture
-def flags(database_url: str, namespace: str, tmp_path: Path) -> dict[str, str]:
-    """Return the flags of a server that logs."""
-    return {
-        "database_url": database_url,
-        "namespace": namespace,
-        "spool_folder": str(tmp_path / "spool"),
-    }
-
-
-@pytest.fixture
-def stopped(postgres: Postgres, database_url: str) -> Iterator[Postgres]:
-    """Yield a migrated PostgreSQL that is down; it is up again afterwards."""
-    assert database_url
-    postgres.stop()
-    yield postgres
-    postgres.stop()
-    postgres.start()
 
 
 def predict(server: ServerProcess) -> str:

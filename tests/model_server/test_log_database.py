@@ -3,7 +3,6 @@
 import signal
 from collections.abc import Iterator
 from pathlib import Path
-from uuid import uuid4
 
 import pytest
 from model_server.mixed import ROW as MIXED_ROW
@@ -24,32 +23,6 @@ SPOOLED = "prediction_log_spool_events"
 WRITTEN = "prediction_log_written_total"
 CONNECTIONS = "database_connections"
 TRIES = 'prediction_log_store_seconds_count{{outcome="{}"}}'
-
-
-@pytest.fixture
-def namespace() -> str:
-    """Return a namespace of this test alone."""
-    return f"test-{uuid4().hex[:12]}"
-
-
-@pytest.fixture
-def flags(database_url: str, namespace: str, tmp_path: Path) -> dict[str, str]:
-    """Return the flags of a server that logs."""
-    return {
-        "database_url": database_url,
-        "namespace": namespace,
-        "spool_folder": str(tmp_path / "spool"),
-    }
-
-
-@pytest.fixture
-def stopped(postgres: Postgres, database_url: str) -> Iterator[Postgres]:
-    """Yield a migrated PostgreSQL that is down; it is up again afterwards."""
-    assert database_url
-    postgres.stop()
-    yield postgres
-    postgres.stop()
-    postgres.start()
 
 
 @pytest.fixture
